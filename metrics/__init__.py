@@ -1,0 +1,1 @@
+"""GPU and CPU use per workload, pod and GPU. Sources and charts come here."""

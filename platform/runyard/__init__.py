@@ -1,0 +1,1 @@
+"""The Django project: settings, doors (urls, asgi, celery) and the rooms behind them."""

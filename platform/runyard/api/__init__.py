@@ -1,0 +1,1 @@
+"""The REST root: what the pages do, for programs."""

@@ -1,0 +1,25 @@
+"""The Celery app: what the worker runs, and the beat's table of what runs when."""
+
+import os
+from pathlib import Path
+
+from celery import Celery
+from celery.signals import beat_init, worker_ready
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "runyard.settings")
+app = Celery("runyard")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["workloads", "runyard.sync"])
+app.conf.beat_schedule = {
+    # `expires`: a worker that was away finds one of each, not a pile.
+    "sync": {"task": "sync.ensure", "schedule": 3.0, "options": {"expires": 3}},
+    "reap": {"task": "workloads.reap", "schedule": 5.0, "options": {"expires": 5}},
+}
+
+
+@worker_ready.connect
+@beat_init.connect
+def say_ready(**_: object) -> None:
+    """Touch RUNYARD_READY_FILE, by which `runyard up` sees that the process has started."""
+    if file := os.environ.get("RUNYARD_READY_FILE"):
+        Path(file).touch()

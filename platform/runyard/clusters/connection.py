@@ -1,0 +1,186 @@
+"""One way to a cluster: the Kubernetes API over HTTP, through the official client's transport.
+
+The official client does configuration, authentication and TLS; bodies stay bytes in both directions.
+Only this module imports `kubernetes`. Errors: `Unreachable` (no answer) and `ApiError` (an answer
+that refuses), both `ClusterError`, with words for people.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+import urllib3
+from kubernetes import client, config
+
+from runyard.clusters.models import Cluster
+from runyard.clusters.objects import Status
+
+CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+_status = msgspec.json.Decoder(Status)
+
+
+class ClusterError(Exception):
+    """The cluster could not do what was asked; the message is for people."""
+
+
+class Unreachable(ClusterError):
+    """No answer: refused, timed out, cut, or no usable kubeconfig."""
+
+
+class ApiError(ClusterError):
+    """The API server refused. `code` and `reason` are Kubernetes' own."""
+
+    def __init__(self, code: int, reason: str, message: str, retry_after: float | None = None):
+        super().__init__(message or reason or f"HTTP {code}")
+        self.code, self.reason, self.retry_after = code, reason, retry_after
+
+
+class Connection:
+    """Requests to one API server; safe to share between threads."""
+
+    def __init__(self, kubeconfig: str):
+        self._api = client.ApiClient(_configuration(kubeconfig), pool_threads=1)
+        self._pool = self._api.rest_client.pool_manager
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        params: dict[str, Any] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+        read_seconds: float = READ_SECONDS,
+    ) -> urllib3.BaseHTTPResponse:
+        """Send one request and return the open, unread response. Raises ClusterError."""
+        headers = {"Accept": "application/json", "User-Agent": "runyard"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
+        url = self._api.configuration.host + path + (f"?{urlencode(params)}" if params else "")
+        try:
+            response = self._pool.request(
+                method,
+                url,
+                headers=headers,
+                body=None if body is None else json.dumps(body).encode(),
+                preload_content=False,
+                retries=False,
+                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
+            )
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unreachable(f"The cluster does not answer: {_words(error)}") from error
+        if response.status >= 400:
+            raise _refusal(response)
+        return response
+
+    def read(self, method: str, path: str, **options: Any) -> bytes:
+        """One whole answer."""
+        response = self.request(method, path, **options)
+        try:
+            return response.data
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unreachable(f"The cluster's answer broke off: {_words(error)}") from error
+
+    def lines(self, path: str, params: dict[str, Any], read_seconds: float) -> Iterator[bytes]:
+        """The lines of a stream, whole ones only; ends when the server ends it.
+
+        Raises Unreachable when the stream breaks or nothing came for `read_seconds`.
+        """
+        response = self.request("GET", path, params, read_seconds=read_seconds)
+        with closing(_Lines(response)) as lines:
+            yield from lines
+
+    def create(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
+        return json.loads(self.read("POST", path, body=manifest))
+
+    def apply(self, path: str, manifest: dict[str, Any], manager: str = "runyard") -> dict[str, Any]:
+        """Server-side apply; `manager` owns the fields it names."""
+        params = {"fieldManager": manager, "force": "true"}
+        return json.loads(self.read("PATCH", path, params=params, body=manifest, content_type=APPLY))
+
+    def patch(self, path: str, change: dict[str, Any]) -> dict[str, Any]:
+        """JSON merge patch."""
+        return json.loads(self.read("PATCH", path, body=change, content_type=MERGE))
+
+    def delete(self, path: str, uid: str = "", propagation: str = "Background") -> None:
+        """Delete one object, and only the one of that uid when given."""
+        body: dict[str, Any] = {"propagationPolicy": propagation}
+        if uid:
+            body["preconditions"] = {"uid": uid}
+        self.read("DELETE", path, body=body)
+
+
+class _Lines:
+    """Splits a response into lines without ever holding more than one line and one chunk."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse):
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        rest = b""
+        try:
+            for chunk in self._response.stream(65_536, decode_content=True):
+                *whole, rest = (rest + chunk).split(b"\n")
+                yield from whole
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unreachable(f"The cluster's stream broke off: {_words(error)}") from error
+        if rest:
+            raise Unreachable("The cluster's stream ended inside a line.")
+
+    def close(self) -> None:
+        self._response.close()
+        self._response.release_conn()
+
+
+def _configuration(kubeconfig: str) -> client.Configuration:
+    if not Path(kubeconfig).is_file():
+        raise Unreachable(f"There is no kubeconfig at {kubeconfig}.")
+    settings = client.Configuration()
+    try:
+        config.load_kube_config(config_file=kubeconfig, client_configuration=settings, persist_config=False)
+    except Exception as error:  # the loader raises whatever YAML, base64 or a missing key raise
+        raise Unreachable(f"The kubeconfig {kubeconfig} cannot be used: {_words(error)}") from error
+    return settings
+
+
+def _refusal(response: urllib3.BaseHTTPResponse) -> ApiError:
+    body = response.read(65_536, decode_content=True) or b""
+    response.close()
+    try:
+        status = _status.decode(body)
+    except msgspec.MsgspecError:
+        status = Status(message=f"HTTP {response.status} without a Kubernetes Status")
+    after = response.headers.get("Retry-After", "")
+    return ApiError(
+        response.status,
+        status.reason or "",
+        status.message or "",
+        float(after) if after.isdigit() else None,
+    )
+
+
+def _words(error: BaseException) -> str:
+    """The innermost cause, in a line."""
+    reason = getattr(error, "reason", None) or error
+    return str(reason).split("\n")[0][:300]
+
+
+@lru_cache(maxsize=64)
+def _connection(kubeconfig: str, stamp: float) -> Connection:
+    return Connection(kubeconfig)
+
+
+def connect(cluster: Cluster) -> Connection:
+    """The connection to `cluster`; a changed kubeconfig file makes a new one. Raises Unreachable."""
+    try:
+        stamp = Path(cluster.kubeconfig).stat().st_mtime
+    except OSError as error:
+        raise Unreachable(f"There is no kubeconfig at {cluster.kubeconfig}.") from error
+    return _connection(cluster.kubeconfig, stamp)

@@ -1,0 +1,8 @@
+"""Django app of the console room."""
+
+from django.apps import AppConfig
+
+
+class ConsoleConfig(AppConfig):
+    name = "runyard.console"
+    label = "console"

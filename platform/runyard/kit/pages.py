@@ -1,0 +1,77 @@
+"""The Jinja2 environment of all pages: autoescape, strict names, and the few filters a page needs.
+
+A template never formats a number: it calls these.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils import timezone
+from jinja2 import Environment, StrictUndefined
+
+
+def environment(**options: Any) -> Environment:
+    """Called by Django's Jinja2 backend (settings.TEMPLATES)."""
+    options["undefined"] = StrictUndefined
+    options.setdefault("trim_blocks", True)
+    options.setdefault("lstrip_blocks", True)
+    env = Environment(**options)  # noqa: S701 - Django's backend sets autoescape=True in options
+    env.globals.update(url=url, static=static, now=timezone.now)
+    env.filters.update(duration=duration, age=age, iso=iso, clock=clock, gib=gib, cores=cores, gpus=gpus)
+    return env
+
+
+def url(name: str, *args: Any, **kwargs: Any) -> str:
+    """`{{ url("workload", row.pk) }}`."""
+    return reverse(name, args=args or None, kwargs=kwargs or None)
+
+
+def duration(value: timedelta | float) -> str:
+    """The two largest units: "3 h 12 m", "41 s"; "0 s" for nothing and for what clocks made negative."""
+    seconds = int(value.total_seconds() if isinstance(value, timedelta) else value)
+    days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
+    if days > 0:
+        return f"{days} d {hours} h" if hours and days < 10 else f"{days} d"
+    if hours > 0:
+        return f"{hours} h {minutes} m" if minutes else f"{hours} h"
+    if minutes > 0:
+        return f"{minutes} m {seconds % 60:02} s" if minutes < 10 else f"{minutes} m"
+    return f"{max(seconds, 0)} s"
+
+
+def age(moment: datetime) -> str:
+    """How long ago."""
+    return duration(timezone.now() - moment)
+
+
+def iso(moment: datetime | None) -> str:
+    """ISO 8601 in UTC to the second; empty for none."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
+
+
+def clock(moment: datetime) -> str:
+    """The time of day in UTC; scripts turn it into the viewer's own."""
+    return moment.strftime("%H:%M:%S")
+
+
+def gib(value: int) -> str:
+    """Bytes as "1.5 GiB", "512 MiB"; an en dash for none."""
+    if not value:
+        return "–"
+    return f"{_short(value / 2**30)} GiB" if value >= 2**30 else f"{_short(value / 2**20)} MiB"
+
+
+def cores(millis: int) -> str:
+    """Millicores as cores: "0.5", "12"; an en dash for none."""
+    return _short(millis / 1000) if millis else "–"
+
+
+def gpus(millis: int) -> str:
+    """Thousandths of a GPU as "2", "0.25"; an en dash for none."""
+    return _short(millis / 1000) if millis else "–"
+
+
+def _short(number: float) -> str:
+    return f"{number:.2f}".rstrip("0").rstrip(".")

@@ -1,0 +1,39 @@
+"""Hints to whoever watches: "something about this topic changed". Sent after commit, never data.
+
+A hint that is lost costs nothing but time, so no Redis is no error: pages fetch again by themselves.
+"""
+
+import json
+import logging
+from functools import lru_cache
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.db import transaction
+
+log = logging.getLogger(__name__)
+CHANNEL = "runyard:hints"
+
+
+@lru_cache(maxsize=1)
+def _redis() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+
+
+def publish(*hints: tuple[str, Any]) -> None:
+    """Send (topic, payload) hints now; use `publish_on_commit` inside transactions."""
+    if not hints:
+        return
+    try:
+        pipe = _redis().pipeline(transaction=False)
+        for topic, payload in hints:
+            pipe.publish(CHANNEL, json.dumps([topic, payload], separators=(",", ":")))
+        pipe.execute()
+    except redis.RedisError as error:
+        log.warning("no hint sent, Redis does not answer: %s", error)
+
+
+def publish_on_commit(*hints: tuple[str, Any]) -> None:
+    """Send the hints once the current transaction is committed; at once outside of one."""
+    transaction.on_commit(lambda: publish(*hints), robust=True)

@@ -1,0 +1,1 @@
+"""The one websocket: hints and logs, by topic, each with the right it needs."""

@@ -1,0 +1,36 @@
+"""How fresh our picture of the clusters is, in words; the gate lets every signed-in person ask."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from runyard.clusters.models import Cluster
+from runyard.sync.models import STALE_AFTER
+from runyard.tenancy.access import readable_projects
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Of one cluster: `state` is `live`, `stale` or `never`; `since` is when it was last equal."""
+
+    cluster: str
+    state: str
+    since: datetime | None
+    why: str
+    stale_seconds: int = int(STALE_AFTER.total_seconds())
+
+
+def freshness(user: Any) -> list[Freshness]:
+    """One entry per cluster, for people who may read anything at all; others get none."""
+    if not user.is_superuser and not readable_projects(user).exists():
+        return []
+    return [_of(cluster) for cluster in Cluster.objects.select_related("sync").order_by("name")]
+
+
+def _of(cluster: Cluster) -> Freshness:
+    state = getattr(cluster, "sync", None)
+    if state is None or state.synced_at is None:
+        return Freshness(cluster.name, "never", None, (state and state.error) or "waiting for the first sync")
+    if state.fresh:
+        return Freshness(cluster.name, "live", state.synced_at, "")
+    return Freshness(cluster.name, "stale", state.synced_at, state.error or "the worker does not sync")

@@ -1,0 +1,9 @@
+"""Every address of the HTTP doors."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("runyard.console.urls")),
+    path("workloads/", include("workloads.urls")),
+    path("api/v1/", include("runyard.api.urls")),
+]

@@ -1,0 +1,238 @@
+"""Workloads, their pods, events, phase history and the actions people asked for.
+
+Rows are written by `transitions` (what was observed) and `actions` (what was asked) alone.
+"""
+
+import uuid
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from runyard.clusters.models import Cluster
+from runyard.tenancy.access import ScopedQuerySet
+from runyard.tenancy.models import Project
+
+from workloads.status import Desired, Phase, Reason
+
+
+class SubmittedThrough(models.TextChoices):
+    FORM = "form", "Form"
+    API = "api", "API"
+    CLI = "cli", "CLI"
+    CLUSTER = "cluster", "Cluster"
+
+
+class WorkloadQuerySet(ScopedQuerySet["Workload"]):
+    def live(self) -> "WorkloadQuerySet":
+        """Without those that are gone from their cluster."""
+        return self.filter(deleted_at=None)
+
+
+class Workload(models.Model):
+    """One workload of any kind, ours or a third party's."""
+
+    key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    cluster = models.ForeignKey(Cluster, models.CASCADE, related_name="workloads")
+    project = models.ForeignKey(Project, models.PROTECT, null=True, related_name="workloads")
+    kind = models.CharField(max_length=40)
+    namespace = models.CharField(max_length=63)
+    name = models.CharField(max_length=253)
+    uid = models.CharField(max_length=64, null=True, help_text="Null until the cluster has it.")  # noqa: DJ001
+    resource_version = models.CharField(max_length=64, blank=True)
+    version = models.BigIntegerField(default=0, help_text="Grows with every change that people can see.")
+
+    phase = models.CharField(max_length=20, choices=Phase.choices, default=Phase.CREATING)
+    reason = models.CharField(max_length=40, choices=Reason.choices, blank=True)
+    message = models.TextField(blank=True)
+    phase_at = models.DateTimeField()
+    desired = models.CharField(max_length=10, choices=Desired.choices, default=Desired.RUNNING)
+    suspended = models.BooleanField(default=False)
+    was_running = models.BooleanField(default=False, help_text="Ran since it last (re)started.")
+    terminal = models.CharField(max_length=20, blank=True)
+    terminal_reason = models.CharField(max_length=63, blank=True)
+    terminal_message = models.TextField(blank=True)
+    terminating_at = models.DateTimeField(null=True)
+    finalizers = ArrayField(models.CharField(max_length=253), default=list)
+
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="workloads"
+    )
+    submitted_through = models.CharField(
+        max_length=10, choices=SubmittedThrough.choices, default=SubmittedThrough.CLUSTER
+    )
+    spec = models.JSONField(default=dict, help_text="As submitted, the form's fields.")
+    manifest = models.JSONField(default=dict, help_text="As sent to the cluster.")
+    image = models.CharField(max_length=1024, blank=True)
+    gpu_millis = models.BigIntegerField(default=0, help_text="Asked for by all pods, thousandths of a GPU.")
+    cpu_millis = models.BigIntegerField(default=0)
+    memory_bytes = models.BigIntegerField(default=0)
+    pods_requested = models.IntegerField(default=1)
+    pods_running = models.IntegerField(default=0)
+    restarts = models.IntegerField(default=0)
+    nodes = ArrayField(models.CharField(max_length=253), default=list)
+
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    completed_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True)
+
+    objects = WorkloadQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["cluster", "uid"], name="one_workload_per_uid"),
+            models.UniqueConstraint(
+                fields=["cluster", "namespace", "kind", "name"],
+                condition=Q(deleted_at=None, uid__isnull=False),
+                name="one_live_workload_per_name",
+            ),
+            models.UniqueConstraint(
+                fields=["cluster", "namespace", "kind", "name"],
+                condition=Q(deleted_at=None, uid=None, terminal=""),
+                name="one_submission_per_name",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], condition=Q(deleted_at=None), name="newest_first"),
+            models.Index(fields=["project", "-created_at"], name="newest_in_project"),
+            models.Index(fields=["phase"], condition=Q(deleted_at=None), name="by_phase"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("workload", args=[self.pk])
+
+
+class OfWorkload(ScopedQuerySet[models.Model]):
+    """Things that belong to a workload and share its project."""
+
+    scope = "workload__project"
+
+
+class Pod(models.Model):
+    """A pod as last observed; stays after the cluster has forgotten it (`gone_at`)."""
+
+    cluster = models.ForeignKey(Cluster, models.CASCADE, related_name="pods")
+    workload = models.ForeignKey(Workload, models.CASCADE, null=True, related_name="pods")
+    uid = models.CharField(max_length=64)
+    owner_uid = models.CharField(max_length=64, blank=True, db_index=True)
+    namespace = models.CharField(max_length=63)
+    name = models.CharField(max_length=253)
+    resource_version = models.CharField(max_length=64)
+    node = models.CharField(max_length=253, blank=True)
+    phase = models.CharField(max_length=20)
+    ready = models.BooleanField(default=False)
+    scheduled = models.BooleanField(default=False)
+    reason = models.CharField(max_length=63, blank=True)
+    message = models.TextField(blank=True)
+    exit_code = models.IntegerField(null=True)
+    restarts = models.IntegerField(default=0)
+    containers = models.JSONField(default=list, help_text="[{name, image, state, reason, message}]")
+    gpu_millis = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    terminating_at = models.DateTimeField(null=True)
+    gone_at = models.DateTimeField(null=True)
+
+    objects = OfWorkload.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["cluster", "uid"], name="one_pod_per_uid")]
+        indexes = [models.Index(fields=["workload", "created_at"], name="pods_of_workload")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def project(self) -> Project | None:
+        """The scope of the gate."""
+        return self.workload.project if self.workload else None
+
+
+class Event(models.Model):
+    """A cluster event about a workload or one of its pods, kept after the cluster forgets it."""
+
+    cluster = models.ForeignKey(Cluster, models.CASCADE, related_name="events")
+    workload = models.ForeignKey(Workload, models.CASCADE, null=True, related_name="events")
+    uid = models.CharField(max_length=64)
+    resource_version = models.CharField(max_length=64)
+    regarding_uid = models.CharField(max_length=64, db_index=True)
+    regarding_kind = models.CharField(max_length=63)
+    regarding_name = models.CharField(max_length=253)
+    type = models.CharField(max_length=20)
+    reason = models.CharField(max_length=128)
+    message = models.TextField(blank=True)
+    source = models.CharField(max_length=128, blank=True)
+    count = models.IntegerField(default=1)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    objects = OfWorkload.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["cluster", "uid"], name="one_event_per_uid")]
+        indexes = [models.Index(fields=["workload", "-last_at"], name="events_of_workload")]
+
+    def __str__(self) -> str:
+        return f"{self.reason} {self.regarding_name}"
+
+
+class PhaseChange(models.Model):
+    """A phase a workload entered, and when; written by `transitions`, never changed."""
+
+    workload = models.ForeignKey(Workload, models.CASCADE, related_name="phase_changes")
+    phase = models.CharField(max_length=20, choices=Phase.choices)
+    reason = models.CharField(max_length=40, choices=Reason.choices, blank=True)
+    message = models.TextField(blank=True)
+    at = models.DateTimeField()
+
+    objects = OfWorkload.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["workload", "at"], name="phases_of_workload")]
+
+    def __str__(self) -> str:
+        return f"{self.phase} at {self.at:%H:%M:%S}"
+
+
+class Verb(models.TextChoices):
+    CREATE = "create", "Create"
+    STOP = "stop", "Stop"
+    RUN = "run", "Run"
+    DELETE = "delete", "Delete"
+
+
+class Action(models.Model):
+    """What a person asked for, and how it went: the outbox. Celery only wakes what stands here."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        CLAIMED = "claimed", "Being done"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+
+    workload = models.ForeignKey(Workload, models.CASCADE, related_name="actions")
+    verb = models.CharField(max_length=10, choices=Verb.choices)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    attempts = models.IntegerField(default=0)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField(help_text="Not to be tried before.")
+    finished_at = models.DateTimeField(null=True)
+
+    objects = OfWorkload.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(state__in=["queued", "claimed"]), name="unfinished"),
+            models.Index(fields=["workload", "-created_at"], name="actions_of_workload"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.workload}"

@@ -1,0 +1,84 @@
+"""Which phase a workload is in, from its row and its pods. Pure: nothing is read or written here.
+
+First match wins; the order is that of the table in docs/phases.md.
+"""
+
+from collections.abc import Sequence
+
+from workloads.explain import why_failed, why_not_ready, why_unscheduled
+from workloads.models import Pod, Workload
+from workloads.status import Desired, Phase, Reason, Status
+
+_ENDED_PODS = frozenset({"Succeeded", "Failed"})
+_WAS_STOPPED = frozenset({Phase.STOPPING, Phase.STOPPED, Phase.RESUMING})
+
+
+def active(pods: Sequence[Pod]) -> list[Pod]:
+    """The pods that still are and have not ended."""
+    return [pod for pod in pods if pod.gone_at is None and pod.phase not in _ENDED_PODS]
+
+
+def derive(workload: Workload, pods: Sequence[Pod]) -> Status:
+    """The status that `workload` and its pods add up to."""
+    if workload.terminating_at or workload.desired == Desired.DELETED:
+        return _deleting(workload, pods)
+    if workload.terminal == "Completed":
+        return Status(Phase.COMPLETED)
+    if workload.terminal:
+        return why_failed(workload, pods)
+    if workload.uid is None:
+        return Status(Phase.CREATING, Reason.SUBMITTED)
+    living = active(pods)
+    if workload.desired == Desired.STOPPED:
+        return _stopped(workload, living)
+    if not living:
+        return _without_pods(workload, pods)
+    return _with_pods(workload, pods, living)
+
+
+def _deleting(workload: Workload, pods: Sequence[Pod]) -> Status:
+    left = [pod for pod in pods if pod.gone_at is None]
+    if left:
+        return Status(Phase.DELETING, message=f"waiting for {_count(left)}")
+    if workload.finalizers:
+        return Status(Phase.DELETING, Reason.FINALIZERS, ", ".join(workload.finalizers))
+    return Status(Phase.DELETING)
+
+
+def _stopped(workload: Workload, living: list[Pod]) -> Status:
+    if workload.suspended and not living:
+        return Status(Phase.STOPPED, Reason.SUSPENDED)
+    return Status(Phase.STOPPING, message=f"waiting for {_count(living)} to end" if living else "")
+
+
+def _without_pods(workload: Workload, pods: Sequence[Pod]) -> Status:
+    if workload.phase in _WAS_STOPPED:
+        return Status(Phase.RESUMING, Reason.NO_PODS)
+    if any(pod.phase == "Failed" for pod in pods):
+        failure = why_failed(workload, pods)
+        return Status(Phase.DEGRADED, failure.reason, f"waits to try again: {failure.message}")
+    if workload.was_running:
+        return Status(Phase.RUNNING, message="finishing")
+    return Status(Phase.CREATING, Reason.NO_PODS)
+
+
+def _with_pods(workload: Workload, pods: Sequence[Pod], living: list[Pod]) -> Status:
+    waiting = [pod for pod in living if not pod.scheduled]
+    if waiting:
+        return why_unscheduled(waiting)
+    unready = [pod for pod in living if not pod.ready]
+    if not unready:
+        return Status(Phase.RUNNING)
+    status = why_not_ready(unready)
+    hurt = any(pod.restarts for pod in unready) or any(pod.phase == "Failed" for pod in pods)
+    if workload.was_running and hurt:
+        return Status(Phase.DEGRADED, status.reason, status.message)
+    if workload.was_running and len(unready) < len(living):
+        return Status(
+            Phase.RUNNING, Reason.NOT_READY, f"{len(living) - len(unready)} of {_count(living)} ready"
+        )
+    return status
+
+
+def _count(pods: Sequence[Pod]) -> str:
+    return "1 pod" if len(pods) == 1 else f"{len(pods)} pods"

@@ -1,0 +1,53 @@
+"""The only way in to workload rows for people: every query here is restricted to what `user` may see."""
+
+from typing import Any
+
+from django.db.models import Count, QuerySet
+from runyard.tenancy.access import readable_projects
+from runyard.tenancy.models import Project
+
+from workloads.models import Action, Event, PhaseChange, Pod, Workload
+
+
+def visible_workloads(user: Any) -> QuerySet[Workload]:
+    """Workloads that are on their cluster, newest first."""
+    return (
+        Workload.objects.visible_to(user)
+        .filter(deleted_at=None)
+        .select_related("project", "created_by", "cluster")
+        .order_by("-created_at", "-id")
+    )
+
+
+def get_workload(user: Any, pk: int) -> Workload:
+    """One workload, deleted ones included. Raises DoesNotExist alike for absent and forbidden."""
+    rows = Workload.objects.visible_to(user).select_related("project", "created_by", "cluster")
+    return rows.get(pk=pk)
+
+
+def visible_pods(user: Any, workload: Workload) -> QuerySet[Pod]:
+    """The workload's pods, oldest first, gone ones included."""
+    return Pod.objects.visible_to(user).filter(workload=workload).order_by("created_at", "id")
+
+
+def visible_events(user: Any, workload: Workload) -> QuerySet[Event]:
+    return Event.objects.visible_to(user).filter(workload=workload).order_by("-last_at", "-id")
+
+
+def visible_phase_changes(user: Any, workload: Workload) -> QuerySet[PhaseChange]:
+    return PhaseChange.objects.visible_to(user).filter(workload=workload).order_by("-at", "-id")
+
+
+def visible_actions(user: Any, workload: Workload) -> QuerySet[Action]:
+    rows = Action.objects.visible_to(user).filter(workload=workload)
+    return rows.select_related("by").order_by("-created_at", "-id")
+
+
+def phase_counts(user: Any) -> dict[str, int]:
+    """How many visible workloads are in each phase; phases with none are absent."""
+    rows = Workload.objects.visible_to(user).filter(deleted_at=None)
+    return dict(rows.order_by().values_list("phase").annotate(Count("id")))
+
+
+def visible_projects(user: Any) -> QuerySet[Project]:
+    return readable_projects(user).order_by("name")

@@ -1,0 +1,143 @@
+"""Turns decoded Kubernetes objects into the fields of our rows. Pure.
+
+The facts are the object's own; nothing is looked up and no clock is read.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from runyard.clusters import objects, quantities
+
+from workloads.kinds.kind import Facts, Kind
+
+GPU = "nvidia.com/gpu"
+
+
+def amount(spec: objects.PodSpec, resource: str) -> Decimal:
+    """What one pod asks for: the sum of its containers, or its largest init container."""
+    together = sum((_asked(c, resource) for c in spec.containers), Decimal(0))
+    first = max((_asked(c, resource) for c in spec.init_containers or ()), default=Decimal(0))
+    return max(together, first)
+
+
+def _asked(container: objects.Container, resource: str) -> Decimal:
+    found = container.resources
+    value = (found and ((found.requests or {}).get(resource) or (found.limits or {}).get(resource))) or 0
+    try:
+        return quantities.parse(str(value))
+    except ValueError:
+        return Decimal(0)
+
+
+def workload_fields(kind: Kind, root: Any) -> dict[str, Any]:
+    """The columns of a Workload row that its root object decides."""
+    facts: Facts = kind.facts(root)
+    meta: objects.Meta = root.metadata
+    pods = facts.pods_requested
+    return {
+        "resource_version": meta.resource_version,
+        "suspended": facts.suspended,
+        "terminal": facts.terminal,
+        "terminal_reason": facts.terminal_reason[:63],
+        "terminal_message": facts.terminal_message,
+        "terminating_at": meta.deletion_timestamp,
+        "finalizers": list(meta.finalizers or ()),
+        "image": facts.image[:1024],
+        "gpu_millis": int(amount(facts.pod, GPU) * 1000) * pods,
+        "cpu_millis": int(amount(facts.pod, "cpu") * 1000) * pods,
+        "memory_bytes": int(amount(facts.pod, "memory")) * pods,
+        "pods_requested": pods,
+        "completed_at": facts.completed_at,
+        "created_at": meta.creation_timestamp,
+    }
+
+
+def pod_fields(pod: objects.Pod) -> dict[str, Any]:
+    """The columns of a Pod row."""
+    found = objects.conditions(pod.status)
+    scheduled = found.get("PodScheduled")
+    statuses = [*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())]
+    ended = [s.state.terminated for s in statuses if s.state and s.state.terminated]
+    reason, message, code = _trouble(pod, statuses)
+    owner = pod.metadata.controller
+    return {
+        "owner_uid": owner.uid if owner else "",
+        "namespace": pod.metadata.namespace,
+        "name": pod.metadata.name,
+        "resource_version": pod.metadata.resource_version,
+        "node": pod.spec.node_name or "",
+        "phase": pod.status.phase or "Pending",
+        "ready": bool((ready := found.get("Ready")) and ready.status == "True"),
+        "scheduled": bool(pod.spec.node_name) or bool(scheduled and scheduled.status == "True"),
+        "reason": reason[:63],
+        "message": message,
+        "exit_code": code,
+        "restarts": sum(status.restart_count for status in statuses),
+        "containers": [_container(c, statuses, init=False) for c in pod.spec.containers]
+        + [_container(c, statuses, init=True) for c in pod.spec.init_containers or ()],
+        "gpu_millis": int(amount(pod.spec, GPU) * 1000),
+        "created_at": pod.metadata.creation_timestamp,
+        "started_at": pod.status.start_time,
+        "finished_at": max((t.finished_at for t in ended if t.finished_at), default=None)
+        if pod.status.phase in ("Succeeded", "Failed")
+        else None,
+        "terminating_at": pod.metadata.deletion_timestamp,
+    }
+
+
+def _trouble(pod: objects.Pod, statuses: list[objects.ContainerStatus]) -> tuple[str, str, int | None]:
+    """(reason, message, exit code) of what holds the pod back or ended it; empty when all is well."""
+    for status in statuses:
+        state = status.state
+        if state and state.terminated and state.terminated.exit_code:
+            why = pod.status.reason or state.terminated.reason or "Error"
+            return why, state.terminated.message or pod.status.message or "", state.terminated.exit_code
+        if state and state.waiting and state.waiting.reason:
+            last = status.last_state.terminated if status.last_state else None
+            return state.waiting.reason, state.waiting.message or "", last.exit_code if last else None
+    if pod.status.reason:
+        return pod.status.reason, pod.status.message or "", None
+    scheduled = objects.conditions(pod.status).get("PodScheduled")
+    if scheduled and scheduled.status == "False":
+        return scheduled.reason or "", scheduled.message or "", None
+    return "", "", None
+
+
+def _container(
+    container: objects.Container, statuses: list[objects.ContainerStatus], *, init: bool
+) -> dict[str, Any]:
+    status = next((s for s in statuses if s.name == container.name), None)
+    state = status.state if status else None
+    return {
+        "name": container.name,
+        "image": container.image,
+        "init": init,
+        "restarts": status.restart_count if status else 0,
+        "state": "running"
+        if state and state.running
+        else "terminated"
+        if state and state.terminated
+        else "waiting",
+        "previous": bool(status and status.last_state and status.last_state.terminated),
+    }
+
+
+def event_fields(event: objects.Event) -> dict[str, Any]:
+    """The columns of an Event row; both the old and the events.k8s.io spelling of times and source."""
+    regarding = event.involved_object
+    series = event.series
+    first = event.first_timestamp or event.event_time or event.metadata.creation_timestamp
+    last = event.last_timestamp or (series and series.last_observed_time) or event.event_time or first
+    return {
+        "resource_version": event.metadata.resource_version,
+        "regarding_uid": regarding.uid[:64],
+        "regarding_kind": regarding.kind[:63],
+        "regarding_name": regarding.name[:253],
+        "type": (event.type or "Normal")[:20],
+        "reason": (event.reason or "")[:128],
+        "message": event.message or "",
+        "source": ((event.source and event.source.component) or event.reporting_component or "")[:128],
+        "count": (series and series.count) or event.count or 1,
+        "first_at": first,
+        "last_at": last,
+    }

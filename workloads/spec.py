@@ -1,0 +1,160 @@
+"""What a person submits, and the manifest it becomes. Pure: no database, no cluster.
+
+`TrainingSpec` is the one shape behind form, API and CLI. `problems` checks it field by field, in words.
+"""
+
+import re
+import shlex
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from runyard.clusters import quantities
+
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
+ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*\Z")
+MAX_GPUS, MAX_ENV_BYTES, MAX_COMMAND = 1024, 128 * 1024, 32 * 1024
+KEY_LABEL = "runyard.io/workload"
+
+
+@dataclass
+class TrainingSpec:
+    """A training as submitted; amounts are Kubernetes quantities as text."""
+
+    name: str
+    image: str = ""
+    command: str = ""  # one shell-like line; split into words, never given to a shell
+    arguments: str = ""
+    environment: list[tuple[str, str]] = field(default_factory=list)
+    gpus: str = "0"
+    cpu: str = "1"
+    memory: str = "1Gi"
+    retries: int = 0
+
+    @classmethod
+    def load(cls, data: dict[str, Any]) -> "TrainingSpec":
+        """From `dump`ed JSON."""
+        known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
+        known["environment"] = [(str(n), str(v)) for n, v in known.get("environment", [])]
+        return cls(**known)
+
+    def dump(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def split(line: str) -> list[str]:
+    """A command line as words, quotes respected. Raises ValueError for an open quote."""
+    return shlex.split(line, posix=True)
+
+
+def problems(spec: TrainingSpec) -> dict[str, str]:
+    """What is wrong, by field, in words that say what to do; empty when all is well."""
+    found = {
+        "name": _name(spec.name),
+        "image": _image(spec.image),
+        "command": _command(spec.command) or ("" if spec.command.strip() else _NO_COMMAND),
+        "arguments": _command(spec.arguments),
+        "environment": _environment(spec.environment),
+        "gpus": _gpus(spec.gpus),
+        "cpu": _quantity(spec.cpu, "Give cores, such as 12 or 500m.", least=1, most=1_000_000, unit="m"),
+        "memory": _quantity(spec.memory, "Give an amount with a unit, such as 8Gi or 512Mi.", 2**20, 2**50),
+        "retries": "" if 0 <= spec.retries <= 100 else "Give a whole number from 0 to 100.",
+    }
+    return {name: words for name, words in found.items() if words}
+
+
+_NO_COMMAND = "Give a command, such as: python train.py"
+
+
+def _name(name: str) -> str:
+    if not name:
+        return "Give the workload a name."
+    if len(name) > 63:
+        return f"At most 63 characters; this has {len(name)}."
+    if not NAME.match(name):
+        return "Use lower-case letters, digits and hyphens; start and end with a letter or digit."
+    return ""
+
+
+def _image(image: str) -> str:
+    if not image:
+        return "Give an image, such as registry.example/torch:2.6."
+    if len(image) > 512 or not IMAGE.match(image):
+        return "Use letters, digits and . _ : / @ - only, without spaces; at most 512 characters."
+    return ""
+
+
+def _command(line: str) -> str:
+    if len(line) > MAX_COMMAND:
+        return f"At most {MAX_COMMAND // 1024} KiB; put longer scripts into the image or a volume."
+    if "\0" in line:
+        return "Remove the NUL character."
+    try:
+        split(line)
+    except ValueError:
+        return "A quote is opened and never closed."
+    return ""
+
+
+def _environment(pairs: list[tuple[str, str]]) -> str:
+    names = [name for name, _ in pairs]
+    for name, value in pairs:
+        if not ENV_NAME.match(name):
+            return f"{name[:40]!r} is no variable name: use letters, digits and _, not first a digit."
+        if len(value.encode("utf-8", "replace")) > MAX_ENV_BYTES:
+            return f"{name} is larger than {MAX_ENV_BYTES // 1024} KiB; mount a file instead."
+        if "\0" in value:
+            return f"{name} holds a NUL character; remove it."
+    twice = next((name for name in names if names.count(name) > 1), "")
+    return f"{twice} is given twice; keep one." if twice else ""
+
+
+def _gpus(text: str) -> str:
+    if not text.isascii() or not text.strip().isdigit():
+        return "Give a whole number of GPUs, such as 0 or 8."
+    if len(text) > 9 or int(text) > MAX_GPUS:
+        return f"At most {MAX_GPUS} GPUs in one pod."
+    return ""
+
+
+def _quantity(text: str, words: str, least: int, most: int, unit: str = "") -> str:
+    try:
+        value = quantities.millis(text) if unit == "m" else quantities.whole(text)
+    except ValueError:
+        return words
+    if value < least:
+        return f"{words} This is too little."
+    return f"{words} This is more than any node has." if value > most else ""
+
+
+def job(spec: TrainingSpec, namespace: str, key: str) -> dict[str, Any]:
+    """The batch/v1 Job that `spec` becomes; `key` binds it to its row."""
+    labels = {KEY_LABEL: key, "app.kubernetes.io/managed-by": "runyard"}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": spec.name, "namespace": namespace, "labels": labels},
+        "spec": {
+            "backoffLimit": spec.retries,
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"restartPolicy": "Never", "containers": [_container(spec)]},
+            },
+        },
+    }
+
+
+def _container(spec: TrainingSpec) -> dict[str, Any]:
+    amounts = {"cpu": spec.cpu.strip(), "memory": spec.memory.strip()}
+    gpus = {"nvidia.com/gpu": spec.gpus.strip()} if int(spec.gpus) else {}
+    container: dict[str, Any] = {
+        "name": "main",
+        "image": spec.image,
+        "command": split(spec.command),
+        "resources": {"requests": amounts | gpus, "limits": {"memory": amounts["memory"]} | gpus},
+    }
+    if spec.arguments.strip():
+        container["args"] = split(spec.arguments)
+    if spec.environment:
+        container["env"] = [{"name": name, "value": value} for name, value in spec.environment]
+    return container

@@ -1,0 +1,141 @@
+"""The only place where phases change: by what was asked (`submitted`, `asked`, `refused`, ...) and by
+what was observed (`workloads.observing` calls `settle` here).
+
+Each function changes one row in memory and writes it; callers hold the row's lock. A change that
+people can see raises `version` and publishes a hint after commit.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from runyard.clusters import quantities
+from runyard.clusters.models import Cluster
+from runyard.kit.publish import publish_on_commit
+from runyard.tenancy.models import Project, User
+
+from workloads import spec
+from workloads.models import PhaseChange, Pod, SubmittedThrough, Workload
+from workloads.phases import active, derive
+from workloads.status import Desired, Phase, Reason
+
+#: Columns that `settle` decides; written together with whatever else changed.
+SETTLED = (
+    "phase",
+    "reason",
+    "message",
+    "phase_at",
+    "was_running",
+    "pods_running",
+    "restarts",
+    "nodes",
+    "started_at",
+)
+
+
+def settle(workload: Workload, pods: Sequence[Pod], at: datetime) -> PhaseChange | None:
+    """Derive `workload`'s status from itself and `pods`; the PhaseChange to be written, if it entered one."""
+    living = active(pods)
+    status = derive(workload, pods)
+    workload.pods_running = sum(pod.ready for pod in living)
+    workload.restarts = sum(pod.restarts for pod in pods)
+    workload.nodes = sorted({pod.node for pod in living or pods if pod.node})
+    workload.reason, workload.message = status.reason, status.message
+    if status.phase == Phase.RUNNING:
+        workload.was_running = True
+        workload.started_at = workload.started_at or at
+    elif status.phase in (Phase.STOPPED, Phase.STOPPING):
+        workload.was_running = False
+    if workload.phase == status.phase and workload.phase_at:
+        return None
+    workload.phase, workload.phase_at = status.phase, at
+    return PhaseChange(
+        workload=workload, phase=status.phase, reason=status.reason, message=status.message, at=at
+    )
+
+
+def submitted(
+    by: User, project: Project, cluster: Cluster, training: spec.TrainingSpec, through: SubmittedThrough
+) -> Workload:
+    """The row of a workload that its cluster does not have yet."""
+    now = timezone.now()
+    workload = Workload(
+        cluster=cluster,
+        project=project,
+        kind="training",
+        namespace=project.namespace,
+        name=training.name,
+        phase=Phase.CREATING,
+        reason=Reason.SUBMITTED,
+        phase_at=now,
+        created_at=now,
+        created_by=by,
+        submitted_through=through,
+        spec=training.dump(),
+        image=training.image,
+        gpu_millis=int(training.gpus) * 1000,
+        cpu_millis=quantities.millis(training.cpu),
+        memory_bytes=quantities.whole(training.memory),
+        version=1,
+    )
+    workload.manifest = spec.job(training, project.namespace, str(workload.key))
+    workload.save(force_insert=True)
+    PhaseChange.objects.create(workload=workload, phase=Phase.CREATING, reason=Reason.SUBMITTED, at=now)
+    announce([workload])
+    return workload
+
+
+def asked(workload: Workload, desired: Desired) -> None:
+    """Someone asked for `desired`: the phase shows it at once, the cluster follows."""
+    workload.desired = desired
+    _resettle(workload, ["desired"])
+
+
+def created(workload: Workload, uid: str) -> None:
+    """The cluster took the workload under `uid`."""
+    if workload.uid is None:
+        workload.uid = uid
+        _resettle(workload, ["uid"])
+
+
+def refused(workload: Workload, message: str) -> None:
+    """The cluster will never take the workload: Failed, with the cluster's words."""
+    workload.terminal, workload.terminal_reason = "Failed", Reason.NOT_CREATED
+    workload.terminal_message, workload.completed_at = message, timezone.now()
+    _resettle(workload, ["terminal", "terminal_reason", "terminal_message", "completed_at"])
+
+
+def reverted(workload: Workload) -> None:
+    """The cluster refused a stop, run or delete: what is wanted is again what is observed."""
+    workload.desired = Desired.STOPPED if workload.suspended else Desired.RUNNING
+    _resettle(workload, ["desired"])
+
+
+def gone(workload: Workload) -> None:
+    """The cluster has it no more."""
+    now = timezone.now()
+    workload.deleted_at, workload.desired = now, Desired.DELETED
+    Pod.objects.filter(workload=workload, gone_at=None).update(gone_at=now)
+    _resettle(workload, ["deleted_at", "desired"])
+
+
+def _resettle(workload: Workload, changed: Iterable[str]) -> None:
+    change = settle(workload, list(workload.pods.all()), timezone.now())
+    workload.version += 1
+    workload.save(update_fields=[*changed, *SETTLED, "version"])
+    if change:
+        change.save()
+    announce([workload])
+
+
+def announce(workloads: Iterable[Workload]) -> None:
+    """Hint, after commit, that these rows changed: one hint per project, one per workload."""
+    by_project: dict[Any, list[Workload]] = {}
+    for workload in workloads:
+        by_project.setdefault(workload.project_id, []).append(workload)
+    hints: list[tuple[str, Any]] = []
+    for project, rows in by_project.items():
+        hints.append((f"workloads:{project or 0}", [row.pk for row in rows]))
+        hints.extend((f"workload:{row.pk}", row.version) for row in rows)
+    publish_on_commit(*hints)
