@@ -1,6 +1,7 @@
 """The embedded PostgreSQL: makes its data folder, starts it on a unix socket, says when it is ready.
 Used by `runyard up` and by the test session (`with Postgres(home).running() as url`)."""
 
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -44,6 +45,9 @@ FAST = signal.SIGINT  # end now, roll back what is open; TERM would wait for eve
 
 class Postgres:
     """One PostgreSQL server of ours under `home` (absolute). Not `durable`: quicker, for tests."""
+
+    name = "PostgreSQL"
+    alarm = re.compile(r"\b(FATAL|PANIC)\b")  # a statement's ERROR is for whoever sent it
 
     def __init__(self, home: Path, durable: bool = True) -> None:
         self.home = home

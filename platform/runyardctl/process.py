@@ -32,13 +32,16 @@ class Command:
     stop: signal.Signals = signal.SIGTERM
     account: tuple[int, int] | None = None  # uid and gid to run as; None means ours
 
+    def whole_environment(self) -> dict[str, str]:
+        return {**os.environ, **self.env}
+
     def options(self, output: IO[bytes] | int) -> dict[str, Any]:
         """Keyword arguments for Popen, standard output and error both going to `output`."""
         options: dict[str, Any] = {
             "stdin": subprocess.DEVNULL,
             "stdout": output,
             "stderr": subprocess.STDOUT,
-            "env": os.environ | self.env,
+            "env": self.whole_environment(),
             "cwd": self.cwd,
             "start_new_session": True,  # a Ctrl-C in the terminal reaches the supervisor alone
             "preexec_fn": _end_with_parent(self.stop),

@@ -3,6 +3,7 @@ Used by `runyard up` and by the test session (`with Valkey(home).running() as ur
 Unix socket only, nothing kept on disk.
 """
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,9 @@ def find_server() -> Path:
 
 class Valkey:
     """One Valkey server of ours, with its socket in a private folder of `home` (absolute)."""
+
+    name = "Valkey"
+    alarm = re.compile(r" # ")  # its mark for a warning
 
     def __init__(self, home: Path) -> None:
         self.folder = home / "valkey"

@@ -1,0 +1,45 @@
+"""The embedded cluster as a service: another program of ours, spoken to by HTTP alone."""
+
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from runyardctl import ports
+from runyardctl.process import Command
+from runyardctl.service import ALARM
+
+
+def kubeconfig(home: Path) -> Path:
+    """The file by which its clients find it and are let in."""
+    return home / "cluster" / "kubeconfig"
+
+
+class Cluster:
+    """`python -m localcluster`, with its state in `home`/cluster and the same port from start to start."""
+
+    name = "Cluster"
+    alarm = ALARM
+
+    def __init__(self, home: Path) -> None:
+        self.kubeconfig = kubeconfig(home)
+        self.folder = self.kubeconfig.parent
+        self.port = ports.remembered(home / "cluster.port")
+
+    def prepare(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def command(self) -> Command:
+        return Command(
+            [sys.executable, "-m", "localcluster", "--home", str(self.folder), "--port", str(self.port)]
+        )
+
+    def is_ready(self) -> bool:
+        """Its kubeconfig names the port, and the server behind it says so."""
+        try:
+            if f":{self.port}" not in self.kubeconfig.read_text():
+                return False
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=3) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False

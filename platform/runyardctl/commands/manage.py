@@ -1,0 +1,23 @@
+"""`runyard manage ...`: Django's management commands, with the settings of a running `runyard up`."""
+
+import subprocess
+from argparse import REMAINDER, ArgumentParser, Namespace
+
+from runyardctl.product import Product
+
+NAME = "manage"
+HELP = "run a management command (for example: changepassword NAME) while `runyard up` runs"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("words", nargs=REMAINDER, metavar="...", help="the command and its arguments")
+
+
+def run(asked: Namespace) -> int:
+    product = Product.from_environment()
+    product.home.require_running()
+    product.use_embedded()
+    command = product.manage(*asked.words)
+    return subprocess.run(
+        command.argv, env=command.whole_environment(), cwd=command.cwd, check=False
+    ).returncode

@@ -1,0 +1,131 @@
+"""The order in which `runyard up` starts things, and what each of them needs first.
+
+Everything that can be wrong without starting anything is checked before anything is started.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable
+
+from runyardctl import outside, ports, reloading
+from runyardctl.child import Patience
+from runyardctl.cluster import Cluster
+from runyardctl.logs import Log
+from runyardctl.postgres import Postgres
+from runyardctl.process import Command
+from runyardctl.product import Product
+from runyardctl.product_services import Web, beat, worker
+from runyardctl.step import run_step
+from runyardctl.supervisor import Supervisor
+from runyardctl.terminal import FirstAccount, banner, say
+from runyardctl.valkey import Valkey
+
+WHILE_DEVELOPING = Patience(deaths=1000)  # a half-written line ends the web server; the next save mends it
+FAREWELL = "Stopping (Ctrl-C again hastens)"
+FAREWELL_CLUSTER = (
+    "Stopping (Ctrl-C again hastens).\n"
+    "  Running workloads of the embedded cluster end too; their logs and rows stay."
+)
+
+
+def run_until_stopped(product: Product, reload: bool = False) -> None:
+    """Start everything, wait for a signal, end everything. Raises Trouble when it cannot start or go on."""
+    _check(product)
+    try:
+        asyncio.run(_up(product, reload))
+    except BaseExceptionGroup as group:
+        raise _cause(group) from group
+    finally:
+        product.home.unlock()
+    say("Stopped")
+
+
+def _check(product: Product) -> None:
+    product.home.make()
+    product.home.lock()
+    ports.require_free(product.host, product.port)
+    if product.database_url:
+        outside.require_database(product.database_url)
+    if product.redis_url:
+        outside.require_redis(product.redis_url)
+    if product.kubeconfig:
+        product.kubeconfig = outside.require_kubeconfig(product.kubeconfig)
+
+
+async def _up(product: Product, reload: bool) -> None:
+    patience = WHILE_DEVELOPING if reload else Patience()
+    async with Supervisor(product.home, say, patience) as supervisor:
+        supervisor.farewell = FAREWELL if product.kubeconfig else FAREWELL_CLUSTER
+        steps = Steps(supervisor, product)
+        await steps.start_everything()
+        banner(product.url, steps.account, str(product.home.logs))
+        await supervisor.keep(*([reloading.follow(supervisor, product)] if reload else []))
+
+
+class Steps:
+    """One start of the product."""
+
+    def __init__(self, supervisor: Supervisor, product: Product) -> None:
+        self.supervisor = supervisor
+        self.product = product
+        self.account: FirstAccount | None = None
+
+    async def start_everything(self) -> None:
+        """What does not need each other starts together; what does, one after the other."""
+        await _together(self._database(), self._redis(), self._cluster(), self._static_files())
+        await self._first_start()
+        services = (worker(self.product), beat(self.product), Web(self.product))
+        await _together(*(self.supervisor.start(service) for service in services))
+
+    async def _database(self) -> None:
+        if not self.product.database_url:
+            server = Postgres(self.product.home.folder)
+            await self.supervisor.start(server)
+            self.product.database_url = server.url
+        await self._step("Database", self.product.manage("migrate", "--no-input", "-v", "0"))
+
+    async def _redis(self) -> None:
+        if not self.product.redis_url:
+            server = Valkey(self.product.home.folder)
+            await self.supervisor.start(server)
+            self.product.redis_url = server.url
+
+    async def _cluster(self) -> None:
+        if not self.product.kubeconfig:
+            cluster = Cluster(self.product.home.folder)
+            await self.supervisor.start(cluster)
+            self.product.kubeconfig = str(cluster.kubeconfig)
+
+    async def _static_files(self) -> None:
+        await self._step("Static files", self.product.manage("collectstatic", "--no-input", "-v", "0"))
+
+    async def _first_start(self) -> None:
+        said = await self._step("Administrator", self.product.manage("first_start"))
+        answer = json.loads(said.splitlines()[-1])
+        if answer["created"]:
+            self.account = FirstAccount(answer["username"], answer["password"], answer["link"])
+
+    async def _step(self, title: str, command: Command) -> str:
+        began = time.monotonic()
+        said = await run_step(title, command, Log(self.product.home.logs, title.lower().replace(" ", "-")))
+        say(f"{title} ready ({time.monotonic() - began:.1f} s)")
+        return said
+
+
+async def _together(*things: Awaitable[object]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for thing in things:
+            group.create_task(_wait(thing))
+
+
+async def _wait(thing: Awaitable[object]) -> None:
+    await thing
+
+
+def _cause(group: BaseExceptionGroup) -> BaseException:
+    """The first thing that went wrong; what it dragged along is not worth a second message."""
+    cause: BaseException = group
+    while isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    return cause
