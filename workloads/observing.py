@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 from runyard.clusters.models import Cluster
+from runyard.clusters.observed import Seen
 from runyard.tenancy.models import Project
 
 from workloads import transitions
@@ -33,15 +34,6 @@ _ROOT_COLUMNS = (
     "terminating_at", "finalizers", "image", "gpu_millis", "cpu_millis", "memory_bytes", "pods_requested",
     "completed_at", "created_at", "deleted_at", "version", *transitions.SETTLED,
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One observation: an object as it is, or (object None) that uid is gone."""
-
-    resource: str  # "pods", "events", or a kind's resource such as "jobs"
-    uid: str
-    object: Any = None
 
 
 @dataclass

@@ -1,0 +1,105 @@
+"""Follows one resource: list, then watch, until told to stop. One thread each.
+
+News goes to the inbox in the order in which it was observed; the runner applies it. After an error the
+watch goes on where it was, with back-off; after 410 or damage, and every ten minutes, it lists again.
+"""
+
+import logging
+import random
+import threading
+import time
+from contextlib import suppress
+from queue import Full, Queue
+
+from runyard.clusters.connection import ApiError, ClusterError
+from runyard.clusters.observed import Seen
+from runyard.sync.source import Damaged, Expired, Source
+from runyard.sync.store import Store
+
+log = logging.getLogger(__name__)
+RELIST_SECONDS = (480.0, 720.0)
+FIRST_WAIT, LONGEST_WAIT, CALM_SECONDS = 0.8, 30.0, 120.0
+
+
+class Follower:
+    """Keeps `store` equal to `source` and puts the news into `inbox`."""
+
+    def __init__(self, source: Source, store: Store, inbox: Queue[Seen], stop: threading.Event):
+        self._source, self._store, self._inbox, self._stop = source, store, inbox, stop
+        self._version, self._relist_at = "", 0.0
+        self._wait, self._calm_since = FIRST_WAIT, 0.0
+        self.error, self.listed = "", False
+
+    @property
+    def resource(self) -> str:
+        return self._store.resource
+
+    @property
+    def odd(self) -> dict[str, str]:
+        """Objects that could not be read: uid -> why."""
+        return dict(self._store.odd)
+
+    def follow(self) -> None:
+        """Until `stop` is set. Never raises: the reason for trouble stands in `error`."""
+        while not self._stop.is_set():
+            try:
+                if not self._version or time.monotonic() >= self._relist_at:
+                    self._list()
+                self._watch()
+            except (Expired, Damaged) as error:
+                log.info("%s: lists again: %s", self.resource, error)
+                self._version = ""
+                self._pause(random.uniform(0, FIRST_WAIT), str(error) if isinstance(error, Damaged) else "")
+            except ClusterError as error:
+                self._back_off(error)
+            except Exception as error:
+                log.exception("%s: following failed", self.resource)
+                self._version = ""
+                self._back_off(error)
+
+    def _list(self) -> None:
+        listing = self._source.list()
+        for seen in self._store.replace(listing):
+            self._put(seen)
+        self._version, self._relist_at = listing.version, time.monotonic() + random.uniform(*RELIST_SECONDS)
+        self.listed, self.error = True, ""
+
+    def _watch(self) -> None:
+        began, heard = time.monotonic(), False
+        for change in self._source.watch(self._version):
+            heard, self.error = True, ""
+            seen = self._store.apply(change)
+            if seen is not None:
+                self._put(seen)
+            self._version = change.version or self._version
+            if self._stop.is_set() or time.monotonic() >= self._relist_at:
+                return
+        if not heard and time.monotonic() - began < 1:
+            raise ClusterError(f"The watch of {self.resource} ends as soon as it begins.")
+        self.error = ""
+
+    def _put(self, seen: Seen) -> None:
+        """Wait while the inbox is full, so that memory stays bounded; give up when stopped."""
+        while not self._stop.is_set():
+            with suppress(Full):
+                return self._inbox.put(seen, timeout=0.5)
+
+    def _back_off(self, error: Exception) -> None:
+        """Twice as long each time, 0.8 to 30 s, with jitter; short again after two calm minutes."""
+        now = time.monotonic()
+        if now - self._calm_since > CALM_SECONDS:
+            self._wait = FIRST_WAIT
+        asked = error.retry_after if isinstance(error, ApiError) else None
+        self._pause(asked or self._wait * random.uniform(0.8, 1.2), str(error))
+        self._wait, self._calm_since = min(self._wait * 2, LONGEST_WAIT), time.monotonic()
+
+    def _pause(self, seconds: float, error: str) -> None:
+        self.error = error or self.error
+        self._stop.wait(min(seconds, LONGEST_WAIT))
+
+
+def start(follower: Follower) -> threading.Thread:
+    """Run `follower` in a daemon thread."""
+    thread = threading.Thread(target=follower.follow, name=f"follow-{follower.resource}", daemon=True)
+    thread.start()
+    return thread

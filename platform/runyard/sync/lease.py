@@ -1,0 +1,61 @@
+"""Who may write for a cluster: a lease with an epoch, kept in PostgreSQL.
+
+Taking the lease raises the epoch; every write is fenced by it. A worker that slept through its lease,
+or from which it was taken, finds another epoch and writes nothing.
+"""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from runyard.clusters.models import Cluster
+from runyard.sync.models import SyncState
+
+LEASE = timedelta(seconds=15)
+
+
+class LeaseLost(Exception):
+    """Somebody else syncs this cluster now."""
+
+
+def holder() -> str:
+    return f"{socket.gethostname()}/{os.getpid()}"
+
+
+def take(cluster: Cluster) -> int | None:
+    """The new epoch, or None while somebody else holds the lease."""
+    SyncState.objects.get_or_create(cluster=cluster)
+    now = timezone.now()
+    free = Q(expires_at=None) | Q(expires_at__lt=now)
+    taken = SyncState.objects.filter(free, cluster=cluster).update(
+        epoch=F("epoch") + 1, holder=holder(), expires_at=now + LEASE
+    )
+    return SyncState.objects.get(cluster=cluster).epoch if taken else None
+
+
+def renew(cluster: Cluster, epoch: int, **facts: object) -> None:
+    """Keep the lease and write what is known of freshness. Raises LeaseLost."""
+    rows = SyncState.objects.filter(cluster=cluster, epoch=epoch)
+    if not rows.update(expires_at=timezone.now() + LEASE, **facts):
+        raise LeaseLost
+
+
+def release(cluster: Cluster, epoch: int) -> None:
+    """Let others take over at once."""
+    SyncState.objects.filter(cluster=cluster, epoch=epoch).update(expires_at=None, holder="")
+
+
+@contextmanager
+def fenced(cluster: Cluster, epoch: int) -> Iterator[None]:
+    """A transaction that writes only while `epoch` is the latest. Raises LeaseLost."""
+    with transaction.atomic():
+        mine = SyncState.objects.select_for_update().filter(cluster=cluster, epoch=epoch)
+        if not mine.exists():
+            raise LeaseLost
+        yield

@@ -1,0 +1,144 @@
+"""Syncs one cluster for as long as it holds the lease: followers observe, this thread applies.
+
+News is applied in batches, each one fenced transaction; a failing batch is tried object by object, so
+that one bad object is quarantined and the others go on. Nothing is remembered over a restart but rows.
+"""
+
+import logging
+import threading
+import time
+from datetime import timedelta
+from queue import Empty, Queue
+
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.utils import timezone
+
+from runyard.clusters import objects
+from runyard.clusters.connection import ClusterError, connect
+from runyard.clusters.models import Cluster, Node
+from runyard.clusters.observed import Seen, observe_nodes
+from runyard.kit.publish import publish
+from runyard.sync import lease
+from runyard.sync.follower import Follower, start
+from runyard.sync.source import Source, Watched
+from runyard.sync.store import Store
+from workloads.kinds import KINDS
+from workloads.models import Event, Pod, Workload
+from workloads.observing import observe
+
+log = logging.getLogger(__name__)
+BATCH, WAIT_SECONDS, BEAT_SECONDS = 500, 0.5, 5.0
+INBOX = 5_000
+
+WATCHED = (
+    *(Watched(kind.resource, kind.path(), kind.type) for kind in KINDS.values()),
+    Watched("pods", "/api/v1/pods", objects.Pod),
+    Watched("events", "/api/v1/events", objects.Event),
+    Watched("nodes", "/api/v1/nodes", objects.Node),
+)
+
+
+class Runner:
+    """One cluster, one epoch. `run` returns when the time is up or `stop` is set; raises LeaseLost."""
+
+    def __init__(self, cluster: Cluster, epoch: int, stop: threading.Event):
+        self._cluster, self._epoch, self._asked_to_stop = cluster, epoch, stop
+        self._stop = threading.Event()
+        self._inbox: Queue[Seen] = Queue(INBOX)
+        self._followers: list[Follower] = []
+        self._bad: dict[str, str] = {}
+        self._beat_at = 0.0
+
+    def run(self, seconds: float) -> None:
+        """Follow everything for at most `seconds`."""
+        ends = time.monotonic() + seconds
+        try:
+            while time.monotonic() < ends and not self._asked_to_stop.is_set():
+                self._start_followers()
+                batch = self._take()
+                if batch:
+                    self._apply(batch)
+                if time.monotonic() >= self._beat_at:
+                    self._beat()
+        finally:
+            self._stop.set()
+
+    def _start_followers(self) -> None:
+        """Once a connection can be made; until then `_beat` says why not."""
+        if self._followers:
+            return
+        try:
+            connection = connect(self._cluster)
+        except ClusterError:
+            return
+        known = _known(self._cluster)
+        for watched in WATCHED:
+            store = Store(watched.resource, known[watched.resource], forgets=watched.resource == "events")
+            follower = Follower(Source(connection, watched), store, self._inbox, self._stop)
+            self._followers.append(follower)
+            start(follower)
+
+    def _take(self) -> list[Seen]:
+        """What has come in, at most BATCH; waits a little for the first."""
+        try:
+            batch = [self._inbox.get(timeout=WAIT_SECONDS)]
+        except Empty:
+            return []
+        while len(batch) < BATCH and not self._inbox.empty():
+            batch.append(self._inbox.get_nowait())
+        return batch
+
+    def _apply(self, batch: list[Seen]) -> None:
+        try:
+            self._write(batch)
+        except (OperationalError, InterfaceError, lease.LeaseLost):
+            raise
+        except (DatabaseError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            if len(batch) > 1:
+                for one in batch:
+                    self._apply([one])
+            else:
+                log.exception("%s %s is quarantined", batch[0].resource, batch[0].uid)
+                self._bad[batch[0].uid] = f"{type(error).__name__}: {error}"[:500]
+
+    def _write(self, batch: list[Seen]) -> None:
+        with lease.fenced(self._cluster, self._epoch):
+            observe_nodes(self._cluster, batch)
+            observe(self._cluster, batch)
+        for one in batch:
+            self._bad.pop(one.uid, None)
+
+    def _beat(self) -> None:
+        """Renew the lease, say how fresh we are."""
+        self._beat_at = time.monotonic() + BEAT_SECONDS
+        trouble = self._trouble()
+        now = timezone.now()
+        facts = {"error": trouble, "error_at": now} if trouble else {"error": "", "synced_at": now}
+        odd = {uid: why for follower in self._followers for uid, why in follower.odd.items()} | self._bad
+        lease.renew(self._cluster, self._epoch, quarantined=odd, **facts)
+        publish(("clusters", self._cluster.pk))
+
+    def _trouble(self) -> str:
+        """Why our rows may not equal the cluster now; empty when they do."""
+        try:
+            connect(self._cluster).read("GET", "/readyz", read_seconds=3)
+        except ClusterError as error:
+            return str(error)
+        for follower in self._followers:
+            if follower.error or not follower.listed:
+                return follower.error or f"The first list of {follower.resource} is on its way."
+        return "Catching up." if self._inbox.full() else ""
+
+
+def _known(cluster: Cluster) -> dict[str, dict[str, str]]:
+    """uid -> version of every row we hold of `cluster`, by resource; read before the first list."""
+    known: dict[str, dict[str, str]] = {}
+    for kind in KINDS.values():
+        rows = Workload.objects.filter(cluster=cluster, kind=kind.name, deleted_at=None).exclude(uid=None)
+        known[kind.resource] = dict(rows.values_list("uid", "resource_version"))
+    pods = Pod.objects.filter(cluster=cluster, gone_at=None)
+    recent = Event.objects.filter(cluster=cluster, last_at__gt=timezone.now() - timedelta(hours=2))
+    known["pods"] = dict(pods.values_list("uid", "resource_version"))
+    known["events"] = dict(recent.values_list("uid", "resource_version"))
+    known["nodes"] = dict(Node.objects.filter(cluster=cluster).values_list("uid", "resource_version"))
+    return known

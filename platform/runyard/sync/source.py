@@ -1,0 +1,195 @@
+"""Lists and watches one resource of one cluster, as the Kubernetes API's rules want it.
+
+Bytes are decoded straight into Structs, page by page; an object that cannot be read is told apart
+(`odd`) and spoils nothing else. Time-outs and paging live here; what a listing means, in `store`.
+"""
+
+import gc
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from runyard.clusters.connection import ApiError, ClusterError, Connection
+from runyard.clusters.objects import Bookmark, ListMeta, OnlyMeta, Page, Status, WatchLine
+
+PAGE = 500
+WATCH_SECONDS = (240, 300)  # the server ends a watch after 30 to 60 minutes by itself; we do earlier
+
+
+class Expired(ClusterError):
+    """410: the version is older than what the server remembers. List again."""
+
+
+class Damaged(ClusterError):
+    """The stream held something that is no event; what else is lost is unknown. List again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A resource to follow: its plural, the path of all of it, and the Struct it decodes to."""
+
+    resource: str
+    path: str
+    type: type[msgspec.Struct]
+
+
+@dataclass(slots=True)
+class Listing:
+    """A complete list, as of `version`. `odd` maps the uids of unreadable objects to why."""
+
+    version: str = ""
+    objects: list[Any] = field(default_factory=list)
+    odd: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One event of a watch. `object` is None when it is gone, and for bookmarks (uid "")."""
+
+    version: str
+    uid: str = ""
+    object: Any = None
+    odd: str = ""
+
+
+class Source:
+    """One resource of one cluster. Every method raises ClusterError (Expired and Damaged among them)."""
+
+    def __init__(self, connection: Connection, watched: Watched):
+        self._connection, self._watched = connection, watched
+        self._object = msgspec.json.Decoder(watched.type)
+        typed = msgspec.defstruct(
+            "TypedPage",
+            [("metadata", ListMeta, ListMeta()), ("items", list[watched.type], [])],  # type: ignore[name-defined]
+        )
+        self._page = msgspec.json.Decoder(typed)
+        self._raw_page = msgspec.json.Decoder(Page)
+        self._meta = msgspec.json.Decoder(OnlyMeta)
+
+    def list(self) -> Listing:
+        """Everything there is now, in pages of 500; whole again without pages should the pages expire."""
+        try:
+            return self._pages({"limit": PAGE})
+        except Expired:
+            return self._pages({})
+
+    def _pages(self, params: dict[str, Any]) -> Listing:
+        listing, token = Listing(), ""
+        while True:
+            body = self._read(params | ({"continue": token} if token else {}))
+            meta = self._take(body, listing)
+            listing.version, token = listing.version or meta.resource_version, meta.continue_ or ""
+            if not token:
+                return listing
+
+    def _read(self, params: dict[str, Any]) -> bytes:
+        try:
+            return self._connection.read("GET", self._watched.path, params=params)
+        except ApiError as error:
+            raise _expired(error) from error
+
+    def _take(self, body: bytes, listing: Listing) -> ListMeta:
+        """Decode one page into `listing`: all at once, and one by one only if that fails."""
+        with _gc_paused():
+            try:
+                page = self._page.decode(body)
+            except msgspec.MsgspecError:
+                return self._take_one_by_one(body, listing)
+        listing.objects += page.items
+        return page.metadata
+
+    def _take_one_by_one(self, body: bytes, listing: Listing) -> ListMeta:
+        try:
+            page = self._raw_page.decode(body)
+        except msgspec.MsgspecError as error:
+            raise Damaged(f"The cluster's list of {self._watched.resource} is not JSON: {error}") from error
+        for raw in page.items:
+            try:
+                listing.objects.append(self._object.decode(raw))
+            except msgspec.MsgspecError as error:
+                listing.odd[self._uid(raw)] = str(error)
+        return page.metadata
+
+    def watch(self, since: str) -> Iterator[Change]:
+        """Changes exactly after version `since`, until the server ends the stream."""
+        seconds = random.randint(*WATCH_SECONDS)
+        params = {
+            "watch": "true",
+            "resourceVersion": since,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": seconds,
+        }
+        try:
+            lines = self._connection.lines(self._watched.path, params, read_seconds=seconds + 15)
+            for line in lines:
+                yield self._change(line)
+        except ApiError as error:
+            raise _expired(error) from error
+
+    def _change(self, line: bytes) -> Change:
+        try:
+            event = _line.decode(line)
+            if event.type == "BOOKMARK":
+                return Change(_bookmark.decode(event.object).metadata.resource_version)
+            if event.type == "ERROR":
+                raise _expired(_refusal(event.object))
+            return self._object_change(event)
+        except msgspec.MsgspecError as error:
+            raise Damaged(f"The watch of {self._watched.resource} sent no event: {error}") from error
+
+    def _object_change(self, event: WatchLine) -> Change:
+        if event.type == "DELETED":
+            meta = self._meta.decode(event.object).metadata
+            return Change(meta.resource_version, meta.uid)
+        if event.type not in ("ADDED", "MODIFIED"):
+            raise Damaged(f"The watch of {self._watched.resource} sent {event.type[:40]!r}.")
+        try:
+            found = self._object.decode(event.object)
+        except msgspec.MsgspecError as error:
+            meta = self._meta.decode(event.object).metadata
+            return Change(meta.resource_version, meta.uid, odd=str(error))
+        return Change(found.metadata.resource_version, found.metadata.uid, found)
+
+    def _uid(self, raw: msgspec.Raw) -> str:
+        try:
+            return self._meta.decode(raw).metadata.uid
+        except msgspec.MsgspecError:
+            return "?"
+
+
+_line = msgspec.json.Decoder(WatchLine)
+_bookmark = msgspec.json.Decoder(Bookmark)
+_status = msgspec.json.Decoder(Status)
+
+
+def _refusal(raw: msgspec.Raw) -> ApiError:
+    status = _status.decode(raw)
+    return ApiError(status.code or 500, status.reason or "", status.message or "")
+
+
+def _expired(error: ApiError) -> ClusterError:
+    return Expired(str(error)) if error.code == 410 else error
+
+
+_pauses, _lock = 0, threading.Lock()
+
+
+@contextmanager
+def _gc_paused() -> Iterator[None]:
+    """The cyclic collector adds up to 120 % to a bulk decode and frees nothing of it."""
+    global _pauses
+    with _lock:
+        _pauses += 1
+        gc.disable()
+    try:
+        yield
+    finally:
+        with _lock:
+            _pauses -= 1
+            if not _pauses:
+                gc.enable()
