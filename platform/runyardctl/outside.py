@@ -20,7 +20,10 @@ def require_database(url: str) -> None:
         parts = conninfo_to_dict(url)
         psycopg.connect(url, connect_timeout=SECONDS).close()
     except psycopg.ProgrammingError as error:
-        raise Trouble(f"RUNYARD_DATABASE_URL is not a PostgreSQL URL ({_line(error)}).") from error
+        # libpq's own words repeat the URL, password and all.
+        raise Trouble(
+            "RUNYARD_DATABASE_URL is not a PostgreSQL URL, such as postgresql://user:password@host/name."
+        ) from error
     except psycopg.OperationalError as error:
         place = f"{parts.get('host') or 'the local socket'}, database {parts.get('dbname') or '(default)'}"
         raise Trouble(
