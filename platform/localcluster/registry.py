@@ -103,12 +103,9 @@ class Registry:
     ) -> list[Obj]:
         """All objects a label and a field selector choose, of one namespace or of all (None), by name."""
         kind = kind_of(resource)
-        chosen = selectors.both(
-            selectors.labels(labels), selectors.fields(fields, kind.selectable(), resource)
-        )
+        chosen = selection(kind, labels, fields)
         page = self.store.page(resource, prefix(kind, namespace))
-        objects = (msgspec.json.decode(body) for _, body in page.rows)
-        return [obj for obj in objects if chosen is None or chosen(obj)]
+        return [msgspec.json.decode(body) for _, body in page.rows if chosen.takes(body)]
 
     def subscribe(self, *resources: str) -> Subscription:
         """All objects of these resources as ADDED events, then every change; see watches.Subscription."""
@@ -419,6 +416,12 @@ class Registry:
 
 def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def selection(kind: Kind, labels: str, fields: str) -> selectors.Selection:
+    """The selection that two query strings make among a kind's objects."""
+    by_field = selectors.fields(fields, kind.selectable(), kind.key)
+    return selectors.Selection(selectors.labels(labels), by_field)
 
 
 def prefix(kind: Kind, namespace: str | None) -> str:

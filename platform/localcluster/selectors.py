@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from localcluster.status import bad_request
 
 Obj = dict[str, Any]
 Predicate = Callable[[Obj], bool]
+LabelPredicate = Callable[[Mapping[str, str]], bool]
 Fields = Mapping[str, Callable[[Obj], str]]
 
 _KEY = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9.]*[A-Za-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
@@ -25,12 +29,12 @@ _IN = re.compile(rf"({_KEY})\s+(in|notin)\s*\(([^()]*)\)")
 _COMPARES = re.compile(rf"({_KEY})\s*([<>])\s*(-?[0-9]+)")
 
 
-def labels(text: str) -> Predicate | None:
+def labels(text: str) -> LabelPredicate | None:
     """The predicate of a label selector such as "app=web,tier in (a,b),!old"; None selects everything."""
     terms = [_label_term(term.strip(), text) for term in _TERMS.split(text)] if text.strip() else []
     if not terms:
         return None
-    return lambda obj: _all(terms, obj["metadata"].get("labels") or {})
+    return lambda has: _all(terms, has)
 
 
 def match_labels(selector: Obj, labels_: Mapping[str, str]) -> bool:
@@ -51,17 +55,40 @@ def fields(text: str, selectable: Fields, resource: str) -> Predicate | None:
     return lambda obj: _all(terms, obj)
 
 
-def both(first: Predicate | None, second: Predicate | None) -> Predicate | None:
-    if first is None or second is None:
-        return first or second
-    return lambda obj: first(obj) and second(obj)
+class _Labels(msgspec.Struct):
+    labels: dict[str, str] | None = None
+
+
+class _Labelled(msgspec.Struct):
+    metadata: _Labels
+
+
+_labelled = msgspec.json.Decoder(_Labelled)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A label and a field selector together, asked of stored JSON; decodes only as much as they need."""
+
+    by_label: LabelPredicate | None = None
+    by_field: Predicate | None = None
+
+    @property
+    def everything(self) -> bool:
+        return self.by_label is None and self.by_field is None
+
+    def takes(self, body: bytes) -> bool:
+        """Whether the object stored as `body` is selected."""
+        if self.by_label is not None and not self.by_label(_labelled.decode(body).metadata.labels or {}):
+            return False
+        return self.by_field is None or self.by_field(msgspec.json.decode(body))
 
 
 def _all(terms: list[Callable[[Any], bool]], subject: Any) -> bool:
     return all(term(subject) for term in terms)
 
 
-def _label_term(term: str, whole: str) -> Callable[[Mapping[str, str]], bool]:
+def _label_term(term: str, whole: str) -> LabelPredicate:
     if match := _EQUALS.fullmatch(term):
         key, sign, value = match.groups()
         return (lambda has: has.get(key) != value) if sign == "!=" else (lambda has: has.get(key) == value)

@@ -1,0 +1,83 @@
+"""The ASGI application: health, the gate (Host, token), discovery, and the API; every error leaves as a Status."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from localcluster import auth, bodies, discovery, podlog, query, status
+from localcluster.api import Api
+from localcluster.registry import Registry
+from localcluster.routing import resolve
+
+log = logging.getLogger(__name__)
+_COMPACT = "/debug/compact"
+
+
+class Application:
+    """Serves one registry to whoever has the token. `ready` turns false while the server is on its way out."""
+
+    def __init__(self, registry: Registry, token: str, pod_logs: podlog.PodLogs):
+        self._registry = registry
+        self._token = token
+        self._api = Api(registry, pod_logs)
+        self.ready = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive, send)
+        try:
+            response = await self._answer(request)
+        except status.ApiError as error:
+            response = _refusal(error)
+        except ClientDisconnect:
+            return
+        except Exception:
+            log.exception("%s %s", request.method, request.url.path)
+            response = _refusal(status.internal())
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        path = request.url.path
+        auth.check(path, request.headers, self._token)
+        if path in auth.OPEN_PATHS:
+            fine = self.ready or path == "/livez"
+            return PlainTextResponse("ok" if fine else "shutting down", 200 if fine else 503)
+        if target := resolve(path):
+            return await self._api.answer(request, target)
+        if request.method == "POST" and path == _COMPACT:
+            return self._compact(request)
+        document = discovery.document(path, request.headers["host"])
+        if document is None:
+            raise status.no_such_path()
+        if request.method != "GET":
+            raise status.method_not_supported()
+        return Response(msgspec.json.encode(document), media_type=bodies.JSON)
+
+    def _compact(self, request: Request) -> Response:
+        """Forget all history but the last `keep` changes: lets a client's handling of 410 be tried at will."""
+        self._registry.compact(
+            keep_seconds=float("inf"), keep=query.number(request.query_params, "keep") or 0
+        )
+        return Response(
+            msgspec.json.encode({"compacted": self._registry.store.compacted}), media_type=bodies.JSON
+        )
+
+
+def _refusal(error: status.ApiError) -> Response:
+    headers = {}
+    if error.code == 401:
+        headers["www-authenticate"] = "Bearer"
+    if after := error.details.get("retryAfterSeconds"):
+        headers["retry-after"] = str(after)
+    return Response(msgspec.json.encode(error.status()), error.code, headers, bodies.JSON)
+
+
+def make_app(registry: Registry, token: str, pod_logs: podlog.PodLogs) -> ASGIApp:
+    """The application on its own, for tests that need no process."""
+    return Application(registry, token, pod_logs)

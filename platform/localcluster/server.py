@@ -1,0 +1,179 @@
+"""One process: the API server, the controllers and the node on one event loop, from start to orderly end.
+
+Only `__main__` calls `serve`. What cannot be started raises CannotStart with a line for the user.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import socket
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from localcluster import auth, kubeconfig
+from localcluster.app import Application
+from localcluster.controllers import start_controllers
+from localcluster.node import start_node
+from localcluster.registry import Registry
+from localcluster.store import Store
+
+log = logging.getLogger(__name__)
+HOST = "127.0.0.1"
+_HOUSEKEEPING_SECONDS = 60
+_DRAIN_SECONDS = 5
+
+
+class CannotStart(Exception):
+    """Why the server cannot start, and what to do, in one line."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where the state lives, the port to listen on (0: any free one), the node's name."""
+
+    home: Path
+    port: int
+    node_name: str
+
+
+async def serve(options: Options) -> None:
+    """Run until SIGTERM or SIGINT; pods are ended before it returns."""
+    _prepare_folder(options.home)
+    with _only_one(options.home), _listener(options.port) as listener, _opened(options.home) as registry:
+        await _run(options, listener, registry)
+
+
+async def _run(options: Options, listener: socket.socket, registry: Registry) -> None:
+    registry.bootstrap()
+    registry.expire()
+    token = auth.keep_token(options.home)
+    stopping = _stop_signal()
+    port = listener.getsockname()[1]
+    node = await start_node(registry, options.home, options.node_name, service=(HOST, port))
+    controllers = await start_controllers(registry)
+    application = Application(registry, token, node.logs)
+    server = _Server(application)
+    serving = asyncio.create_task(server.serve([listener]))
+    housekeeping = asyncio.create_task(_keep_house(registry))
+    try:
+        await server.up()
+        address = f"http://{HOST}:{port}"
+        kubeconfig.write(options.home / "kubeconfig", address, token)
+        print(f"localcluster: listening on {address}", file=sys.stderr, flush=True)  # noqa: T201 - for the user
+        await stopping.wait()
+    finally:
+        application.ready = False
+        await controllers.stop()
+        await node.stop()
+        housekeeping.cancel()
+        registry.waker.close()
+        server.should_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling: the whole process has one, here."""
+
+    def __init__(self, application: Application):
+        super().__init__(
+            uvicorn.Config(
+                application,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                server_header=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=_DRAIN_SECONDS,
+                ws="none",
+            )
+        )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def up(self) -> None:
+        """Returns once requests are answered."""
+        while not self.started:
+            await asyncio.sleep(0.01)
+
+
+def _stop_signal() -> asyncio.Event:
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(one, stopping.set)
+    return stopping
+
+
+async def _keep_house(registry: Registry) -> None:
+    """Drop events past their time and history past its use."""
+    while True:
+        await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+        try:
+            registry.expire()
+            registry.compact()
+        except sqlite3.Error:
+            log.exception("housekeeping")
+
+
+def _prepare_folder(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise CannotStart(f"cannot make the folder {home}: {error.strerror}") from None
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise CannotStart(f"cannot write in {home}: choose another --home, or make it writable")
+
+
+@contextlib.contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """Hold the folder: two servers over one store would each believe to be its only writer."""
+    try:
+        handle = (home / "lock").open("w")
+    except OSError as error:
+        raise CannotStart(f"cannot write in {home}: {error.strerror}") from None
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CannotStart(
+                f"another localcluster already runs in {home}: stop it, or choose another --home"
+            ) from None
+        yield
+
+
+@contextlib.contextmanager
+def _listener(port: int) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+            listener.listen(512)
+        except OSError as error:
+            why = f"cannot listen on {HOST}:{port}: {error.strerror}; is something else using it? Choose another --port"
+            raise CannotStart(why) from None
+        listener.setblocking(False)
+        yield listener
+
+
+@contextlib.contextmanager
+def _opened(home: Path) -> Iterator[Registry]:
+    path = home / "objects.db"
+    try:
+        store = Store(path)
+    except sqlite3.Error as error:
+        raise CannotStart(
+            f"cannot open {path}: {error}; it may be damaged, move it away to start empty"
+        ) from None
+    with contextlib.closing(store):
+        yield Registry(store)
