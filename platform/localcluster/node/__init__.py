@@ -1,0 +1,39 @@
+"""The kubelet of the embedded cluster: runs pods as processes of this machine. See `kubelet.Node`.
+
+The server calls `start_node` and then `Node.logs`, `Node.usage` and `Node.stop`; nothing else is for outsiders.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import gpus, machine
+from localcluster.backoff import Backoff
+from .fields import Machine
+from .kubelet import Node
+
+if TYPE_CHECKING:
+    from localcluster.registry import Registry
+
+__all__ = ["Node", "start_node"]
+
+
+async def start_node(
+    registry: "Registry",
+    home: Path,
+    node_name: str,
+    *,
+    service: tuple[str, int] | None = None,
+    backoff: Backoff | None = None,
+) -> Node:
+    """Registers this machine, takes up the pods of an earlier server in `home`, and runs new ones.
+
+    `service` is the API's host and port, told to pods as KUBERNETES_SERVICE_HOST and _PORT; `backoff` is how long
+    crashed containers wait. Raises OSError when `home` cannot be written.
+    """
+    home = home.absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    devices = gpus.discover()
+    about = Machine(node_name, machine.capacity(home, devices), service, bool(devices))
+    node = Node(registry, home, about, devices, backoff or Backoff())
+    node.start()
+    return node

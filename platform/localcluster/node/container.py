@@ -1,0 +1,161 @@
+"""One container of a pod: its runs so far, the present one, and what Kubernetes would say of it. Used by pods."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from localcluster import times
+
+from .attempt import Attempt, Record, Spec
+from localcluster.backoff import Backoff
+
+Obj = dict[str, Any]
+
+
+class Container:
+    """`folder` holds one folder a run, named by its number, which is also the restart count."""
+
+    def __init__(self, spec: Obj, folder: Path, mark: str, changed: Callable[[], None], init: bool) -> None:
+        self.spec, self.folder, self.mark, self.changed, self.init = spec, folder, mark, changed, init
+        self.name: str = spec["name"]
+        self.number = 0
+        self.attempt: Attempt | None = None
+        self.previous: Record | None = None
+        self.waiting: tuple[str, str] | None = None
+        self.failures = 0
+        self.started = self.ready = False
+        self.announced = False  # Started, or why not, has been told as an event
+        self.environment: dict[str, str] = {}
+        self.cwd = "/"
+
+    @property
+    def sidecar(self) -> bool:
+        return self.init and self.spec.get("restartPolicy") == "Always"
+
+    @property
+    def record(self) -> Record | None:
+        return self.attempt.record if self.attempt else None
+
+    @property
+    def running(self) -> bool:
+        return bool(self.attempt and self.attempt.running)
+
+    @property
+    def alive(self) -> bool:
+        """Something of it may still run: started and not known to have ended."""
+        return bool(self.attempt and not self.attempt.exited)
+
+    @property
+    def exited(self) -> bool:
+        return bool(self.attempt and self.attempt.exited)
+
+    @property
+    def succeeded(self) -> bool:
+        return self.exited and self.record is not None and self.record.exit_code == 0
+
+    def limit_bytes_text(self) -> str | None:
+        return ((self.spec.get("resources") or {}).get("limits") or {}).get("memory")
+
+    def run_folder(self, number: int) -> Path:
+        return self.folder / str(number)
+
+    def restore(self) -> None:
+        """Takes up the runs that an earlier server left."""
+        numbers = sorted(int(path.name) for path in self.folder.glob("[0-9]*") if path.name.isdigit())
+        if not numbers:
+            return
+        self.number = self.failures = numbers[-1]
+        self.previous = Record.read(self.run_folder(self.number - 1) / "state") if len(numbers) > 1 else None
+        self.attempt = self._attempt()
+        self.attempt.adopt()
+        self.announced = True
+
+    def _attempt(self) -> Attempt:
+        return Attempt(self.run_folder(self.number), f"{self.mark}/{self.name}/{self.number}", self.changed)
+
+    def _next_run(self) -> Attempt:
+        """The present run becomes the previous; the one before that goes, with its log."""
+        if self.attempt is not None:
+            self.attempt.release()
+            self.previous = self.record
+            self.number += 1
+            stale = self.run_folder(self.number - 2)
+            if stale.exists():
+                Attempt(stale, "", self.changed).remove()
+        self.attempt = self._attempt()
+        self.waiting, self.announced = None, False
+        self.started = self.ready = False
+        return self.attempt
+
+    def start(self, argv: list[str], environment: dict[str, str], cwd: Path) -> None:
+        """Begins the next run; how that goes is in `record` soon."""
+        self.environment, self.cwd = environment, str(cwd)
+        attempt = self._next_run()
+        try:
+            attempt.start(Spec(argv, environment, str(cwd)))
+        except (OSError, ValueError) as error:
+            attempt.fail("StartError", str(error))
+
+    def retry_at(self, backoff: Backoff) -> float:
+        """When, in seconds since the epoch, an ended container may run again."""
+        assert self.record is not None
+        return self.record.finished_at / 1e9 + backoff.delay(self.failures)
+
+    def count_failure(self, backoff: Backoff) -> None:
+        """An end is a failure in a row with those before, unless the container ran long enough to be forgiven."""
+        assert self.record is not None
+        ran = (self.record.finished_at - self.record.started_at) / 1e9
+        self.failures = 1 if ran >= backoff.forgiven_after else self.failures + 1
+
+    def status(self, pod_waiting: str) -> Obj:
+        """Its ContainerStatus; `pod_waiting` is the reason while it was never tried."""
+        state, last = self._states(pod_waiting)
+        record = self.record
+        identity = record.child if record else None
+        return {
+            "name": self.name,
+            "image": self.spec.get("image", ""),
+            "imageID": "",
+            "containerID": f"process://{identity.pid}" if identity else "",
+            "ready": self.ready if not self.init else self.succeeded,
+            "started": self.running and self.started,
+            "restartCount": self.number,
+            "state": state,
+            "lastState": last,
+        }
+
+    def _states(self, pod_waiting: str) -> tuple[Obj, Obj]:
+        record = self.record
+        last = terminated(self.previous) if self.previous else {}
+        if self.waiting:
+            reason, message = self.waiting
+            state = {"waiting": {"reason": reason} | ({"message": message} if message else {})}
+            return state, terminated(record) if record and self.exited else last
+        if record is None or record.phase == "starting":
+            return {"waiting": {"reason": pod_waiting}}, last
+        if record.phase == "running":
+            return {"running": {"startedAt": times.text(record.started_at / 1e9)}}, last
+        return terminated(record), last
+
+
+def terminated(record: Record) -> Obj:
+    """The `terminated` state of an ended run."""
+    body: Obj = {
+        "exitCode": record.exit_code,
+        "reason": record.reason or ("Completed" if record.exit_code == 0 else "Error"),
+        "startedAt": times.text(record.started_at / 1e9),
+        "finishedAt": times.text(record.finished_at / 1e9),
+    }
+    if record.signal:
+        body["signal"] = record.signal
+    if record.message:
+        body["message"] = record.message
+    if record.child:
+        body["containerID"] = f"process://{record.child.pid}"
+    return {"terminated": body}
+
+
+def age(record: Record) -> float:
+    """Seconds since the run began."""
+    return time.time() - record.started_at / 1e9

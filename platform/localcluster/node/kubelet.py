@@ -1,0 +1,282 @@
+"""The node: one worker for each pod bound to it, its own Node object, usage, logs, graceful shutdown.
+
+Started by the server through `start_node`; everything else in this folder is reached from here.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from localcluster import quantities
+from localcluster.logoptions import LogOptions
+from localcluster.status import bad_request, not_found
+
+from . import gpus, logs, machine, usage
+from localcluster.backoff import Backoff
+from .container import Container
+from .fields import Machine
+from .pod import Host, PodWorker, Verdict
+
+if TYPE_CHECKING:
+    from localcluster.registry import Registry
+
+log = logging.getLogger(__name__)
+Obj = dict[str, Any]
+HEARTBEAT_SECONDS = 60.0
+SAMPLE_SECONDS = 5.0
+MEMORY_SECONDS = 1.0  # between looks at containers that have a memory limit
+SHUTDOWN_GRACE = 8.0
+SHUTDOWN_KILL = 1.5
+SHUTDOWN = "Pod was terminated in response to imminent node shutdown."
+
+
+class Node:
+    """One machine's kubelet. `home` keeps everything that must outlive the server, in `home/pods/<uid>`."""
+
+    def __init__(
+        self, registry: "Registry", home: Path, about: Machine, devices: list[gpus.Gpu], backoff: Backoff
+    ) -> None:
+        self.registry, self.devices = registry, devices
+        pods, programs = home / "pods", home / "bin"
+        pods.mkdir(parents=True, exist_ok=True, mode=0o700)
+        machine.write_programs(programs)
+        self.host = Host(registry, pods, programs, about, gpus.Ledger(devices), self._wake_waiting, backoff)
+        self.sample_seconds, self.memory_seconds = SAMPLE_SECONDS, MEMORY_SECONDS
+        self.workers: dict[str, PodWorker] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._loops: list[asyncio.Task[None]] = []
+        self._meters: dict[int, usage.Meter] = {}
+        self._usage: dict[tuple[str, str], list[usage.Usage]] = {}
+        self._stopping = False
+
+    @property
+    def name(self) -> str:
+        return self.host.machine.node_name
+
+    # -- life -------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Registers the node, takes up what an earlier server left, then follows the pods."""
+        machine.register(self.registry, self.name, self.host.machine.allocatable, self.devices)
+        self._restore()
+        self._subscription = self.registry.subscribe("pods", "configmaps", "secrets")
+        self._loops = [
+            asyncio.create_task(loop) for loop in (self._follow(), self._heartbeat(), self._sample())
+        ]
+
+    def _restore(self) -> None:
+        """GPUs as they were given out; pods whose object went while nobody watched are ended and removed."""
+        known = {pod["metadata"]["uid"] for pod in self.registry.list("pods")}
+        for folder in self.host.pods.iterdir():
+            try:
+                saved = json.loads((folder / "pod.json").read_text())
+            except (OSError, ValueError):
+                saved = {}
+            if folder.name in known:
+                for container, uuids in (saved.get("gpus") or {}).items():
+                    self.host.ledger.restore((folder.name, container), uuids)
+            else:
+                self._add(PodWorker(self.host, _orphan(folder, saved))).forget()
+
+    async def _follow(self) -> None:
+        async for event in self._subscription:
+            if event.resource != "pods":
+                self._wake_unprepared(event.object["metadata"]["namespace"])
+            elif event.object["spec"].get("nodeName") == self.name:
+                self._see(event.type, event.object)
+
+    def _see(self, kind: str, pod: Obj) -> None:
+        uid = pod["metadata"]["uid"]
+        worker = self.workers.get(uid)
+        if kind == "DELETED":
+            if worker:
+                worker.forget()
+        elif worker:
+            worker.update(pod)
+        elif not self._stopping:
+            self._add(PodWorker(self.host, pod))
+
+    def _add(self, worker: PodWorker) -> PodWorker:
+        self.workers[worker.uid] = worker
+        task = asyncio.create_task(worker.run())
+        self._tasks[worker.uid] = task
+        task.add_done_callback(lambda _: self._remove(worker))
+        return worker
+
+    def _remove(self, worker: PodWorker) -> None:
+        if worker.gone:
+            self.workers.pop(worker.uid, None)
+            self._tasks.pop(worker.uid, None)
+
+    def _wake_waiting(self) -> None:
+        """GPUs were given back: whoever waits for some may look again."""
+        for worker in self.workers.values():
+            if worker.places is None and not worker.over:
+                worker.wake()
+
+    def _wake_unprepared(self, namespace: str) -> None:
+        """A ConfigMap or Secret changed: pods that could not start for want of one look again."""
+        for worker in self.workers.values():
+            if worker.pod["metadata"]["namespace"] == namespace and worker.lacks_config:
+                worker.wake()
+
+    async def stop(self) -> None:
+        """Ends every pod: TERM, its grace up to 8 s, KILL; statuses are written before this returns.
+
+        Controllers must have been stopped before, or they would replace the pods that end here.
+        """
+        self._stopping = True
+        for worker in self.workers.values():
+            worker.end(shutdown_verdict(worker))
+        await self._settled(SHUTDOWN_GRACE + SHUTDOWN_KILL)
+        for task in [*self._loops, *self._tasks.values()]:
+            task.cancel()
+        await asyncio.gather(*self._loops, *self._tasks.values(), return_exceptions=True)
+        for worker in self.workers.values():
+            worker.close()
+        self._subscription.close()
+        machine.set_ready(self.registry, self.name, False)
+
+    async def _settled(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not all(
+            one.settled or one.gone for one in self.workers.values()
+        ):
+            await asyncio.sleep(0.02)
+
+    # -- what runs by the clock -------------------------------------------------------------------------------
+
+    async def _heartbeat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            with _logged("heartbeat"):
+                machine.set_ready(self.registry, self.name, True)
+
+    async def _sample(self) -> None:
+        """Measures every running container; those with a memory limit are looked at more often."""
+        due = 0.0
+        while True:
+            running = self._running()
+            limited = {pid: pair for pid, pair in running.items() if _memory_limit(pair[1])}
+            await asyncio.sleep(self.memory_seconds if limited else self.sample_seconds)
+            with _logged("sampling"):
+                if time.monotonic() >= due:
+                    due = time.monotonic() + self.sample_seconds
+                    self._measure(self._running())
+                elif limited:
+                    trees = usage.trees(limited)
+                    for pid, (worker, container) in limited.items():
+                        _enforce(worker, container, trees[pid])
+
+    def _running(self) -> dict[int, tuple[PodWorker, Container]]:
+        """Running containers by the pid of their shim."""
+        return {
+            container.record.shim.pid: (worker, container)
+            for worker in self.workers.values()
+            for container in worker.containers
+            if container.running and container.record and container.record.shim
+        }
+
+    def _measure(self, running: dict[int, tuple[PodWorker, Container]]) -> None:
+        trees = usage.trees(running) if running else {}
+        self._meters = {pid: self._meters.get(pid) or usage.Meter() for pid in running}
+        self._usage = {}
+        for pid, (worker, container) in running.items():
+            _enforce(worker, container, trees[pid])
+            cpu, memory = self._meters[pid].millicores(trees[pid]), usage.memory_bytes(trees[pid])
+            meta = worker.pod["metadata"]
+            sample = usage.Usage(container.name, cpu, memory, time.time())
+            self._usage.setdefault((meta["namespace"], meta["name"]), []).append(sample)
+
+    def usage(self, namespace: str, pod: str) -> list[usage.Usage]:
+        """The latest sample of each running container of a pod; empty until there is one."""
+        return self._usage.get((namespace, pod), [])
+
+    # -- logs -------------------------------------------------------------------------------------------------
+
+    def logs(
+        self, namespace: str, name: str, container: str | None, options: LogOptions
+    ) -> AsyncIterator[bytes]:
+        """The log of a container's present or previous run. Raises ApiError at once, in the API's words."""
+        pod = self.registry.get("pods", namespace, name)
+        worker = self.workers.get(pod["metadata"]["uid"])
+        chosen = _choose(pod, container)
+        found = worker.container(chosen) if worker else None
+        if found is None or (found.attempt is None and not options.previous):
+            why = _waiting_reason(pod, chosen)
+            raise bad_request(f'container "{chosen}" in pod "{name}" is waiting to start: {why}')
+        if options.previous:
+            if found.previous is None and not (found.waiting and found.exited):
+                raise bad_request(f'previous terminated container "{chosen}" in pod "{name}" not found')
+            number = found.number if found.previous is None or found.waiting else found.number - 1
+            return logs.read(found.run_folder(number) / "log", options, lambda: True)
+        attempt = found.attempt
+        assert attempt is not None
+        return logs.read(
+            attempt.folder / "log", options, lambda: attempt.exited or found.attempt is not attempt
+        )
+
+
+def shutdown_verdict(worker: PodWorker) -> Verdict:
+    grace = min(worker.own_grace, SHUTDOWN_GRACE)
+    disruption = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": "TerminationByKubelet",
+        "message": SHUTDOWN,
+    }
+    return Verdict("NodeShutdown", SHUTDOWN, grace, disruption)
+
+
+def _enforce(worker: PodWorker, container: Container, tree: list[Any]) -> None:
+    limit = _memory_limit(container)
+    if limit and usage.memory_bytes(tree, limit) > limit:
+        worker.kill_for_memory(container)
+
+
+def _memory_limit(container: Container) -> int:
+    """Bytes; 0 for none."""
+    return quantities.whole(((container.spec.get("resources") or {}).get("limits") or {}).get("memory", 0))
+
+
+def _orphan(folder: Path, saved: Obj) -> Obj:
+    """A pod of which only the folder is known: enough to end what runs there and remove it."""
+    names = [path.name for path in (folder / "containers").glob("*")]
+    meta = {"uid": folder.name, "namespace": saved.get("namespace", ""), "name": saved.get("name", "")}
+    return {"metadata": meta, "spec": {"containers": [{"name": name} for name in names]}, "status": {}}
+
+
+def _choose(pod: Obj, container: str | None) -> str:
+    """The container meant: the one named, or the only one. Raises ApiError."""
+    spec, name = pod["spec"], pod["metadata"]["name"]
+    main = [one["name"] for one in spec["containers"]]
+    every = main + [one["name"] for one in spec.get("initContainers") or []]
+    if container and container not in every:
+        raise bad_request(f"container {container} is not valid for pod {name}")
+    if not container and len(main) > 1:
+        raise bad_request(
+            f"a container name must be specified for pod {name}, choose one of: [{' '.join(every)}]"
+        )
+    return container or main[0]
+
+
+def _waiting_reason(pod: Obj, container: str) -> str:
+    status = pod.get("status") or {}
+    for one in [*status.get("containerStatuses", []), *status.get("initContainerStatuses", [])]:
+        if one["name"] == container and "waiting" in one.get("state", {}):
+            return one["state"]["waiting"]["reason"]
+    return "ContainerCreating"
+
+
+@contextlib.contextmanager
+def _logged(what: str):  # type: ignore[no-untyped-def]
+    """What runs by the clock outlives its own mistakes."""
+    try:
+        yield
+    except Exception:
+        log.exception("%s failed", what)

@@ -1,0 +1,78 @@
+"""Naming one process of this machine for good: pid, start time and boot, held by a pidfd. Used by the node only.
+
+A pid alone may belong to a stranger by the time it is signalled; nothing here signals without checking.
+"""
+
+import os
+import signal
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def start_ticks(pid: int) -> str | None:
+    """When `pid` started, in clock ticks since boot; None when it is gone or dead and waiting to be collected."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == b"Z" else fields[19].decode()
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One process, never another that was given the same pid later."""
+
+    pid: int
+    start: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Identity":
+        """From `<pid> <start>`, as the shim writes it. Raises ValueError."""
+        pid, start = text.split()
+        return cls(int(pid), start)
+
+    def open(self) -> int | None:
+        """A pidfd that surely is this process, for the caller to close; None when it has ended."""
+        try:
+            fd = os.pidfd_open(self.pid)
+        except OSError:
+            return None
+        if start_ticks(self.pid) == self.start:  # checked after opening: the descriptor cannot change hands
+            return fd
+        os.close(fd)
+        return None
+
+    def signal(self, number: int) -> bool:
+        """False when the process has ended: then nothing was signalled."""
+        fd = self.open()
+        if fd is None:
+            return False
+        try:
+            signal.pidfd_send_signal(fd, number)
+        except ProcessLookupError:
+            return False
+        finally:
+            os.close(fd)
+        return True
+
+
+def marked_with(entry: str) -> list[Identity]:
+    """Every process whose environment holds exactly `entry` (`NAME=value`)."""
+    wanted, found = entry.encode(), []
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        start = start_ticks(int(name))
+        try:
+            environ = Path(f"/proc/{name}/environ").read_bytes()
+        except OSError:
+            continue
+        if start and wanted in environ.split(b"\0"):
+            found.append(Identity(int(name), start))
+    return found

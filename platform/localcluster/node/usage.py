@@ -1,0 +1,68 @@
+"""CPU and memory of whole process trees, from one look at the process table. Used by the node only."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import psutil
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one container used: cores as millicores over the last interval, memory shared out by its users."""
+
+    container: str
+    cpu_millicores: int
+    memory_bytes: int
+    taken_at: float
+
+
+def trees(roots: Iterable[int]) -> dict[int, list[psutil.Process]]:
+    """Every living process below each of `roots`, the roots left out: they are shims."""
+    children: dict[int, list[psutil.Process]] = {}
+    for process in psutil.process_iter(["ppid"]):
+        children.setdefault(process.info["ppid"], []).append(process)
+    found = {}
+    for root in roots:
+        tree = list(children.get(root, []))
+        for process in tree:
+            tree += children.get(process.pid, [])
+        found[root] = tree
+    return found
+
+
+def memory_bytes(tree: list[psutil.Process], limit: int | None = None) -> int:
+    """Bytes in use, pages that processes share counted once; up to `limit` the cheap upper bound is good enough."""
+    if limit is not None:
+        bound = sum(_read(process, lambda one: one.memory_info().rss) for process in tree)
+        if bound <= limit:
+            return int(bound)
+    return int(sum(_read(process, lambda one: one.memory_full_info().pss) for process in tree))
+
+
+def _read(process: psutil.Process, what) -> float:  # type: ignore[no-untyped-def]
+    try:
+        return what(process)
+    except psutil.Error:
+        return 0
+
+
+class Meter:
+    """Turns CPU seconds, which only rise, into millicores between two looks at one tree."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[int, float], float] = {}
+        self._at = time.monotonic()
+
+    def millicores(self, tree: list[psutil.Process]) -> int:
+        """Since the last call; a process first seen now counts what it has used so far."""
+        seen = {(one.pid, one.create_time()): _read(one, _cpu_seconds) for one in tree}
+        used = sum(max(0.0, seconds - self._seen.get(key, 0.0)) for key, seconds in seen.items())
+        now = time.monotonic()
+        elapsed, self._seen, self._at = max(now - self._at, 1e-3), seen, now
+        return round(1000 * used / elapsed)
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
