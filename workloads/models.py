@@ -4,6 +4,7 @@ Rows are written by `transitions` (what was observed) and `actions` (what was as
 """
 
 import uuid
+from typing import Generic, TypeVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -107,7 +108,10 @@ class Workload(models.Model):
         return reverse("workload", args=[self.pk])
 
 
-class OfWorkload(ScopedQuerySet[models.Model]):
+M = TypeVar("M", bound=models.Model)
+
+
+class OfWorkload(ScopedQuerySet[M], Generic[M]):
     """Things that belong to a workload and share its project."""
 
     scope = "workload__project"
@@ -139,7 +143,7 @@ class Pod(models.Model):
     terminating_at = models.DateTimeField(null=True)
     gone_at = models.DateTimeField(null=True)
 
-    objects = OfWorkload.as_manager()
+    objects = OfWorkload["Pod"].as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["cluster", "uid"], name="one_pod_per_uid")]
@@ -172,7 +176,7 @@ class Event(models.Model):
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
 
-    objects = OfWorkload.as_manager()
+    objects = OfWorkload["Event"].as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["cluster", "uid"], name="one_event_per_uid")]
@@ -191,7 +195,7 @@ class PhaseChange(models.Model):
     message = models.TextField(blank=True)
     at = models.DateTimeField()
 
-    objects = OfWorkload.as_manager()
+    objects = OfWorkload["PhaseChange"].as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["workload", "at"], name="phases_of_workload")]
@@ -226,7 +230,7 @@ class Action(models.Model):
     due_at = models.DateTimeField(help_text="Not to be tried before.")
     finished_at = models.DateTimeField(null=True)
 
-    objects = OfWorkload.as_manager()
+    objects = OfWorkload["Action"].as_manager()
 
     class Meta:
         indexes = [

@@ -89,7 +89,7 @@ def _load(cluster: Cluster, seen: Sequence[Seen]) -> Batch:
     owner_of = {w.pk: uid for uid, w in batch.by_uid.items()}
     for pod in rows:
         batch.pods[pod.uid] = pod
-        batch.pods_of[owner_of.get(pod.workload_id, pod.owner_uid)][pod.uid] = pod
+        batch.pods_of[owner_of.get(pod.workload_id or 0, pod.owner_uid)][pod.uid] = pod
     return batch
 
 
@@ -291,4 +291,5 @@ def _owners(batch: Batch, uids: Iterable[str]) -> dict[str, int]:
     """The workload each uid (of a root or a pod) belongs to."""
     pods = Pod.objects.filter(cluster=batch.cluster, uid__in=uids).exclude(workload=None)
     roots = Workload.objects.filter(cluster=batch.cluster, uid__in=uids)
-    return dict(pods.values_list("uid", "workload_id")) | dict(roots.values_list("uid", "pk"))
+    rows = [*pods.values_list("uid", "workload_id"), *roots.values_list("uid", "pk")]
+    return {uid: pk for uid, pk in rows if uid and pk}

@@ -1,5 +1,15 @@
 """Addresses of the REST API, version 1."""
 
-from django.urls import URLPattern
+from django.urls import path, re_path
 
-urlpatterns: list[URLPattern] = []
+from runyard.api import views
+
+urlpatterns = [
+    path("workloads", views.Workloads.as_view(), name="api-workloads"),
+    path("workloads/batch", views.Batch.as_view(), name="api-batch"),
+    path("workloads/<int:pk>", views.OneWorkload.as_view(), name="api-workload"),
+    re_path(r"^workloads/(?P<pk>\d{1,18})/(?P<verb>stop|run)$", views.Act.as_view(), name="api-act"),
+    path("workloads/<int:pk>/pods", views.Pods.as_view(), name="api-pods"),
+    path("workloads/<int:pk>/events", views.Events.as_view(), name="api-events"),
+    path("workloads/<int:pk>/log", views.Log.as_view(), name="api-log"),
+]

@@ -135,7 +135,9 @@ def _known(cluster: Cluster) -> dict[str, dict[str, str]]:
     known: dict[str, dict[str, str]] = {}
     for kind in KINDS.values():
         rows = Workload.objects.filter(cluster=cluster, kind=kind.name, deleted_at=None).exclude(uid=None)
-        known[kind.resource] = dict(rows.values_list("uid", "resource_version"))
+        known[kind.resource] = {
+            uid or "": version for uid, version in rows.values_list("uid", "resource_version")
+        }
     pods = Pod.objects.filter(cluster=cluster, gone_at=None)
     recent = Event.objects.filter(cluster=cluster, last_at__gt=timezone.now() - timedelta(hours=2))
     known["pods"] = dict(pods.values_list("uid", "resource_version"))

@@ -17,6 +17,7 @@ import msgspec
 from runyard.clusters.connection import ApiError, ClusterError, Connection
 from runyard.clusters.objects import Bookmark, ListMeta, OnlyMeta, Page, Status, WatchLine
 
+Decoder = Any  # msgspec.json.Decoder of a type known at run time
 PAGE = 500
 WATCH_SECONDS = (240, 300)  # the server ends a watch after 30 to 60 minutes by itself; we do earlier
 
@@ -62,12 +63,8 @@ class Source:
 
     def __init__(self, connection: Connection, watched: Watched):
         self._connection, self._watched = connection, watched
-        self._object = msgspec.json.Decoder(watched.type)
-        typed = msgspec.defstruct(
-            "TypedPage",
-            [("metadata", ListMeta, ListMeta()), ("items", list[watched.type], [])],  # type: ignore[name-defined]
-        )
-        self._page = msgspec.json.Decoder(typed)
+        self._object: Decoder = msgspec.json.Decoder(watched.type)
+        self._page: Decoder = msgspec.json.Decoder(_page_of(watched.type))
         self._raw_page = msgspec.json.Decoder(Page)
         self._meta = msgspec.json.Decoder(OnlyMeta)
 
@@ -160,6 +157,11 @@ class Source:
             return self._meta.decode(raw).metadata.uid
         except msgspec.MsgspecError:
             return "?"
+
+
+def _page_of(item: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """The Struct of one page of a list of `item`."""
+    return msgspec.defstruct("PageOf", [("metadata", ListMeta, ListMeta()), ("items", list[item], [])])  # type: ignore[valid-type]
 
 
 _line = msgspec.json.Decoder(WatchLine)

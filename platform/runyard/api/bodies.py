@@ -1,0 +1,72 @@
+"""What programs send, checked shape by shape before it reaches an action. Unknown fields are refused."""
+
+from typing import Any
+
+import msgspec
+
+from workloads.actions import Invalid
+from workloads.models import Verb
+from workloads.spec import TrainingSpec
+
+MOST_IDS = 1000
+
+
+class Submission(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """POST /workloads: a training."""
+
+    name: str
+    project: str
+    cluster: str = ""
+    image: str = ""
+    command: str = ""
+    arguments: str = ""
+    environment: dict[str, str] = {}
+    gpus: int = 0
+    cpu: str = "1"
+    memory: str = "1Gi"
+    retries: int = 0
+
+    def spec(self) -> TrainingSpec:
+        return TrainingSpec(
+            name=self.name,
+            image=self.image,
+            command=self.command,
+            arguments=self.arguments,
+            environment=list(self.environment.items()),
+            gpus=str(self.gpus),
+            cpu=self.cpu,
+            memory=self.memory,
+            retries=self.retries,
+        )
+
+
+class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
+    """POST /workloads/batch: one verb for many."""
+
+    verb: str
+    ids: list[int]
+
+
+def submission(data: Any) -> Submission:
+    """Raises Invalid, naming the field where msgspec does."""
+    return _convert(data, Submission)
+
+
+def batch(data: Any) -> tuple[Verb, list[int]]:
+    body = _convert(data, BatchBody)
+    if body.verb not in (Verb.STOP, Verb.RUN, Verb.DELETE):
+        raise Invalid({"verb": "One of stop, run, delete."})
+    if not 0 < len(body.ids) <= MOST_IDS:
+        raise Invalid({"ids": f"From 1 to {MOST_IDS} ids."})
+    if any(not 0 < pk < 2**63 for pk in body.ids):
+        raise Invalid({"ids": "Ids are positive whole numbers."})
+    return Verb(body.verb), body.ids
+
+
+def _convert(data: Any, shape: type[Any]) -> Any:
+    try:
+        return msgspec.convert(data, shape)
+    except msgspec.ValidationError as error:
+        words, _, place = str(error).partition(" - at `$")
+        name = place.strip("`.").split(".")[0].split("[")[0] or "body"
+        raise Invalid({name: f"{words}."}) from error

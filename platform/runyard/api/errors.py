@@ -1,0 +1,35 @@
+"""Every refusal of the API in one shape: {"code", "message", "fields"}, as words that say what to do."""
+
+from typing import Any
+
+from rest_framework.exceptions import APIException
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from runyard.clusters.connection import ClusterError
+from runyard.tenancy.access import Denied
+from workloads.actions import Invalid
+from workloads.policies import Refused
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: our own errors, then Django's and DRF's."""
+    if isinstance(error, Invalid):
+        return _answer(422, "Invalid", "Some fields need you.", error.fields)
+    if isinstance(error, Denied):
+        return _answer(403, "Denied", str(error))
+    if isinstance(error, Refused):
+        return _answer(409, "Refused", str(error))
+    if isinstance(error, ClusterError):
+        return _answer(502, "ClusterError", str(error))
+    response = exception_handler(error, context)
+    if response is None:
+        return None
+    code = error.default_code if isinstance(error, APIException) else "not_found"
+    words = response.data.get("detail", "") if isinstance(response.data, dict) else ""
+    response.data = {"code": code, "message": str(words) or "The request cannot be read.", "fields": {}}
+    return response
+
+
+def _answer(status: int, code: str, message: str, fields: dict[str, str] | None = None) -> Response:
+    return Response({"code": code, "message": message, "fields": fields or {}}, status=status)

@@ -1,0 +1,70 @@
+"""Rows as the API shows them: explicit fields, ISO 8601 UTC times, plain units in the names."""
+
+from typing import Any
+
+from runyard.kit.pages import iso
+from workloads.models import Event, PhaseChange, Pod, Workload
+
+
+def workload(row: Workload) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "kind": row.kind,
+        "project": row.project.name if row.project else None,
+        "cluster": row.cluster.name,
+        "namespace": row.namespace,
+        "phase": row.phase,
+        "reason": row.reason,
+        "message": row.message,
+        "phase_at": iso(row.phase_at),
+        "created_by": row.created_by.username if row.created_by else None,
+        "created_at": iso(row.created_at),
+        "completed_at": iso(row.completed_at),
+        "deleted_at": iso(row.deleted_at),
+        "image": row.image,
+        "gpus": row.gpu_millis / 1000,
+        "cpu_millicores": row.cpu_millis,
+        "memory_bytes": row.memory_bytes,
+        "pods_running": row.pods_running,
+        "pods_requested": row.pods_requested,
+        "restarts": row.restarts,
+        "nodes": row.nodes,
+        "version": row.version,
+    }
+
+
+def pod(row: Pod) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "node": row.node,
+        "phase": row.phase,
+        "ready": row.ready,
+        "reason": row.reason,
+        "message": row.message,
+        "exit_code": row.exit_code,
+        "restarts": row.restarts,
+        "containers": [{key: c[key] for key in ("name", "image", "init", "state")} for c in row.containers],
+        "created_at": iso(row.created_at),
+        "started_at": iso(row.started_at),
+        "finished_at": iso(row.finished_at),
+        "gone_at": iso(row.gone_at),
+    }
+
+
+def event(row: Event) -> dict[str, Any]:
+    return {
+        "type": row.type,
+        "reason": row.reason,
+        "message": row.message,
+        "source": row.source,
+        "regarding": {"kind": row.regarding_kind, "name": row.regarding_name},
+        "count": row.count,
+        "first_at": iso(row.first_at),
+        "last_at": iso(row.last_at),
+    }
+
+
+def phase(row: PhaseChange) -> dict[str, Any]:
+    return {"phase": row.phase, "reason": row.reason, "message": row.message, "at": iso(row.at)}

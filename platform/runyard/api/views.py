@@ -1,0 +1,170 @@
+"""The REST API, version 1: the same queries and actions as the pages, for programs."""
+
+from typing import Any
+
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from runyard.api import bodies, shapes
+from runyard.clusters.models import Cluster
+from runyard.kit.streaming import stream_response
+from runyard.tenancy.access import projects_where, require
+from runyard.tenancy.models import User
+from workloads import actions, logs, queries
+from workloads.actions import Invalid
+from workloads.models import SubmittedThrough, Verb, Workload
+from workloads.status import Phase
+
+MOST_ROWS, ROWS = 500, 50
+
+
+class Workloads(APIView):
+    """List (newest first, `phase`, `project`, `search`, `limit`, `after`) and submit."""
+
+    def get(self, request: Request) -> Response:
+        limit = _whole(request, "limit", ROWS, MOST_ROWS)
+        rows = _filtered(request)
+        after = _whole(request, "after", 0, 2**63 - 1)
+        if after:
+            rows = rows.filter(pk__lt=after)
+        page = list(rows.order_by("-pk")[: limit + 1])
+        following = page[limit - 1].pk if len(page) > limit else None
+        return Response({"workloads": [shapes.workload(w) for w in page[:limit]], "next": following})
+
+    def post(self, request: Request) -> Response:
+        body = bodies.submission(request.data)
+        project = projects_where(request.user, "workload.create").filter(name=body.project).first()
+        if project is None:
+            raise Invalid({"project": "There is no such project, or you may not submit to it."})
+        workload = actions.submit(
+            _person(request), project, _cluster(body.cluster), body.spec(), SubmittedThrough.API
+        )
+        return Response(shapes.workload(workload), status=202)
+
+
+class OneWorkload(APIView):
+    """Read and delete."""
+
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(shapes.workload(_workload(request, pk)))
+
+    def delete(self, request: Request, pk: int) -> Response:
+        actions.delete(_workload(request, pk), _person(request))
+        return Response(status=202)
+
+
+class Act(APIView):
+    """Stop or run."""
+
+    def post(self, request: Request, pk: int, verb: str) -> Response:
+        workload = _workload(request, pk)
+        actions.VERBS[Verb(verb)](workload, _person(request))
+        return Response(shapes.workload(_workload(request, pk)), status=202)
+
+
+class Batch(APIView):
+    """One verb for many; a result per workload, unknown and forbidden ones alike NotFound."""
+
+    def post(self, request: Request) -> Response:
+        verb, ids = bodies.batch(request.data)
+        rows = {w.pk: w for w in queries.visible_workloads(request.user).filter(pk__in=ids)}
+        outcome = actions.bulk(rows.values(), verb, _person(request))
+        failed = [{"id": pk, "code": code, "message": words} for pk, code, words in outcome.failed]
+        failed += [
+            {"id": pk, "code": "NotFound", "message": "There is no such workload."}
+            for pk in dict.fromkeys(ids)
+            if pk not in rows
+        ]
+        return Response({"succeeded": outcome.succeeded, "failed": failed})
+
+
+class Pods(APIView):
+    def get(self, request: Request, pk: int) -> Response:
+        pods = queries.visible_pods(request.user, _workload(request, pk))
+        return Response({"pods": [shapes.pod(pod) for pod in pods]})
+
+
+class Events(APIView):
+    """Cluster events and phase changes, newest first, at most `limit` of each."""
+
+    def get(self, request: Request, pk: int) -> Response:
+        workload, limit = _workload(request, pk), _whole(request, "limit", 200, 1000)
+        events = queries.visible_events(request.user, workload)[:limit]
+        phases = queries.visible_phase_changes(request.user, workload)[:limit]
+        return Response(
+            {"events": [shapes.event(e) for e in events], "phases": [shapes.phase(p) for p in phases]}
+        )
+
+
+class Log(APIView):
+    """The log of one container as text: `pod` (id), `container`, `previous`, `tail` (lines)."""
+
+    def get(self, request: Request, pk: int) -> HttpResponse | StreamingHttpResponse:
+        workload = _workload(request, pk)
+        require(request.user, "read_logs", workload)
+        pods = queries.visible_pods(request.user, workload)
+        wanted = _whole(request, "pod", 0, 2**63 - 1)
+        pod = pods.filter(pk=wanted).first() if wanted else pods.last()
+        if pod is None:
+            raise NotFound("There is no such pod, or none yet.")
+        container = request.query_params.get("container") or pod.containers[0]["name"]
+        if container not in {c["name"] for c in pod.containers}:
+            raise ValidationError({"detail": "There is no such container."})
+        previous, lines = request.query_params.get("previous") == "true", _whole(request, "tail", 0, 100_000)
+        if lines:
+            page = logs.tail(pod, container, lines, previous=previous)
+            if page.error:
+                raise NotFound(page.error)
+            body = "".join(f"{text}\n" for _, text in page.lines)
+            return HttpResponse(body, content_type="text/plain; charset=utf-8")
+        found = logs.stream(pod, container, previous=previous)
+        return stream_response(found, "text/plain; charset=utf-8")
+
+
+def _person(request: Request) -> User:
+    assert isinstance(request.user, User)  # IsAuthenticated is every view's default
+    return request.user
+
+
+def _workload(request: Request, pk: int) -> Workload:
+    try:
+        return queries.get_workload(request.user, pk)
+    except Workload.DoesNotExist as error:
+        raise Http404 from error
+
+
+def _filtered(request: Request) -> Any:
+    rows = queries.visible_workloads(request.user)
+    params = request.query_params
+    unknown = set(params) - {"phase", "project", "search", "limit", "after"}
+    if unknown:
+        raise ValidationError({"detail": f"Unknown parameter {sorted(unknown)[0]!r}."})
+    if "phase" in params:
+        if params["phase"] not in Phase.values:
+            raise ValidationError({"detail": f"phase is one of {', '.join(Phase.values)}."})
+        rows = rows.filter(phase=params["phase"])
+    if "project" in params:
+        rows = rows.filter(project__name=params["project"].replace("\0", ""))
+    if "search" in params:
+        rows = rows.filter(name__icontains=params["search"].replace("\0", "")[:253])
+    return rows
+
+
+def _cluster(name: str) -> Cluster:
+    cluster = (Cluster.objects.filter(name=name) if name else Cluster.objects.order_by("pk")).first()
+    if cluster is None:
+        raise Invalid({"cluster": "There is no such cluster."})
+    return cluster
+
+
+def _whole(request: Request, name: str, default: int, most: int) -> int:
+    """A whole number of the query string, 1 to `most`; `default` when absent."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) <= most):
+        raise ValidationError({"detail": f"{name} is a whole number from 1 to {most}."})
+    return int(text)

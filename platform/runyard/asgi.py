@@ -1,0 +1,23 @@
+"""The ASGI door: pages and API over HTTP, `/live` over a websocket."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "runyard.settings")
+
+from django.core.asgi import get_asgi_application
+
+http = get_asgi_application()  # loads the apps; what follows needs them
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.urls import path
+
+from runyard.live.consumer import LiveConsumer
+from runyard.live.origin import SameOrigin
+
+application = ProtocolTypeRouter(
+    {
+        "http": http,
+        "websocket": SameOrigin(AuthMiddlewareStack(URLRouter([path("live", LiveConsumer.as_asgi())]))),
+    }
+)

@@ -1,0 +1,95 @@
+"""One Redis subscription for all sockets of this process; hints fan out from here.
+
+A socket registers a queue per topic; a queue that is full loses nothing but hints, and is told to fetch
+everything. When Redis is gone every socket hears "stale", and "live" once it is back.
+"""
+
+import asyncio
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import redis.asyncio as redis
+from django.conf import settings
+
+from runyard.kit.publish import CHANNEL
+
+log = logging.getLogger(__name__)
+Listener = Callable[[str, Any], None]  # (topic, payload); must not block
+
+
+class Hub:
+    """Call `listen` and `leave` on the event loop; the reader starts with the first listener."""
+
+    def __init__(self, url: str):
+        self._url = url
+        self._listeners: dict[str, set[Listener]] = defaultdict(set)
+        self._reader: asyncio.Task[None] | None = None
+        self.live = False
+
+    def listen(self, topic: str, listener: Listener) -> None:
+        """`listener` is called with every hint about `topic`; "hub" is the topic of the hub's own state."""
+        self._listeners[topic].add(listener)
+        if self._reader is None or self._reader.done():
+            self._reader = asyncio.get_running_loop().create_task(self._read(), name="hub")
+
+    def leave(self, topic: str, listener: Listener) -> None:
+        self._listeners[topic].discard(listener)
+        if not self._listeners[topic]:
+            del self._listeners[topic]
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+
+    async def _read(self) -> None:
+        wait = 0.2
+        while True:
+            try:
+                await self._follow()
+                wait = 0.2
+            except (redis.RedisError, OSError) as error:
+                self._say(False, f"Redis does not answer: {error}")
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 5)
+
+    async def _follow(self) -> None:
+        # No socket timeout: a quiet hour is no fault. The health check notices a server that is gone.
+        client = redis.Redis.from_url(self._url, socket_timeout=None, health_check_interval=15)
+        async with client, client.pubsub() as pubsub:
+            await pubsub.subscribe(CHANNEL)
+            self._say(True, "")
+            while True:
+                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=10)
+                if message is not None:
+                    self._dispatch(message["data"])
+
+    def _dispatch(self, data: bytes) -> None:
+        try:
+            topic, payload = json.loads(data)
+        except ValueError:
+            log.warning("a hint that is no JSON was dropped")
+            return
+        for listener in list(self._listeners.get(topic, ())):
+            listener(topic, payload)
+
+    def _say(self, live: bool, why: str) -> None:
+        if live == self.live and live:
+            return
+        self.live = live
+        for listener in list(self._listeners.get("hub", ())):
+            listener("hub", {"live": live, "why": why})
+
+
+_hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+
+
+def hub() -> Hub:
+    """The hub of the running event loop (one per process in production)."""
+    loop = asyncio.get_running_loop()
+    if loop not in _hubs:
+        _hubs.clear()
+        _hubs[loop] = Hub(settings.REDIS_URL)
+    return _hubs[loop]

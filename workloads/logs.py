@@ -1,0 +1,128 @@
+"""Reads container logs from the cluster: the end of one, the whole of one, or one as it is written.
+
+Lines are numbered from 0 at the start of what the cluster still has. Text is hostile: escape it.
+Callers have asked `require(user, "read_logs", workload)`. Errors: ClusterError, in words.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import urllib3
+from runyard.clusters.connection import ApiError, ClusterError, Unreachable, connect
+
+from workloads.models import Pod
+
+LONGEST_LINE = 64 * 1024
+FOLLOW_SILENCE_SECONDS = 3600.0
+Line = tuple[str, str]  # RFC 3339 time with nanoseconds, text
+
+
+@dataclass
+class LogPage:
+    """Some lines of a log; `first` is the number of the first; `error` says why there are none."""
+
+    first: int = 0
+    lines: list[Line] = field(default_factory=list)
+    error: str = ""
+
+
+class Lines:
+    """Cuts chunks of bytes into lines of at most LONGEST_LINE bytes; what is cut off is counted, not kept."""
+
+    def __init__(self) -> None:
+        self._rest, self._dropped = b"", 0
+
+    def feed(self, chunk: bytes) -> list[Line]:
+        """The lines that `chunk` completes."""
+        *whole, rest = chunk.split(b"\n")
+        done = []
+        for part in whole:
+            self._keep(part)
+            done.append(self._line())
+        self._keep(rest)
+        return done
+
+    def finish(self) -> list[Line]:
+        """The last line, where it has no line end."""
+        return [self._line()] if self._rest else []
+
+    def _keep(self, part: bytes) -> None:
+        room = LONGEST_LINE - len(self._rest)
+        self._rest += part[:room]
+        self._dropped += max(0, len(part) - room)
+
+    def _line(self) -> Line:
+        time, _, text = self._rest.decode("utf-8", "replace").partition(" ")
+        if self._dropped:
+            text += f" … {self._dropped} more bytes; the download has them"
+        self._rest, self._dropped = b"", 0
+        return time, text
+
+
+class LogStream:
+    """An open log of one container; iterate for chunks of bytes, `close` from any thread ends it."""
+
+    def __init__(self, pod: Pod, container: str, **options: str):
+        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/log"
+        silence = FOLLOW_SILENCE_SECONDS if "follow" in options else 30.0
+        self._response: urllib3.BaseHTTPResponse = connect(pod.cluster).request(
+            "GET", path, {"container": container, **options}, read_seconds=silence
+        )
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._response.stream(65_536, decode_content=True)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
+            raise Unreachable("The log stream broke off.") from error
+        finally:
+            self._response.release_conn()
+
+    def close(self) -> None:
+        """End a reader that waits in another thread, too."""
+        self._response.shutdown()
+        self._response.close()
+
+
+def stream(pod: Pod, container: str, *, previous: bool = False, timestamps: bool = False) -> LogStream:
+    """The whole log as bytes, for a download."""
+    return LogStream(pod, container, **_options(previous=previous, timestamps=timestamps))
+
+
+def follow(pod: Pod, container: str, *, previous: bool = False, since: str = "") -> LogStream:
+    """The log as it is written, with times; `since` an RFC 3339 time, to the second inclusive."""
+    options = _options(previous=previous, timestamps=True, follow=True)
+    return LogStream(pod, container, **options, **({"sinceTime": since} if since else {}))
+
+
+def tail(pod: Pod, container: str, count: int, *, previous: bool = False) -> LogPage:
+    """The last `count` lines. Never raises: why there are none stands in `error`."""
+    try:
+        found = LogStream(pod, container, **_options(previous=previous, timestamps=True))
+        return _last(found, count)
+    except ClusterError as error:
+        return LogPage(error=unavailable(error))
+
+
+def _last(chunks: Iterable[bytes], count: int) -> LogPage:
+    cutter, kept, seen = Lines(), deque[Line](maxlen=count), 0
+    for chunk in chunks:
+        lines = cutter.feed(chunk)
+        kept.extend(lines)
+        seen += len(lines)
+    lines = cutter.finish()
+    kept.extend(lines)
+    return LogPage(first=seen + len(lines) - len(kept), lines=list(kept))
+
+
+def unavailable(error: ClusterError) -> str:
+    """Why a log cannot be shown, in words."""
+    if isinstance(error, ApiError) and error.code == 404:
+        return "The cluster has forgotten this pod, and its log with it."
+    if isinstance(error, ApiError) and error.code == 400 and "waiting" in str(error):
+        return "The container has not started yet."
+    return str(error)
+
+
+def _options(**flags: bool) -> dict[str, str]:
+    return {name: "true" for name, wanted in flags.items() if wanted}
