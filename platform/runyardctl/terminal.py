@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FirstAccount:
-    """The administrator made by the first start; the password is known only now."""
+    """The administrator. The password is known to the start that made it, the link until it has been used."""
 
     username: str
-    password: str
-    link: str
+    password: str | None
+    link: str | None
 
 
 def say(line: str) -> None:
@@ -23,8 +23,9 @@ def say(line: str) -> None:
 def banner(url: str, account: FirstAccount | None, logs: str) -> None:
     """Where it is, how to get in, where the logs are, how to stop."""
     rows = [("Runyard is running", url)]
-    if account:
+    if account and account.link:
         rows += [("Sign in", account.link), ("User", account.username)]
+    if account and account.password:
         rows += [("Password", f"{account.password}  (shown only now)")]
     rows += [("Logs", logs), ("Stop", "Ctrl-C")]
     width = max(len(title) for title, _ in rows)

@@ -6,7 +6,8 @@ Everything that can be wrong without starting anything is checked before anythin
 import asyncio
 import json
 import time
-from collections.abc import Awaitable
+from collections.abc import Coroutine
+from typing import Any
 
 from runyardctl import outside, ports, reloading
 from runyardctl.child import Patience
@@ -64,7 +65,7 @@ async def _up(product: Product, reload: bool) -> None:
 
 
 class Steps:
-    """One start of the product."""
+    """One start of the product: services and the commands between them."""
 
     def __init__(self, supervisor: Supervisor, product: Product) -> None:
         self.supervisor = supervisor
@@ -101,10 +102,9 @@ class Steps:
         await self._step("Static files", self.product.manage("collectstatic", "--no-input", "-v", "0"))
 
     async def _first_start(self) -> None:
-        said = await self._step("Administrator", self.product.manage("first_start"))
+        said = await self._step("First account", self.product.manage("first_start"))
         answer = json.loads(said.splitlines()[-1])
-        if answer["created"]:
-            self.account = FirstAccount(answer["username"], answer["password"], answer["link"])
+        self.account = FirstAccount(answer["username"], answer.get("password"), answer.get("link"))
 
     async def _step(self, title: str, command: Command) -> str:
         began = time.monotonic()
@@ -113,14 +113,11 @@ class Steps:
         return said
 
 
-async def _together(*things: Awaitable[object]) -> None:
+async def _together(*things: Coroutine[Any, Any, object]) -> None:
+    """Run all of `things` side by side; the first that fails ends the others."""
     async with asyncio.TaskGroup() as group:
         for thing in things:
-            group.create_task(_wait(thing))
-
-
-async def _wait(thing: Awaitable[object]) -> None:
-    await thing
+            group.create_task(thing)
 
 
 def _cause(group: BaseExceptionGroup) -> BaseException:

@@ -155,6 +155,27 @@ def test_a_child_deaf_to_term_is_killed_after_its_grace(yard):
     assert all_gone(children)
 
 
+def test_a_second_ctrl_c_does_not_wait_for_the_grace(yard, monkeypatch):
+    monkeypatch.setenv("GRACE", "600")
+    running = yard("First=stubborn", "Second=stubborn")
+    running.wait_for("all ready")
+    children = [running.child("First"), running.child("Second")]
+    running.process.send_signal(signal.SIGINT)
+    running.wait_for("Stopping")
+    assert not any(map(is_gone, children))
+    assert running.end(signal.SIGINT) == 0
+    assert all_gone(children)
+
+
+def test_a_signal_in_the_middle_of_the_start_ends_what_there_is(yard):
+    running = yard("First=orderly", "Second=hanging", "Third=steady")
+    running.wait_for("First ready")
+    children = running.children()
+    assert running.end(signal.SIGINT) == 0
+    assert "Third" not in running.text
+    assert all_gone(children)
+
+
 def test_kill_9_of_the_supervisor_leaves_nothing_running(yard):
     running = yard("First=steady", "Second=orderly")
     running.wait_for("all ready")

@@ -4,6 +4,7 @@ The children are shell scripts; what is tested is the supervisor that `runyard u
 """
 
 import asyncio
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,9 @@ class StandIn:
 
 
 async def main(home: Home, services: list[StandIn]) -> None:
-    patience = Patience(ready=1.5, grace=0.7, deaths=5, within=60, first_pause=0.02)
+    patience = Patience(
+        ready=1.5, grace=float(os.environ.get("GRACE", "0.7")), deaths=5, within=60, first_pause=0.02
+    )
     async with Supervisor(home, say, patience) as supervisor:
         for service in services:
             await supervisor.start(service)
