@@ -1,6 +1,6 @@
-"""Deletes objects whose owners are gone, in the way the owner's deletion asked for: background, foreground, orphan.
+"""Deletes what owners that are gone leave, as their deletion asked: background, foreground or orphan.
 
-Keeps a map from owner uid to dependents, fed by events; before anything is deleted the registry itself is asked.
+Keeps a map from owner uid to dependents, fed by events; the registry itself is asked before a deletion.
 """
 
 from collections.abc import Iterable
@@ -91,7 +91,7 @@ class GarbageCollector(Controller):
 
     def _standing(self, obj: Obj, reference: Obj) -> str:
         """solid, absent, or leaving: being deleted in the foreground, after what it owns."""
-        kind = BY_KIND.get((reference.get("apiVersion"), reference.get("kind")))
+        kind = BY_KIND.get((reference.get("apiVersion") or "", reference.get("kind") or ""))
         if kind is None:
             return "solid"  # a kind we do not serve: not ours to judge
         namespace = obj["metadata"].get("namespace") if kind.namespaced else None
@@ -153,7 +153,7 @@ class GarbageCollector(Controller):
 
 
 def _asked(meta: Obj) -> str:
-    """How an object that is being deleted wants its dependents treated; "" when it is not, or in the background."""
+    """How an object that is being deleted wants its dependents treated; "" for in the background."""
     if not meta.get("deletionTimestamp"):
         return ""
     finalizers = meta.get("finalizers") or []

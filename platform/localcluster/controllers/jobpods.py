@@ -68,7 +68,7 @@ def succeeded(pod: Obj) -> bool:
 
 
 def failed(pod: Obj, job: Obj) -> bool:
-    """Failed, or deleted by someone: at once where the Job replaces terminating pods, else when it has ended."""
+    """Failed, or deleted by someone: at once where the Job replaces leaving pods, else when ended."""
     if phase(pod) == "Failed":
         return True
     if not leaving(pod) or succeeded(pod):
@@ -108,6 +108,6 @@ def finished_at(pod: Obj) -> float:
 
 
 def expendable_first(pod: Obj) -> tuple[bool, bool, bool, float]:
-    """Order in which too many pods are taken back: unbound, then pending, then not ready, then the youngest."""
+    """Order in which surplus pods are taken back: unbound, pending, not ready, the youngest."""
     age = times.parse(pod["metadata"]["creationTimestamp"])
     return bool(pod["spec"].get("nodeName")), phase(pod) != "Pending", ready(pod), -age

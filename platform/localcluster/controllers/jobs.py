@@ -1,8 +1,8 @@
 """The Job controller: pods until enough have succeeded, too many failed, time is up, or the Job is suspended.
 
-Each look at a Job reads it and its pods and does what is missing. A finished pod is counted once, however often
-the server dies: first its uid goes into status.uncountedTerminatedPods, then its finalizer is taken off, and only
-a uid whose pod has no finalizer any more becomes a number. (Indexed Jobs keep the completed indexes, a set.)
+Each look at a Job reads it and its pods and does what is missing. A finished pod is counted once, however
+often the server dies: its uid goes into status.uncountedTerminatedPods, then its finalizer is taken off, and
+only a uid whose pod has no finalizer any more becomes a number. (Indexed Jobs keep a set, completedIndexes.)
 """
 
 import time
@@ -96,7 +96,7 @@ class JobLook:
         self.indexed = self.spec.get("completionMode") == "Indexed"
         self.events: list[tuple[str, str, str]] = []
 
-    # -- the whole ---------------------------------------------------------------------------------------------
+    # -- the whole ----------------------------------------------------------------------------------
 
     def act(self) -> float | None:
         """Does what is missing; seconds until the next look that only time asks for, or None."""
@@ -137,7 +137,7 @@ class JobLook:
             "jobs.batch", meta["namespace"], meta["name"], change, subresource="status", manager=COMPONENT
         )
 
-    # -- counting ----------------------------------------------------------------------------------------------
+    # -- counting -----------------------------------------------------------------------------------
 
     def _count(self) -> None:
         """Every finished pod exactly once; see the module's first words."""
@@ -184,7 +184,7 @@ class JobLook:
             if left:
                 uncounted[word] = left
 
-    # -- deciding ----------------------------------------------------------------------------------------------
+    # -- deciding -----------------------------------------------------------------------------------
 
     def _follow_suspension(self) -> None:
         known = condition(self.job, "Suspended")
@@ -204,7 +204,7 @@ class JobLook:
         put_condition(self.status, {"type": kind, "status": status, "reason": reason, "message": message})
 
     def _decide(self) -> float | None:
-        """Writes down that the Job is to fail or has succeeded; seconds until its deadline while it goes on."""
+        """Writes down that the Job is to fail or has succeeded; else seconds until its deadline."""
         if condition(self.job, "FailureTarget") or condition(self.job, "SuccessCriteriaMet"):
             return None
         why = self._failure()
@@ -263,7 +263,7 @@ class JobLook:
             self._put("Failed", "True", failure["reason"], failure["message"])
             self.events.append(("Warning", failure["reason"], failure["message"]))
 
-    # -- the number of pods ------------------------------------------------------------------------------------
+    # -- the number of pods -------------------------------------------------------------------------
 
     def _manage(self) -> float | None:
         """Makes or takes back pods; seconds until back-off lets a failed one be replaced."""
@@ -333,7 +333,7 @@ class JobLook:
         return [index for index, _ in zip(free, range(count), strict=False)]
 
     def _delete(self, pods: list[Obj], counted: bool = False) -> None:
-        """Deletes; the Job's own choice to do so is no failure of the pod, unless the Job is ending (`counted`)."""
+        """Deletes; the Job's own wish is no failure of the pod, unless the Job ends (`counted`)."""
         for pod in pods:
             meta = pod["metadata"]
             if not counted:

@@ -32,7 +32,8 @@ def _exit_code(wanted: Obj, pod: Obj) -> str:
         if code == 0 or wanted.get("containerName") not in (None, one["name"]):
             continue
         if (code in (wanted.get("values") or [])) == (wanted.get("operator") == "In"):
-            return f"Container {one['name']} for pod {meta['namespace']}/{meta['name']} failed with exit code {code}"
+            pod_name = f"{meta['namespace']}/{meta['name']}"
+            return f"Container {one['name']} for pod {pod_name} failed with exit code {code}"
     return ""
 
 

@@ -1,8 +1,8 @@
-"""What every controller here is: events in, keys of work out, one key at a time. Base of the controllers only.
+"""What every controller here is: events in, keys of work out, one key at a time.
 
-A controller says in `keys` what an event makes it look at, and in `reconcile` what to do about one key, from the
-registry's present state alone. So an event may be late, doubled or merged with others, and a start is just another
-look at everything.
+A controller says in `keys` what an event makes it look at, and in `reconcile` what to do about one key, from
+the registry's present state alone. So an event may be late, doubled or merged with others, and a start is
+just another look at everything.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Binds pending pods to the node that has room for what they request. The node itself is read from the registry.
+"""Binds pending pods to the node that has room for what they request.
 
-Remembers what each bound pod takes, so that one pass costs no list; what it binds counts at once. A pod that does
+Remembers what bound pods take, so that one pass costs no list; what it binds counts at once. A pod that does
 not fit is told why in kube-scheduler's words, and tried again whenever something is given back.
 """
 
@@ -26,7 +26,7 @@ NOT_HELPFUL = "Preemption is not helpful for scheduling"
 
 
 def requests(pod: Obj) -> Counter[str]:
-    """What the pod takes, in thousandths: the larger of its containers' sum and its greediest init container."""
+    """Thousandths that the pod takes: the larger of its containers' sum and its greediest init container."""
     spec = pod["spec"]
     total: Counter[str] = Counter()
     for container in spec["containers"]:
@@ -182,7 +182,8 @@ class Scheduler(Controller):
         if pod["metadata"].get("deletionTimestamp"):
             return
         if pod["spec"].get("schedulingGates"):
-            return self._tell(pod, "SchedulingGated", GATED)
+            self._tell(pod, "SchedulingGated", GATED)
+            return
         reasons: Counter[str] = Counter()
         for name, room in self._rooms.items():
             misfits = room.misfits(pod)

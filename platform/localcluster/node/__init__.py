@@ -1,13 +1,14 @@
 """The kubelet of the embedded cluster: runs pods as processes of this machine. See `kubelet.Node`.
 
-The server calls `start_node` and then `Node.logs`, `Node.usage` and `Node.stop`; nothing else is for outsiders.
+The server calls `start_node`, then `Node.logs`, `Node.usage` and `Node.stop`; the rest is not for outsiders.
 """
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import gpus, machine
 from localcluster.backoff import Backoff
+
+from . import gpus, machine
 from .fields import Machine
 from .kubelet import Node
 
@@ -27,11 +28,9 @@ async def start_node(
 ) -> Node:
     """Registers this machine, takes up the pods of an earlier server in `home`, and runs new ones.
 
-    `service` is the API's host and port, told to pods as KUBERNETES_SERVICE_HOST and _PORT; `backoff` is how long
-    crashed containers wait. Raises OSError when `home` cannot be written.
+    `service` is the API's host and port, told to pods as KUBERNETES_SERVICE_HOST and _PORT; `backoff` is how
+    long crashed containers wait. Raises OSError when `home` cannot be written.
     """
-    home = home.absolute()
-    home.mkdir(parents=True, exist_ok=True)
     devices = gpus.discover()
     about = Machine(node_name, machine.capacity(home, devices), service, bool(devices))
     node = Node(registry, home, about, devices, backoff or Backoff())

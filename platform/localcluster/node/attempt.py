@@ -1,6 +1,6 @@
 """One run of one container: its folder, its shim, how it is going. Used by the node's pods only.
 
-DIR/spec    what to run: cwd, log rotation, argv, env, NUL-separated (see `Spec`); gone once the shim has read it
+DIR/spec    what to run, NUL-separated (see `Spec`); gone once the shim has read it
 DIR/state   `key=value` lines by the shim: starting, running or exited, both identities, times, outcome
 DIR/stop    `<grace seconds> <reason>`, read by the shim on SIGTERM
 DIR/log/    CRI log files 00000000, 00000001, ...; the highest is being written
@@ -88,7 +88,7 @@ class Record:
 
 
 class Attempt:
-    """Starts, adopts, watches and ends the processes of one run; calls `changed` whenever `record` moves on."""
+    """Starts, adopts, watches and ends the processes of one run; `changed` is called when `record` moves."""
 
     def __init__(self, folder: Path, mark: str, changed: Callable[[], None]) -> None:
         self.folder, self.changed = folder, changed
@@ -119,7 +119,7 @@ class Attempt:
         self._launch()
 
     def adopt(self) -> None:
-        """Takes up what an earlier server left here: starts it if nobody had, watches it, or learns how it ended."""
+        """Takes up what an earlier server left: starts it if nobody had, watches it, or learns its end."""
         self.record = Record.read(self.folder / "state")
         if self.record is None and (self.folder / "spec").exists():
             self._launch()
@@ -142,7 +142,7 @@ class Attempt:
         (self.folder / "state.new").rename(self.folder / "state")
 
     def stop(self, grace: float, reason: str = "") -> None:
-        """TERM for the whole tree, KILL for what is left of it after `grace` seconds; sooner when asked again."""
+        """TERM for the whole tree, KILL for what is left after `grace` seconds; asked again, sooner wins."""
         if self.exited:
             return
         (self.folder / "stop.new").write_text(f"{grace} {reason}")

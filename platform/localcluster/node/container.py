@@ -1,4 +1,4 @@
-"""One container of a pod: its runs so far, the present one, and what Kubernetes would say of it. Used by pods."""
+"""One container of a pod: its runs so far, the present one, and what Kubernetes would say of it."""
 
 import time
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from localcluster import times
+from localcluster.backoff import Backoff
 
 from .attempt import Attempt, Record, Spec
-from localcluster.backoff import Backoff
 
 Obj = dict[str, Any]
 
@@ -103,7 +103,7 @@ class Container:
         return self.record.finished_at / 1e9 + backoff.delay(self.failures)
 
     def count_failure(self, backoff: Backoff) -> None:
-        """An end is a failure in a row with those before, unless the container ran long enough to be forgiven."""
+        """An end counts with those before it, unless the container ran long enough to be forgiven."""
         assert self.record is not None
         ran = (self.record.finished_at - self.record.started_at) / 1e9
         self.failures = 1 if ran >= backoff.forgiven_after else self.failures + 1

@@ -1,9 +1,9 @@
 """Environment, arguments and working folder of a container's process. Used by the node's pods only.
 
-A process gets a few variables of the machine, those of Kubernetes, those of its container, and then the places
-that a container would have had mounted: RUNYARD_VOLUME_<NAME> for each volume and RUNYARD_MOUNT_<PATH> for each
-mount (`/data/in` is RUNYARD_MOUNT_DATA_IN), all usable as $(NAME) in command, args and env. Nothing else of the
-server's own environment is passed on.
+A process gets a few variables of the machine, those of Kubernetes, the places that a container would have had
+mounted, and those of its container. The places are RUNYARD_VOLUME_<NAME> for each volume and
+RUNYARD_MOUNT_<PATH> for each mount (`/data/in` is RUNYARD_MOUNT_DATA_IN), usable as $(NAME) in command, args
+and env. Nothing else of the server's own environment is passed on.
 """
 
 import base64
@@ -70,7 +70,7 @@ class Environment:
         return [expand(word, known) for word in words]
 
     def folder(self) -> Path:
-        """The working folder: below a mount its volume, on this machine when it is there, else made in scratch."""
+        """The working folder: below a mount its volume, else the machine's own, else made in scratch."""
         asked = self.container.get("workingDir") or ""
         for mount, place in sorted(self.mounts.items(), reverse=True):
             if asked == mount or asked.startswith(mount.rstrip("/") + "/"):

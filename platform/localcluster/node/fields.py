@@ -18,7 +18,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Machine:
-    """What pods are told about the node they run on; `service` is the API's host and port, if it has one yet."""
+    """What pods are told about the node they run on; `service` is the API's host and port."""
 
     node_name: str
     allocatable: dict[str, str] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 log = logging.getLogger(__name__)
 Holder = tuple[str, str]  # pod uid, container name
@@ -32,7 +33,7 @@ def discover() -> list[Gpu]:
         pynvml.nvmlShutdown()
 
 
-def _describe(nvml, handle) -> Gpu:  # type: ignore[no-untyped-def]
+def _describe(nvml: Any, handle: Any) -> Gpu:
     uuid, name = nvml.nvmlDeviceGetUUID(handle), nvml.nvmlDeviceGetName(handle)
     memory = nvml.nvmlDeviceGetMemoryInfo(handle).total
     return Gpu(_text(uuid), _text(name).replace(" ", "-"), memory // 2**20)
@@ -55,7 +56,7 @@ def labels(gpus: list[Gpu]) -> dict[str, str]:
 
 
 class Ledger:
-    """Who holds which device. Kept in each pod's own file by the pod; here only for as long as the server runs."""
+    """Who holds which device; each pod keeps its own in its folder, for the next server."""
 
     def __init__(self, gpus: list[Gpu]) -> None:
         self.gpus = gpus

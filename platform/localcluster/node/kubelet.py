@@ -8,16 +8,15 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcluster import quantities
+from localcluster.backoff import Backoff
 from localcluster.logoptions import LogOptions
-from localcluster.status import bad_request, not_found
 
 from . import gpus, logs, machine, usage
-from localcluster.backoff import Backoff
 from .container import Container
 from .fields import Machine
 from .pod import Host, PodWorker, Verdict
@@ -42,6 +41,7 @@ class Node:
         self, registry: "Registry", home: Path, about: Machine, devices: list[gpus.Gpu], backoff: Backoff
     ) -> None:
         self.registry, self.devices = registry, devices
+        home = home.absolute()
         pods, programs = home / "pods", home / "bin"
         pods.mkdir(parents=True, exist_ok=True, mode=0o700)
         machine.write_programs(programs)
@@ -58,7 +58,7 @@ class Node:
     def name(self) -> str:
         return self.host.machine.node_name
 
-    # -- life -------------------------------------------------------------------------------------------------
+    # -- life ---------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Registers the node, takes up what an earlier server left, then follows the pods."""
@@ -71,8 +71,9 @@ class Node:
 
     def _restore(self) -> None:
         """GPUs as they were given out; pods whose object went while nobody watched are ended and removed."""
-        known = {pod["metadata"]["uid"] for pod in self.registry.list("pods")}
-        for folder in self.host.pods.iterdir():
+        pods = self.registry.list("pods")
+        known = {pod["metadata"]["uid"] for pod in pods}
+        for folder in list(self.host.pods.iterdir()):
             try:
                 saved = json.loads((folder / "pod.json").read_text())
             except (OSError, ValueError):
@@ -82,6 +83,9 @@ class Node:
                     self.host.ledger.restore((folder.name, container), uuids)
             else:
                 self._add(PodWorker(self.host, _orphan(folder, saved))).forget()
+        for pod in pods:
+            if pod["spec"].get("nodeName") == self.name:
+                self._see("ADDED", pod)
 
     async def _follow(self) -> None:
         async for event in self._subscription:
@@ -102,6 +106,7 @@ class Node:
             self._add(PodWorker(self.host, pod))
 
     def _add(self, worker: PodWorker) -> PodWorker:
+        worker.restore()
         self.workers[worker.uid] = worker
         task = asyncio.create_task(worker.run())
         self._tasks[worker.uid] = task
@@ -143,13 +148,13 @@ class Node:
         machine.set_ready(self.registry, self.name, False)
 
     async def _settled(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and not all(
-            one.settled or one.gone for one in self.workers.values()
-        ):
-            await asyncio.sleep(0.02)
+        ends = [asyncio.create_task(one.ended.wait()) for one in self.workers.values()]
+        if ends:
+            _, late = await asyncio.wait(ends, timeout=seconds)
+            for task in late:
+                task.cancel()
 
-    # -- what runs by the clock -------------------------------------------------------------------------------
+    # -- what runs by the clock ---------------------------------------------------------------------
 
     async def _heartbeat(self) -> None:
         while True:
@@ -197,29 +202,21 @@ class Node:
         """The latest sample of each running container of a pod; empty until there is one."""
         return self._usage.get((namespace, pod), [])
 
-    # -- logs -------------------------------------------------------------------------------------------------
+    # -- logs ---------------------------------------------------------------------------------------
 
-    def logs(
-        self, namespace: str, name: str, container: str | None, options: LogOptions
-    ) -> AsyncIterator[bytes]:
-        """The log of a container's present or previous run. Raises ApiError at once, in the API's words."""
+    def logs(self, namespace: str, name: str, container: str, options: LogOptions) -> AsyncIterator[bytes]:
+        """The log of a container's present or previous run; nothing without one. ApiError without a pod."""
         pod = self.registry.get("pods", namespace, name)
         worker = self.workers.get(pod["metadata"]["uid"])
-        chosen = _choose(pod, container)
-        found = worker.container(chosen) if worker else None
-        if found is None or (found.attempt is None and not options.previous):
-            why = _waiting_reason(pod, chosen)
-            raise bad_request(f'container "{chosen}" in pod "{name}" is waiting to start: {why}')
-        if options.previous:
-            if found.previous is None and not (found.waiting and found.exited):
-                raise bad_request(f'previous terminated container "{chosen}" in pod "{name}" not found')
-            number = found.number if found.previous is None or found.waiting else found.number - 1
-            return logs.read(found.run_folder(number) / "log", options, lambda: True)
-        attempt = found.attempt
-        assert attempt is not None
-        return logs.read(
-            attempt.folder / "log", options, lambda: attempt.exited or found.attempt is not attempt
-        )
+        found = worker.container(container) if worker else None
+        attempt = found.attempt if found else None
+        if found is None or attempt is None:
+            return logs.nothing()
+        if not options.previous:
+            folder = attempt.folder
+            return logs.read(folder / "log", options, lambda: attempt.exited or found.attempt is not attempt)
+        number = found.number if found.waiting and found.exited else found.number - 1
+        return logs.read(found.run_folder(number) / "log", options, lambda: True)
 
 
 def shutdown_verdict(worker: PodWorker) -> Verdict:
@@ -251,30 +248,8 @@ def _orphan(folder: Path, saved: Obj) -> Obj:
     return {"metadata": meta, "spec": {"containers": [{"name": name} for name in names]}, "status": {}}
 
 
-def _choose(pod: Obj, container: str | None) -> str:
-    """The container meant: the one named, or the only one. Raises ApiError."""
-    spec, name = pod["spec"], pod["metadata"]["name"]
-    main = [one["name"] for one in spec["containers"]]
-    every = main + [one["name"] for one in spec.get("initContainers") or []]
-    if container and container not in every:
-        raise bad_request(f"container {container} is not valid for pod {name}")
-    if not container and len(main) > 1:
-        raise bad_request(
-            f"a container name must be specified for pod {name}, choose one of: [{' '.join(every)}]"
-        )
-    return container or main[0]
-
-
-def _waiting_reason(pod: Obj, container: str) -> str:
-    status = pod.get("status") or {}
-    for one in [*status.get("containerStatuses", []), *status.get("initContainerStatuses", [])]:
-        if one["name"] == container and "waiting" in one.get("state", {}):
-            return one["state"]["waiting"]["reason"]
-    return "ContainerCreating"
-
-
 @contextlib.contextmanager
-def _logged(what: str):  # type: ignore[no-untyped-def]
+def _logged(what: str) -> Iterator[None]:
     """What runs by the clock outlives its own mistakes."""
     try:
         yield

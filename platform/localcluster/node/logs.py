@@ -1,7 +1,7 @@
 """Reading the log of one container run, from its CRI files. Used by the node for pods/log.
 
-A record is `<30 bytes of time> <stdout|stderr> <F|P> <bytes>\\n`; P records are parts of a line that an F one ends.
-Files are numbered and only ever appended to, so a reader that is at the end of one goes on with the next number:
+A record is `<30 bytes of time> <stdout|stderr> <F|P> <bytes>\\n`; P are parts of a line that an F ends.
+Files are numbered and only appended to, so a reader that is at the end of one goes on with the next number:
 rotation neither skips nor repeats a record, except one already deleted because it fell out of the files kept.
 """
 
@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from localcluster.logoptions import LogOptions
 
@@ -127,7 +128,7 @@ def since_of(options: LogOptions) -> int:
 
 
 async def read(folder: Path, options: LogOptions, ended: Callable[[], bool]) -> AsyncIterator[bytes]:
-    """The log in DIR `folder` as chunks of bytes; with `follow` until `ended()` and everything has been read."""
+    """The log in `folder` as chunks of bytes; with `follow` until `ended()` and all has been read."""
     since = since_of(options)
     printer = Printer(since, options.timestamps, options.limit_bytes)
     start = None
@@ -144,7 +145,7 @@ async def read(folder: Path, options: LogOptions, ended: Callable[[], bool]) -> 
 async def _records(
     files: Files, start: tuple[int, int] | None, since: int, ended: Callable[[], bool]
 ) -> AsyncIterator[list[bytes]]:
-    """Records in order from `start` (the beginning when None), until `ended()`; waits for more while it is not."""
+    """Records in order from `start` (None: the beginning); waits for more until `ended()`."""
     number, offset = start or (files.written_since(since), 0)
     while number is None:
         if ended():
@@ -153,7 +154,7 @@ async def _records(
         number = files.written_since(since)
     while number is not None:
         try:
-            file = files.path(number).open("rb", buffering=0)
+            file = files.path(number).open("rb")
         except FileNotFoundError:
             number, offset = files.after(number), 0
             continue
@@ -164,7 +165,9 @@ async def _records(
         number, offset = files.after(number), 0
 
 
-async def _of_file(file, number: int, files: Files, ended: Callable[[], bool]) -> AsyncIterator[list[bytes]]:  # type: ignore[no-untyped-def]
+async def _of_file(
+    file: BinaryIO, number: int, files: Files, ended: Callable[[], bool]
+) -> AsyncIterator[list[bytes]]:
     rest, wait = b"", FIRST_WAIT
     while True:
         final = ended() or files.path(number + 1).exists()  # asked before reading: what is read then is all
@@ -179,3 +182,9 @@ async def _of_file(file, number: int, files: Files, ended: Callable[[], bool]) -
         elif not data:
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
+
+
+async def nothing() -> AsyncIterator[bytes]:
+    """The log of a container that never ran."""
+    return
+    yield b""

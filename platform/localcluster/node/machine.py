@@ -1,4 +1,4 @@
-"""This machine as a Node object: what it has, that it is ready, and the programs every pod finds. Used by the node."""
+"""This machine as a Node object: what it has, that it is ready, and the programs every pod finds."""
 
 import os
 import platform

@@ -1,8 +1,8 @@
-"""The worker of one pod: step by step it makes this machine agree with the pod's object. Used by the node only.
+"""The worker of one pod: step by step it makes this machine agree with the pod's object.
 
-A step looks at the object and at the containers' records, does what is missing, and writes the status; it never
-waits. Everything that may call for another step (a change of the object, an ending process, a probe, a due time)
-only wakes the worker, so that a pod has one serial story, and a server that died goes on where it was.
+A step looks at the object and at the containers' records, does what is missing, and writes the status; it
+never waits. What may call for another step (a changed object, an ended process, a probe, a due time) only
+wakes the worker, so that a pod has one serial story, and a new server goes on where a dead one was.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from localcluster import quantities, times
+from localcluster.backoff import Backoff
 from localcluster.status import ApiError
 
-from localcluster.backoff import Backoff
 from .container import Container
 from .environment import Environment, Places
 from .fields import ConfigError, Machine
@@ -59,7 +59,7 @@ class Host:
     machine: Machine
     ledger: Ledger
     gpus_freed: Callable[[], None]
-    backoff: Backoff = Backoff()
+    backoff: Backoff
 
 
 @dataclass(frozen=True)
@@ -87,13 +87,14 @@ class PodWorker:
         self.places: Places | None = None
         self.verdict: Verdict | None = None
         self.deleted = self.gone = False
+        self.ended = asyncio.Event()
         self._grace: float | None = None
         self._wake = asyncio.Event()
         self._due = 0.0
         self._probers: dict[str, asyncio.Task[None]] = {}
         self._said: set[tuple[str, str]] = set()
 
-    # -- what others may tell it ------------------------------------------------------------------------------
+    # -- what others may tell it --------------------------------------------------------------------
 
     def wake(self) -> None:
         self._wake.set()
@@ -149,12 +150,15 @@ class PodWorker:
     def container(self, name: str) -> Container | None:
         return next((one for one in self.containers if one.name == name), None)
 
-    # -- its life ---------------------------------------------------------------------------------------------
+    # -- its life -----------------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        """Steps until the pod is gone. One bad pod never harms the others: what goes wrong is logged and retried."""
+    def restore(self) -> None:
+        """Takes up what an earlier server left of it."""
         for container in self.containers:
             container.restore()
+
+    async def run(self) -> None:
+        """Steps until the pod is gone. A bad pod harms no other: what goes wrong is logged and retried."""
         while not self.gone:
             self._wake.clear()
             self._due = float("inf")
@@ -204,7 +208,7 @@ class PodWorker:
             self._said.add((reason, message))
             self._say(kind, reason, message)
 
-    # -- one step ---------------------------------------------------------------------------------------------
+    # -- one step -----------------------------------------------------------------------------------
 
     def _step(self) -> None:
         self._check_deadline()
@@ -219,6 +223,8 @@ class PodWorker:
             self._publish(ended=ending is not None)
         if self.settled or (self.deleted and not self.alive):
             self._settle()
+        if self.gone or self.settled:
+            self.ended.set()
 
     def _check_deadline(self) -> None:
         seconds = self.pod["spec"].get("activeDeadlineSeconds")
@@ -263,7 +269,7 @@ class PodWorker:
         elif self._meta.get("deletionTimestamp"):
             self.host.registry.finalize("pods", self._meta["namespace"], self._meta["name"])
 
-    # -- bringing it up ---------------------------------------------------------------------------------------
+    # -- bringing it up -----------------------------------------------------------------------------
 
     def _advance(self) -> None:
         if not self._prepare():
@@ -376,7 +382,7 @@ class PodWorker:
         return Environment(self.pod, container.spec, self.places, host.machine, host.registry.get)
 
     def _no_image(self, container: Container) -> None:
-        """A container that leaves its command to its image cannot run: what Kubernetes says of a bad image."""
+        """A container that leaves its command to its image: what Kubernetes says of a bad image."""
         image = container.spec.get("image", "")
         why = "the embedded cluster runs no images, so the container needs a command"
         if container.waiting is None:
@@ -388,7 +394,7 @@ class PodWorker:
             container.waiting = ("ImagePullBackOff", f'Back-off pulling image "{image}": {why}')
             self._say("Normal", "BackOff", f'Back-off pulling image "{image}"')
 
-    # -- looking after what runs ------------------------------------------------------------------------------
+    # -- looking after what runs --------------------------------------------------------------------
 
     def _tend(self, container: Container) -> None:
         if container.running:
@@ -478,9 +484,9 @@ class PodWorker:
         except ProbeFailed as failure:
             self._say("Warning", "FailedPreStopHook", f"PreStopHook failed: {failure}")
         if container.attempt:
-            container.attempt.stop(max(2.0, grace - (time.monotonic() - started)))
+            container.attempt.stop(max(1.0, grace - (time.monotonic() - started)))
 
-    # -- telling the world ------------------------------------------------------------------------------------
+    # -- telling the world --------------------------------------------------------------------------
 
     def _publish(self, ended: bool) -> None:
         body = describe(self.containers, self._policy, self.places is not None, ended)

@@ -69,7 +69,7 @@ def conditions(containers: list[Container], phase: str, prepared: bool) -> list[
 
 
 def merge_conditions(old: Iterable[Obj], new: list[Obj]) -> list[Obj]:
-    """`new` with the times of those in `old` that say the same, and what others wrote in `old` left as it is."""
+    """`new` with the times of those in `old` that say the same; what others wrote in `old` stays."""
     before = {one["type"]: one for one in old}
     merged = []
     for one in new:

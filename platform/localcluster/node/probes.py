@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from .container import Container, age
@@ -103,7 +103,7 @@ async def ask(container: Container, handler: Obj, timeout: float) -> None:
 
 
 class Prober:
-    """Probes one run until cancelled; sets `started` and `ready` of the container and tells of each failure."""
+    """Probes one run until cancelled; sets the container's `started` and `ready`, tells of failures."""
 
     def __init__(
         self, container: Container, unhealthy: Callable[[str, str], None], kill: Callable[[str], None]
@@ -141,7 +141,7 @@ class Prober:
             elif not healthy:
                 self.kill(kind)
 
-    async def _verdicts(self, kind: str, spec: Obj):  # type: ignore[no-untyped-def]
+    async def _verdicts(self, kind: str, spec: Obj) -> AsyncIterator[bool]:
         """Yields True or False each time enough answers in a row agree; asks every period."""
         record = self.container.record
         delay = spec.get("initialDelaySeconds") or 0

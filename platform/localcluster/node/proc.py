@@ -1,4 +1,4 @@
-"""Naming one process of this machine for good: pid, start time and boot, held by a pidfd. Used by the node only.
+"""Naming one process of this machine for good: pid, start time and boot, held by a pidfd.
 
 A pid alone may belong to a stranger by the time it is signalled; nothing here signals without checking.
 """
@@ -16,7 +16,7 @@ def boot_id() -> str:
 
 
 def start_ticks(pid: int) -> str | None:
-    """When `pid` started, in clock ticks since boot; None when it is gone or dead and waiting to be collected."""
+    """When `pid` started, in clock ticks since boot; None when it is gone, or dead and not collected."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:

@@ -63,7 +63,7 @@ class State:
 
 
 class Log:
-    """CRI log files DIR/log/<n>: `<time> <stream> <F|P> <text>`. Times strictly rise: each names one record."""
+    """CRI log files DIR/log/<n>: `<time> <stream> <F|P> <text>`. Times rise: each names one record."""
 
     def __init__(self, folder: str, rotate_bytes: int, keep: int) -> None:
         self.folder, self.rotate_bytes, self.keep = folder, rotate_bytes, keep

@@ -1,7 +1,7 @@
 """CPU and memory of whole process trees, from one look at the process table. Used by the node only."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import psutil
@@ -32,7 +32,7 @@ def trees(roots: Iterable[int]) -> dict[int, list[psutil.Process]]:
 
 
 def memory_bytes(tree: list[psutil.Process], limit: int | None = None) -> int:
-    """Bytes in use, pages that processes share counted once; up to `limit` the cheap upper bound is good enough."""
+    """Bytes in use, shared pages counted once; up to `limit` the cheap upper bound will do."""
     if limit is not None:
         bound = sum(_read(process, lambda one: one.memory_info().rss) for process in tree)
         if bound <= limit:
@@ -40,7 +40,7 @@ def memory_bytes(tree: list[psutil.Process], limit: int | None = None) -> int:
     return int(sum(_read(process, lambda one: one.memory_full_info().pss) for process in tree))
 
 
-def _read(process: psutil.Process, what) -> float:  # type: ignore[no-untyped-def]
+def _read(process: psutil.Process, what: Callable[[psutil.Process], float]) -> float:
     try:
         return what(process)
     except psutil.Error:

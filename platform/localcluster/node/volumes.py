@@ -26,7 +26,7 @@ class Volumes:
         self.pod, self.root, self.get, self.machine = pod, root, get, machine
 
     def make(self) -> dict[str, Path]:
-        """Every volume's folder by volume name. Raises ConfigError, in kubelet's words, for one that cannot be."""
+        """Every volume's folder by its name. Raises ConfigError, in kubelet's words, for a bad one."""
         return {volume["name"]: self._place(volume) for volume in self.pod["spec"].get("volumes") or []}
 
     def _place(self, volume: Obj) -> Path:
