@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from workloads.models import Pod, Workload
 from workloads.status import Phase, Reason, Status
 
-_INSUFFICIENT = re.compile(r"(\d+) Insufficient ([\w./-]+)")
+_INSUFFICIENT = re.compile(r"(\d+) Insufficient ([\w./-]*\w)")
 _NODES = re.compile(r"^0/(\d+) nodes are available")
 _RESOURCES = {"nvidia.com/gpu": "GPUs", "cpu": "CPU", "memory": "memory", "pods": "room for pods"}
 _IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import urllib3
-from runyard.clusters.connection import ApiError, ClusterError, Unreachable, connect
+from runyard.clusters.connection import ApiError, ClusterError, Unreachable, connect, interrupt
 
 from workloads.models import Pod
 
@@ -61,7 +61,7 @@ class Lines:
 
 
 class LogStream:
-    """An open log of one container; iterate for chunks of bytes, `close` from any thread ends it."""
+    """An open log of one container; iterate for chunks of bytes, once."""
 
     def __init__(self, pod: Pod, container: str, **options: str):
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/log"
@@ -76,12 +76,11 @@ class LogStream:
         except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
             raise Unreachable("The log stream broke off.") from error
         finally:
-            self._response.release_conn()
+            self._response.close()
 
-    def close(self) -> None:
-        """End a reader that waits in another thread, too."""
-        self._response.shutdown()
-        self._response.close()
+    def interrupt(self) -> None:
+        """From another thread: end a reader that waits."""
+        interrupt(self._response)
 
 
 def stream(pod: Pod, container: str, *, previous: bool = False, timestamps: bool = False) -> LogStream:

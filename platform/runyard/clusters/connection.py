@@ -7,7 +7,7 @@ that refuses), both `ClusterError`, with words for people.
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -88,14 +88,9 @@ class Connection:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(f"The cluster's answer broke off: {_words(error)}") from error
 
-    def lines(self, path: str, params: dict[str, Any], read_seconds: float) -> Iterator[bytes]:
-        """The lines of a stream, whole ones only; ends when the server ends it.
-
-        Raises Unreachable when the stream breaks or nothing came for `read_seconds`.
-        """
-        response = self.request("GET", path, params, read_seconds=read_seconds)
-        with closing(_Lines(response)) as lines:
-            yield from lines
+    def lines(self, path: str, params: dict[str, Any], read_seconds: float) -> "Lines":
+        """The lines of a stream, as they come. Raises Unreachable when nothing came for `read_seconds`."""
+        return Lines(self.request("GET", path, params, read_seconds=read_seconds))
 
     def create(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
         return json.loads(self.read("POST", path, body=manifest))
@@ -117,13 +112,14 @@ class Connection:
         self.read("DELETE", path, body=body)
 
 
-class _Lines:
-    """Splits a response into lines without ever holding more than one line and one chunk."""
+class Lines:
+    """The whole lines of an open response; never holds more than one line and one chunk."""
 
     def __init__(self, response: urllib3.BaseHTTPResponse):
         self._response = response
 
     def __iter__(self) -> Iterator[bytes]:
+        """Ends when the server ends the stream. Raises Unreachable when it breaks off."""
         rest = b""
         try:
             for chunk in self._response.stream(65_536, decode_content=True):
@@ -131,18 +127,27 @@ class _Lines:
                 yield from whole
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(f"The cluster's stream broke off: {_words(error)}") from error
+        finally:
+            self._response.close()
         if rest:
             raise Unreachable("The cluster's stream ended inside a line.")
 
-    def close(self) -> None:
-        self._response.close()
-        self._response.release_conn()
+    def interrupt(self) -> None:
+        """From another thread: have a waiting reader see the end of the stream."""
+        interrupt(self._response)
+
+
+def interrupt(response: urllib3.BaseHTTPResponse) -> None:
+    """Shut an open response down; its reader, in whatever thread, gets an error or the end."""
+    with suppress(OSError, ValueError, RuntimeError):
+        response.shutdown()
 
 
 def _configuration(kubeconfig: str) -> client.Configuration:
     if not Path(kubeconfig).is_file():
         raise Unreachable(f"There is no kubeconfig at {kubeconfig}.")
     settings = client.Configuration()
+    settings.connection_pool_maxsize = 64  # idle ones are kept; watches and logs hold one each
     try:
         config.load_kube_config(config_file=kubeconfig, client_configuration=settings, persist_config=False)
     except Exception as error:  # the loader raises whatever YAML, base64 or a missing key raise

@@ -6,6 +6,7 @@ A template never formats a number: it calls these.
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.http import QueryDict
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -18,14 +19,35 @@ def environment(**options: Any) -> Environment:
     options.setdefault("trim_blocks", True)
     options.setdefault("lstrip_blocks", True)
     env = Environment(**options)  # noqa: S701 - Django's backend sets autoescape=True in options
-    env.globals.update(url=url, static=static, now=timezone.now)
-    env.filters.update(duration=duration, age=age, iso=iso, clock=clock, gib=gib, cores=cores, gpus=gpus)
+    env.globals.update(url=url, static=static, now=timezone.now, query=query)
+    env.filters.update(
+        duration=duration, age=age, iso=iso, clock=clock, gib=gib, cores=cores, gpus=gpus, counted=counted
+    )
     return env
 
 
 def url(name: str, *args: Any, **kwargs: Any) -> str:
     """`{{ url("workload", row.pk) }}`."""
     return reverse(name, args=args or None, kwargs=kwargs or None)
+
+
+def query(params: QueryDict, **changes: Any) -> str:
+    """The query string of `params` with `changes`: None takes a name away, a list gives it many values.
+
+    Always begins with "?", so that a link without any parameter leaves the others behind.
+    """
+    changed = params.copy()
+    for name in ("after", "before"):  # a page of one result is no page of another
+        changed.pop(name, None)
+    for name, value in changes.items():
+        changed.pop(name, None)
+        changed.setlist(name, [] if value is None else value if isinstance(value, list) else [value])
+    return f"?{changed.urlencode()}"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """ "1 workload", "1,284 workloads"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def duration(value: timedelta | float) -> str:

@@ -121,7 +121,7 @@ class Feed:
         """End the reader thread."""
         self._stopped.set()
         if self._stream is not None:
-            self._stream.close()
+            self._stream.interrupt()
 
     # --- below runs in the reader thread ---
 

@@ -51,11 +51,16 @@ class Follower:
                 self._version = ""
                 self._pause(random.uniform(0, FIRST_WAIT), str(error) if isinstance(error, Damaged) else "")
             except ClusterError as error:
-                self._back_off(error)
+                if not self._stop.is_set():
+                    self._back_off(error)
             except Exception as error:
                 log.exception("%s: following failed", self.resource)
                 self._version = ""
                 self._back_off(error)
+
+    def interrupt(self) -> None:
+        """After `stop` is set, from another thread: do not wait for the watch to end."""
+        self._source.interrupt()
 
     def _list(self) -> None:
         listing = self._source.list()

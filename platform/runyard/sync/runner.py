@@ -62,6 +62,8 @@ class Runner:
                     self._beat()
         finally:
             self._stop.set()
+            for follower in self._followers:
+                follower.interrupt()
 
     def _start_followers(self) -> None:
         """Once a connection can be made; until then `_beat` says why not."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from runyard.clusters.connection import ApiError, ClusterError, Connection
+from runyard.clusters.connection import ApiError, ClusterError, Connection, Lines
 from runyard.clusters.objects import Bookmark, ListMeta, OnlyMeta, Page, Status, WatchLine
 
 Decoder = Any  # msgspec.json.Decoder of a type known at run time
@@ -67,6 +67,7 @@ class Source:
         self._page: Decoder = msgspec.json.Decoder(_page_of(watched.type))
         self._raw_page = msgspec.json.Decoder(Page)
         self._meta = msgspec.json.Decoder(OnlyMeta)
+        self._lines: Lines | None = None
 
     def list(self) -> Listing:
         """Everything there is now, in pages of 500; whole again without pages should the pages expire."""
@@ -122,11 +123,16 @@ class Source:
             "timeoutSeconds": seconds,
         }
         try:
-            lines = self._connection.lines(self._watched.path, params, read_seconds=seconds + 15)
-            for line in lines:
+            self._lines = self._connection.lines(self._watched.path, params, read_seconds=seconds + 15)
+            for line in self._lines:
                 yield self._change(line)
         except ApiError as error:
             raise _expired(error) from error
+
+    def interrupt(self) -> None:
+        """From another thread: end the watch that is open."""
+        if self._lines is not None:
+            self._lines.interrupt()
 
     def _change(self, line: bytes) -> Change:
         try:
@@ -161,7 +167,9 @@ class Source:
 
 def _page_of(item: type[msgspec.Struct]) -> type[msgspec.Struct]:
     """The Struct of one page of a list of `item`."""
-    return msgspec.defstruct("PageOf", [("metadata", ListMeta, ListMeta()), ("items", list[item], [])])  # type: ignore[valid-type]
+    metadata = ("metadata", ListMeta, msgspec.field(default_factory=ListMeta))
+    items = ("items", list[item], msgspec.field(default_factory=list))  # type: ignore[valid-type]
+    return msgspec.defstruct("PageOf", [metadata, items])
 
 
 _line = msgspec.json.Decoder(WatchLine)
