@@ -5,6 +5,7 @@ Reads the RUNYARD_ variables that `runyard up` itself obeys; docs/settings.md li
 
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +46,22 @@ class Product:
             kubeconfig=_variable("KUBECONFIG"),
             secret_key=_variable("SECRET_KEY"),
         )
+
+    @property
+    def static_root(self) -> Path:
+        """Where collectstatic puts its files."""
+        return Path(_variable("STATIC_ROOT") or self.home.folder / "static").absolute()
+
+    def static_sources(self) -> Iterator[Path]:
+        """Every file that collectstatic's outcome depends on; the requirements stand for those of packages."""
+        yield ROOT / "requirements.txt"
+        yield from (path for path in (ROOT / "static").rglob("*") if path.is_file())
+
+    def migrations(self) -> Iterator[Path]:
+        """Every file that decides which migrations there are."""
+        yield ROOT / "requirements.txt"
+        for folder in ("platform", "workloads", "metrics"):
+            yield from (ROOT / folder).rglob("migrations/*.py")
 
     def use_embedded(self) -> None:
         """Fill the addresses that are still empty with those of the embedded services."""

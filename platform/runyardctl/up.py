@@ -17,6 +17,7 @@ from runyardctl.postgres import Postgres
 from runyardctl.process import Command
 from runyardctl.product import Product
 from runyardctl.product_services import Web, beat, worker
+from runyardctl.stamps import Stamp
 from runyardctl.step import run_step
 from runyardctl.supervisor import Supervisor
 from runyardctl.terminal import FirstAccount, banner, say
@@ -75,15 +76,22 @@ class Steps:
     async def start_everything(self) -> None:
         """What does not need each other starts together; what does, one after the other."""
         await _together(self._database(), self._redis(), self._cluster(), self._static_files())
-        await self._first_start()
         services = (worker(self.product), beat(self.product), Web(self.product))
-        await _together(*(self.supervisor.start(service) for service in services))
+        await _together(self._first_start(), *(self.supervisor.start(service) for service in services))
 
     async def _database(self) -> None:
-        if not self.product.database_url:
-            server = Postgres(self.product.home.folder)
-            await self.supervisor.start(server)
-            self.product.database_url = server.url
+        if self.product.database_url:
+            await self._migrate()
+            return
+        server = Postgres(self.product.home.folder)
+        await self.supervisor.start(server)
+        self.product.database_url = server.url
+        stamp = Stamp(server.data / "runyard.stamp", self.product.migrations())
+        if not stamp.holds():
+            await self._migrate()
+            stamp.set()
+
+    async def _migrate(self) -> None:
         await self._step("Database", self.product.manage("migrate", "--no-input", "-v", "0"))
 
     async def _redis(self) -> None:
@@ -99,12 +107,18 @@ class Steps:
             self.product.kubeconfig = str(cluster.kubeconfig)
 
     async def _static_files(self) -> None:
-        await self._step("Static files", self.product.manage("collectstatic", "--no-input", "-v", "0"))
+        stamp = Stamp(self.product.static_root / ".stamp", self.product.static_sources())
+        if not stamp.holds():
+            await self._step("Static files", self.product.manage("collectstatic", "--no-input", "-v", "0"))
+            stamp.set()
 
     async def _first_start(self) -> None:
         said = await self._step("First account", self.product.manage("first_start"))
         answer = json.loads(said.splitlines()[-1])
-        self.account = FirstAccount(answer["username"], answer.get("password"), answer.get("link"))
+        link = answer.get("link")
+        self.account = FirstAccount(
+            answer["username"], answer.get("password"), f"{self.product.url}{link}" if link else None
+        )
 
     async def _step(self, title: str, command: Command) -> str:
         began = time.monotonic()
