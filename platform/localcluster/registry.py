@@ -238,8 +238,8 @@ class Registry:
 
     def compact(self, **keep: Any) -> None:
         """Forget old history (see Store.compact), but none that a subscription has still to read."""
-        cursors = [one.cursor for one in self._subscriptions if not one.ended]
-        self.store.compact(**keep, floor=min(cursors, default=None))
+        needed = [one.needs for one in self._subscriptions if not one.ended]
+        self.store.compact(**keep, floor=min(needed, default=None))
 
     def timestamp(self) -> str:
         """Now, as Kubernetes writes times: RFC 3339, UTC, whole seconds."""

@@ -154,7 +154,8 @@ def _only_one(home: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _listener(port: int) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+    # named as TCP, or asyncio would not turn off Nagle's algorithm and every answer would wait 40 ms
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))

@@ -62,15 +62,16 @@ class Waker:
 class Subscription:
     """Async iterator of Events over some resources: first ADDED for all that exist, then every change.
 
-    Each event carries fresh copies, which the receiver may keep and change. `close()` ends the iteration, also
-    one that is waiting. History this reader still needs is not compacted (`cursor` says from where).
+    Each event carries fresh copies, which the receiver may keep and change. `close()` ends the iteration, even
+    one that is waiting. History this reader still needs is not compacted (`needs` says from where).
     """
 
     def __init__(self, store: Store, waker: Waker, resources: tuple[str, ...]):
         self._store, self._waker, self._resources = store, waker, resources
         self._signal = waker.listen(*resources)
         self._closed = False
-        self.cursor = store.version
+        self._cursor = store.version
+        self._waiting = False
         self._events = self._follow()
 
     def __aiter__(self) -> AsyncIterator[Event]:
@@ -85,11 +86,16 @@ class Subscription:
         self._waker.forget(self._signal)
 
     @property
+    def needs(self) -> int:
+        """The version after which this reader may still have to read history."""
+        return self._store.version if self._waiting and not self._signal.is_set() else self._cursor
+
+    @property
     def ended(self) -> bool:
         return self._closed or self._waker.closed
 
     async def _follow(self) -> AsyncIterator[Event]:
-        start = self.cursor
+        start = self._cursor
         for resource in self._resources:
             for event in self._existing(resource, start):
                 yield event
@@ -99,7 +105,9 @@ class Subscription:
             for event in self._since(head):
                 yield event
             if self._store.version == head and not self.ended:
+                self._waiting = True
                 await self._signal.wait()
+                self._waiting = False
 
     def _existing(self, resource: str, at: int) -> Iterator[Event]:
         after, more = "", True
@@ -114,8 +122,8 @@ class Subscription:
         """The changes up to version `head`, in order over all resources; moves the cursor."""
         changes = []
         for resource in self._resources:
-            changes += self._store.changes(resource, self.cursor, limit=-1)
-        self.cursor = head
+            changes += self._store.changes(resource, self._cursor, limit=-1)
+        self._cursor = head
         changes.sort(key=lambda change: change.version)
         decode = msgspec.json.decode
         return [

@@ -17,6 +17,12 @@ _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _EFFECTS = ("NoExecute", "NoSchedule", "PreferNoSchedule")
+_NAMES = {
+    "nodeName": validation.dns_subdomain,
+    "serviceAccountName": validation.dns_subdomain,
+    "hostname": validation.dns_label,
+    "subdomain": validation.dns_label,
+}
 _HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
 _ENV_SOURCES = ("configMapKeyRef", "fieldRef", "fileKeyRef", "resourceFieldRef", "secretKeyRef")
 _ENV_NAME = re.compile(r"[ -<>-~]+")
@@ -30,6 +36,8 @@ _ENV_WORDS = (
 _SOURCE_WORDS = (
     "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
 )
+_KEYLESS_WORDS = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
+_TWO_WORDS = "may not have more than one field specified at a time"
 _PORT_WORDS = "must contain only alpha-numeric characters (a-z, 0-9), hyphens (-), and at least one letter"
 
 
@@ -120,8 +128,7 @@ def _validate_policies(spec: Obj, where: str, problems: Problems) -> None:
 
 def _validate_placement(spec: Obj, where: str, problems: Problems) -> None:
     validation.check_labels(spec.get("nodeSelector") or {}, f"{where}.nodeSelector", problems)
-    for part, rule in (("nodeName", validation.dns_subdomain), ("serviceAccountName", validation.dns_subdomain),
-                       ("hostname", validation.dns_label), ("subdomain", validation.dns_label)):  # fmt: skip
+    for part, rule in _NAMES.items():
         if spec.get(part):
             problems.each(f"{where}.{part}", spec[part], rule(spec[part]))
     for index, toleration in enumerate(spec.get("tolerations") or []):
@@ -139,8 +146,7 @@ def _validate_toleration(toleration: Obj, where: str, problems: Problems) -> Non
     if toleration.get("key"):
         problems.each(f"{where}.key", toleration["key"], validation.qualified_name(toleration["key"]))
     elif operator != "Exists":
-        problems.invalid(f"{where}.operator", operator, "operator must be Exists when `key` is empty, which means "
-                         '"match all values and all keys"')  # fmt: skip
+        problems.invalid(f"{where}.operator", operator, _KEYLESS_WORDS)
     if operator == "Exists" and toleration.get("value"):
         problems.invalid(
             f"{where}.operator", toleration["value"], "value must be empty when `operator` is 'Exists'"
@@ -219,8 +225,7 @@ def _validate_variable(variable: Obj, at: str, problems: Problems) -> None:
     if variable.get("value"):
         problems.invalid(f"{at}.valueFrom", "", "may not be specified when `value` is not empty")
     if len(chosen) != 1:
-        problems.invalid(f"{at}.valueFrom", "", "may not have more than one field specified at a time" if chosen
-                         else _SOURCE_WORDS)  # fmt: skip
+        problems.invalid(f"{at}.valueFrom", "", _TWO_WORDS if chosen else _SOURCE_WORDS)
     _validate_env_source(source, f"{at}.valueFrom", problems)
 
 
@@ -282,20 +287,14 @@ def _validate_amount(name: str, amount: Any, at: str, problems: Problems) -> Non
     problems.each(f"{at}[{name}]", name, validation.qualified_name(name))
     if "/" not in name and name not in _NATIVE and not name.startswith("hugepages-"):
         problems.invalid(f"{at}[{name}]", name, "must be a standard resource type or fully qualified")
-    if _check_amount(f"{at}[{name}]", amount, problems) and "/" in name and not is_whole(amount):
+    _check_amount(f"{at}[{name}]", amount, problems)
+    if "/" in name and not is_whole(amount):
         problems.invalid(f"{at}[{name}]", amount, "must be an integer")
 
 
-def _check_amount(field: str, amount: Any, problems: Problems) -> bool:
-    """Whether an amount reads as a quantity that is not negative; records what is wrong with it."""
-    try:
-        fine = parse(amount) >= 0
-    except ValueError as error:
-        problems.invalid(field, amount, str(error))
-        return False
-    if not fine:
+def _check_amount(field: str, amount: Any, problems: Problems) -> None:
+    if parse(amount) < 0:
         problems.invalid(field, amount, "must be greater than or equal to 0")
-    return fine
 
 
 def _validate_request(name: str, request: Any, limit: Any, at: str, problems: Problems) -> None:
@@ -305,10 +304,7 @@ def _validate_request(name: str, request: Any, limit: Any, at: str, problems: Pr
             problems.required(f"{at.removesuffix('.requests')}.limits[{name}]",
                               "Limit must be set for non overcommitable resources")  # fmt: skip
         return
-    try:
-        asked, allowed = parse(request), parse(limit)
-    except ValueError:
-        return  # already said of the amount itself
+    asked, allowed = parse(request), parse(limit)
     if asked > allowed and overcommits:
         problems.invalid(at, request, f"must be less than or equal to {name} limit of {limit}")
     elif asked != allowed and not overcommits:

@@ -134,7 +134,7 @@ def _covers_no_execute(toleration: Obj) -> bool:
 
 
 def _quality_of_service(spec: Obj) -> str:
-    """Guaranteed when every container's cpu and memory limits equal its requests, BestEffort when none has any."""
+    """Guaranteed when all containers' cpu and memory limits equal their requests, BestEffort when none has any."""
     containers = [*spec.get("containers", []), *(spec.get("initContainers") or [])]
     claims = [one.get("resources") or {} for one in containers]
     if not any(
@@ -155,11 +155,7 @@ def _positive(amounts: Obj | None, name: str) -> bool:
 
 
 def _amount(amounts: Obj | None, name: str) -> Any:
-    """An amount, or 0 for one that validation is about to refuse."""
-    try:
-        return parse((amounts or {}).get(name, 0))
-    except ValueError:
-        return 0
+    return parse((amounts or {}).get(name, 0))
 
 
 def _guaranteed(claim: Obj) -> bool:

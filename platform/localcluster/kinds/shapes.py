@@ -1,7 +1,7 @@
 """The JSON types of the fields we rely on, so that rules may trust them; unknown fields pass untouched.
 
-Mirrors the parts of Kubernetes' own types that rules, scheduler and kubelet read. A value of the wrong type is
-refused as Kubernetes refuses it: 400, "cannot be handled as".
+Mirrors the parts of Kubernetes' own types that rules, scheduler and kubelet read. A value of the wrong type, or
+no quantity where one belongs, is refused as Kubernetes refuses it: 400, "cannot be handled as".
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ from typing import Annotated, Any
 
 import msgspec
 
+from localcluster.quantities import parse
 from localcluster.status import bad_request
 
 Int = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-Quantity = str | int | float
-Quantities = dict[str, Quantity]
+Quantities = dict[str, "Quantity"]
 IntOrString = int | str
 Strings = dict[str, str]
 Json = dict[str, Any]
+
+
+class Quantity:
+    """Marks a field that must read as a quantity."""
 
 
 class Shape(msgspec.Struct, rename="camel", kw_only=True):
@@ -447,15 +451,23 @@ class AccessReview(Plain):
 
 
 def as_shape(obj: Json, kind: Any) -> Json:
-    """A copy of `obj` without nulls, with a metadata map, known to fit the kind's shape; ApiError 400 if not."""
+    """A copy of `obj` without nulls, with a metadata map, known to fit the kind's shape; else ApiError 400."""
     try:
-        msgspec.convert(obj, kind.shape)
+        msgspec.convert(obj, kind.shape, dec_hook=_read)
     except msgspec.ValidationError as error:
         words = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {error}'
         raise bad_request(words) from None
     copied = _without_nulls(obj)
     copied.setdefault("metadata", {})
     return copied
+
+
+def _read(wanted: type, value: Any) -> Any:
+    """msgspec asks here about the types it does not know; a ValueError becomes its ValidationError."""
+    if wanted is Quantity:
+        parse(value)
+        return Quantity()
+    raise NotImplementedError(wanted)
 
 
 def _without_nulls(value: Any) -> Any:
