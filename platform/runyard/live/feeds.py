@@ -164,7 +164,10 @@ class Feed:
             latest = lines[-1][0]
             same = sum(line[0] == latest for line in lines)
             self._last = (latest, same + (self._last[1] if self._last[0] == latest else 0))
-        self._loop.call_soon_threadsafe(self._take, lines, note, ended)
+        try:
+            self._loop.call_soon_threadsafe(self._take, lines, note, ended)
+        except RuntimeError:  # the server is gone, and its loop
+            self._stopped.set()
 
     def _has_ended(self) -> bool:
         """Whether the container will write no more, as far as the rows know."""

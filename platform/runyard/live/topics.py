@@ -23,12 +23,12 @@ class Subscription:
     log: tuple[Pod, str] | None = None
 
 
-def _workloads(user: Any, _: str) -> Subscription:
-    """Everything the person may see: one hub topic per project."""
+def _workloads(user: Any, name: str) -> Subscription:
+    """Everything the person may see: one hub topic per project. Has no name of its own."""
     projects = {str(pk) for pk in readable_projects(user).values_list("pk", flat=True)}
     if user.is_superuser:
         projects.add("0")
-    if not projects:
+    if name or not projects:
         raise Denied(NOT_THERE)
     return Subscription(frozenset(f"workloads:{pk}" for pk in projects))
 
@@ -50,8 +50,8 @@ def _log(user: Any, name: str) -> Subscription:
     return Subscription(log=(pod, container))
 
 
-def _clusters(user: Any, _: str) -> Subscription:
-    if not freshness(user):
+def _clusters(user: Any, name: str) -> Subscription:
+    if name or not freshness(user):
         raise Denied(NOT_THERE)
     return Subscription(frozenset({"clusters"}))
 

@@ -1,0 +1,151 @@
+"""The one websocket: who gets in, who hears what, and that it stays up."""
+
+import asyncio
+
+import pytest
+import websockets
+from django.contrib.sessions.models import Session
+
+from runyard.kit.publish import publish
+from runyard.live import consumer
+from tests.make import make_pod
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def is_topic(name):
+    return lambda message: message.get("topic") == name
+
+
+def is_hint(name):
+    return lambda message: message.get("topic") == name and "hint" in message
+
+
+async def subscribed(socket, topic):
+    await socket.say(subscribe=topic)
+    return await socket.hear(is_topic(topic))
+
+
+async def hub_is_live(socket):
+    await socket.hear(lambda message: message.get("state") == "live")
+
+
+async def test_ada_hears_of_her_training(connect, ada, ada_training):
+    async with connect(ada) as socket:
+        await hub_is_live(socket)
+        assert await subscribed(socket, "workloads") == {"topic": "workloads", "subscribed": True}
+        await asyncio.to_thread(publish, (f"workloads:{ada_training.project_id}", [ada_training.pk]))
+        assert (await socket.hear(is_hint("workloads")))["hint"] == [ada_training.pk]
+
+
+async def test_hints_that_come_together_are_merged(connect, ada, ada_training):
+    async with connect(ada) as socket:
+        await hub_is_live(socket)
+        await subscribed(socket, "workloads")
+        topic = f"workloads:{ada_training.project_id}"
+        await asyncio.to_thread(publish, *[(topic, [n]) for n in range(1, 400)])
+        heard = set()
+        while len(heard) < 399:
+            heard.update((await socket.hear(is_hint("workloads")))["hint"])
+        assert heard == set(range(1, 400))
+
+
+async def test_eve_hears_nothing_of_red(connect, eve, ada_training):
+    pod = await asyncio.to_thread(ada_training.pods.get)
+    async with connect(eve) as socket:
+        await hub_is_live(socket)
+        for topic in (f"workload:{ada_training.pk}", f"log:{pod.pk}/main"):
+            assert "denied" in await subscribed(socket, topic)
+        assert "subscribed" in await subscribed(socket, "workloads")
+        await asyncio.to_thread(
+            publish,
+            (f"workloads:{ada_training.project_id}", [ada_training.pk]),
+            (f"workload:{ada_training.pk}", 7),
+        )
+        await socket.silent(lambda message: "hint" in message)
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "secrets", "workload:", "workload:x", "workload:99999999999999999999", "log:1", "log:1/../main", "hub",
+        "workloads:1 OR 1=1", "a" * 300, "clusters\n", "log:-1/main",
+    ],
+)  # fmt: skip
+async def test_what_is_not_there_and_what_is_forbidden_are_denied_alike(connect, eve, topic):
+    async with connect(eve) as socket:
+        answer = await subscribed_any(socket, topic)
+        assert answer["denied"] == "There is no such thing, or you may not watch it."
+
+
+async def subscribed_any(socket, topic):
+    await socket.say(subscribe=topic)
+    return await socket.hear(lambda message: "denied" in message or "subscribed" in message)
+
+
+@pytest.mark.parametrize(
+    "origin", [None, "null", "http://127.0.0.1:9999", "http://evil.example", "https://127.0.0.1:8000"]
+)
+async def test_a_page_of_another_origin_is_refused(connect, ada, origin):
+    with pytest.raises(websockets.InvalidStatus):
+        async with connect(ada, origin=origin):
+            pass
+
+
+async def test_a_stranger_is_sent_away(connect, db):
+    async with connect() as socket:
+        assert await socket.closed() == consumer.NOT_SIGNED_IN
+
+
+@pytest.mark.parametrize("frame", ["no json", "[]", '"x"', "[" * 5000, "{" + " " * 5000 + "}", b"\xff\xfe"])
+async def test_a_frame_that_is_no_message_closes_the_socket(connect, ada, frame):
+    async with connect(ada) as socket:
+        await socket.raw(frame)
+        assert await socket.closed() == consumer.TOO_MUCH
+
+
+async def test_too_many_topics_are_denied(connect, dee, red, cluster, ada):
+    async with connect(dee) as socket:
+        for number in range(60):
+            await socket.say(subscribe=f"workload:{number}")
+        await socket.say(subscribe="workloads")
+        assert "subscribed" in await socket.hear(is_topic("workloads"))
+
+
+async def test_a_right_that_is_taken_ends_the_subscription(connect, ada, ada_training, monkeypatch):
+    monkeypatch.setattr(consumer, "CHECK_SECONDS", 0.2)
+    async with connect(ada) as socket:
+        await hub_is_live(socket)
+        await subscribed(socket, f"workload:{ada_training.pk}")
+        await asyncio.to_thread(ada.access_rules.all().delete)
+        assert "denied" in await socket.hear(lambda m: "denied" in m)
+
+
+async def test_a_session_that_ends_closes_the_socket(connect, ada, monkeypatch):
+    monkeypatch.setattr(consumer, "CHECK_SECONDS", 0.2)
+    async with connect(ada) as socket:
+        await asyncio.to_thread(Session.objects.all().delete)
+        assert await socket.closed() == consumer.NOT_SIGNED_IN
+
+
+@pytest.mark.timeout(90)
+async def test_an_idle_socket_stays_up_for_thirty_seconds_and_then_still_hears(connect, ada, ada_training):
+    async with connect(ada) as socket:
+        await hub_is_live(socket)
+        await subscribed(socket, "workloads")
+        pings = 0
+        async with asyncio.timeout(60):
+            while pings < 2:  # one each 15 s
+                await socket.hear(lambda message: "ping" in message, 40)
+                await socket.say(pong=pings)
+                pings += 1
+        await asyncio.to_thread(publish, (f"workloads:{ada_training.project_id}", [1]))
+        assert (await socket.hear(is_hint("workloads")))["hint"] == [1]
+
+
+async def test_the_log_of_a_pod_the_cluster_does_not_answer_for_says_so(connect, ada, ada_training):
+    pod = await asyncio.to_thread(make_pod, ada_training)
+    async with connect(ada) as socket:
+        await subscribed(socket, f"log:{pod.pk}/main")
+        message = await socket.hear(lambda m: "note" in m)
+        assert "kubeconfig" in message["note"]
