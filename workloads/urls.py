@@ -1,5 +1,19 @@
 """Addresses of the workload pages."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from workloads.views import actions, logs, submit, table, workload
+
+urlpatterns = [
+    path("", table.workloads, name="workloads"),
+    path("rows", table.rows, name="workload-rows"),
+    path("bulk", actions.bulk_action, name="workload-bulk"),
+    path("new", submit.new, name="workload-new"),
+    path("new/preview", submit.preview, name="workload-preview"),
+    path("sample", submit.sample_now, name="workload-sample"),
+    path("<int:pk>/", workload.overview, name="workload"),
+    path("<int:pk>/events", workload.events, name="workload-events"),
+    path("<int:pk>/pods", workload.pods, name="workload-pods"),
+    path("<int:pk>/logs", logs.page, name="workload-logs"),
+    path("<int:pk>/logs/download", logs.download, name="workload-log-download"),
+]

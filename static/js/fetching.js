@@ -1,0 +1,39 @@
+// Fetching pages of ours again, as parsed documents.
+const TRY_AGAIN = 5000;
+const parser = new DOMParser();
+
+// The document at `url`; throws when the server does not answer with it (down, signed out).
+export async function page(url) {
+  const answer = await fetch(url, { headers: { Accept: "text/html" } });
+  if (answer.redirected || !answer.ok) throw new Error(`${url}: ${answer.status}`);
+  return parser.parseFromString(await answer.text(), "text/html");
+}
+
+// Runs `work` at most once every `apart` milliseconds, never twice at a time; calls in between are one call later.
+export function paced(work, apart = 600) {
+  let timer = 0;
+  let busy = false;
+  let again = false;
+  let last = -apart;
+  const run = async () => {
+    timer = 0;
+    busy = true;
+    last = performance.now();
+    try {
+      await work();
+    } catch {
+      timer = setTimeout(run, TRY_AGAIN); // the connection badge says that the server is away
+    }
+    busy = false;
+    if (again) {
+      again = false;
+      call();
+    }
+  };
+  const call = () => {
+    if (busy) again = true;
+    else if (!timer) timer = setTimeout(run, Math.max(0, last + apart - performance.now()));
+  };
+  call.stop = () => clearTimeout(timer);
+  return call;
+}

@@ -1,0 +1,102 @@
+// The one socket of the page. Reconnects by itself, and after every gap asks watchers to fetch afresh.
+//
+//   const stop = watch("workloads", { hint, message, resume })
+//   hint(payload)    something about the topic changed
+//   message(frame)   any other frame of the topic (log lines, denials)
+//   resume()         there was a gap: fetch what is shown again
+//   options()        further fields of the subscription, asked at each (re)connection
+const FIRST_WAIT = 500;
+const LONGEST_WAIT = 15000;
+const SILENT_AFTER = 40000;
+
+const watchers = new Map();
+const listeners = new Set();
+let socket = null;
+let wait = FIRST_WAIT;
+let silence = 0;
+let wasOpen = false;
+let state = { name: "reconnecting", why: "" };
+
+export function watch(topic, watcher) {
+  if (!watchers.has(topic)) watchers.set(topic, new Set());
+  const all = watchers.get(topic);
+  all.add(watcher);
+  if (!socket) connect();
+  else if (all.size === 1) send({ subscribe: topic, ...watcher.options?.() });
+  return () => {
+    all.delete(watcher);
+    if (!all.size) {
+      watchers.delete(topic);
+      send({ unsubscribe: topic });
+    }
+  };
+}
+
+// Calls `tell` with {name: "live" | "reconnecting" | "stale" | "out", why} now and at each change.
+export function onState(tell) {
+  listeners.add(tell);
+  tell(state);
+  return () => listeners.delete(tell);
+}
+
+function become(name, why = "") {
+  if (name === state.name && why === state.why) return;
+  state = { name, why };
+  for (const tell of listeners) tell(state);
+}
+
+function send(message) {
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+}
+
+function connect() {
+  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`);
+  socket.addEventListener("open", () => {
+    wait = FIRST_WAIT;
+    for (const [topic, all] of watchers) send({ subscribe: topic, ...[...all][0].options?.() });
+    if (wasOpen) resume();
+    wasOpen = true;
+    listen();
+  });
+  socket.addEventListener("message", (event) => {
+    listen();
+    receive(JSON.parse(event.data));
+  });
+  socket.addEventListener("close", (event) => {
+    clearTimeout(silence);
+    if (event.code === 4401) return become("out", "You are signed out. Reload the page to sign in again.");
+    become("reconnecting", "The connection to Runyard is lost; trying again.");
+    setTimeout(connect, wait * (0.5 + Math.random()));
+    wait = Math.min(LONGEST_WAIT, wait * 2);
+  });
+}
+
+// A half-open socket says nothing: without a ping for this long it is given up.
+function listen() {
+  clearTimeout(silence);
+  silence = setTimeout(() => socket.close(), SILENT_AFTER);
+}
+
+function resume() {
+  for (const all of watchers.values()) for (const watcher of all) watcher.resume?.();
+}
+
+function receive(frame) {
+  if ("ping" in frame) return send({ pong: frame.ping });
+  if ("state" in frame) {
+    const back = state.name === "stale" && frame.state === "live";
+    become(frame.state === "live" ? "live" : frame.state === "stale" ? "stale" : "reconnecting", frame.why);
+    if (back) resume();
+    return undefined;
+  }
+  for (const watcher of watchers.get(frame.topic) ?? []) {
+    if ("hint" in frame) watcher.hint?.(frame.hint);
+    else watcher.message?.(frame);
+  }
+  return undefined;
+}
+
+// A laptop that wakes up does not wait for the back-off.
+addEventListener("online", () => {
+  if (socket?.readyState === WebSocket.CLOSED) wait = FIRST_WAIT;
+});

@@ -1,0 +1,36 @@
+// Moments as the viewer reads them: <time data-time="clock"> in local time, "age" and "since" ticking.
+export function clock(date) {
+  return date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+}
+
+// The words of the server's own filter, so that nothing changes when scripts take over.
+export function duration(total) {
+  const seconds = Math.max(0, Math.floor(total));
+  const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+  if (days) return hours && days < 10 ? `${days} d ${hours} h` : `${days} d`;
+  if (hours) return minutes ? `${hours} h ${minutes} m` : `${hours} h`;
+  if (minutes) return minutes < 10 ? `${minutes} m ${String(seconds % 60).padStart(2, "0")} s` : `${minutes} m`;
+  return `${seconds} s`;
+}
+
+const SHOW = {
+  clock: (date) => clock(date),
+  age: (date) => duration((Date.now() - date) / 1000),
+  full: (date) => date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium", hour12: false }),
+};
+
+export function show(root = document) {
+  for (const element of root.querySelectorAll("time[data-time]")) {
+    const date = new Date(element.dateTime);
+    const text = Number.isNaN(date.valueOf()) ? element.textContent : SHOW[element.dataset.time](date);
+    if (element.textContent !== text) element.textContent = text;
+    if (element.dataset.time === "age" && !element.dataset.told) {
+      element.dataset.told = "";
+      element.title = `${SHOW.full(date)} (${element.dateTime})`;
+    }
+  }
+}
+
+setInterval(() => document.hidden || show(), 1000);
+document.addEventListener("htmx:afterSettle", () => show());
+show();

@@ -1,0 +1,1 @@
+"""Pages of workloads: HTML that works from its URL alone. Addresses are in `workloads.urls`."""

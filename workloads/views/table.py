@@ -1,0 +1,76 @@
+"""The table of workloads: the whole page, and the rows that changed."""
+
+from typing import Any
+
+from django.db.models import Count, Sum
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from runyard.clusters.models import Cluster
+from runyard.kit.tables import BadQuery
+from runyard.tenancy.access import projects_where
+
+from workloads import bulk, queries, sample
+from workloads.availability import Availability
+from workloads.tables import TALLY, Tile, WorkloadTable
+
+
+@require_safe
+def workloads(request: HttpRequest) -> HttpResponse:
+    """Everything the viewer may see, as far as the URL's filters allow; 400 with words when they are wrong."""
+    page = WorkloadTable.page(request.user, request.GET)
+    context = {
+        "table": WorkloadTable,
+        "rows": page,
+        "row_data": _row_data(request.user),
+        "params": request.GET,
+        "filtered": any(request.GET.get(name) for name in ("q", *WorkloadTable.filters)),
+        "any_project": queries.visible_projects(request.user).exists(),
+        "can_create": projects_where(request.user, "workload.create").exists(),
+        "sample": sample.offered(),
+        "as_of": timezone.now(),
+        "one_cluster": Cluster.objects.count() == 1,
+        **_tally(request.user, QueryDict() if page.problem else request.GET),
+    }
+    return render(request, "workloads/list.html", context, status=400 if page.problem else 200)
+
+
+@require_safe
+def rows(request: HttpRequest) -> HttpResponse:
+    """Rows `ids` (comma separated) as they are now; those that no longer match, or are gone, say so."""
+    params = request.GET.copy()
+    try:
+        ids = bulk.read_ids([text for text in params.pop("ids", [""])[-1].split(",") if text])
+        found, there = WorkloadTable.again(request.user, params, ids)
+    except (BadQuery, bulk.BadRequest) as error:
+        return HttpResponseBadRequest(str(error), content_type="text/plain")
+    matching = {row.pk for row in found}
+    context = {
+        "table": WorkloadTable,
+        "found": found,
+        "row_data": _row_data(request.user),
+        "hidden": [pk for pk in ids if pk in there and pk not in matching],
+        "gone": [pk for pk in ids if pk not in there],
+        "params": params,
+        **_tally(request.user, params),
+    }
+    return render(request, "workloads/rows.html", context)
+
+
+def _row_data(user: Any) -> Any:
+    """What scripts read from a row: why each action cannot be used."""
+    availability = Availability(user)
+    return lambda row: {"why": availability.why_not(row), "name": row.name}
+
+
+def _tally(user: Any, params: QueryDict) -> dict[str, Any]:
+    """How many of the rows that match, the status filter aside, are in each group of phases."""
+    without_phase = params.copy()
+    for name in ("phase", "sort", "after", "before"):
+        without_phase.pop(name, None)
+    matching = WorkloadTable.matching(user, WorkloadTable.read(without_phase))
+    grouped = matching.order_by().values_list("phase").annotate(Count("pk"), Sum("gpu_millis"))
+    by_phase = {phase: (count, gpus) for phase, count, gpus in grouped}
+    tiles = [Tile.of(group, by_phase, params.getlist("phase")) for group in TALLY]
+    return {"tally": tiles, "all_count": sum(count for count, _ in by_phase.values())}
