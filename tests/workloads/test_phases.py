@@ -1,0 +1,100 @@
+"""Which phase a workload is in, case by case; rows are built in memory."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from workloads.models import Pod, Workload
+from workloads.phases import derive
+from workloads.status import Phase, Reason
+
+
+def workload(**fields):
+    return Workload(**{"uid": "u", "phase": "Creating", "desired": "Running", "pods_requested": 1, **fields})
+
+
+def pod(**fields):
+    return Pod(**{"uid": "p", "phase": "Running", "ready": True, "scheduled": True, **fields})
+
+
+WAITING = {"phase": "Pending", "ready": False}
+CASES = {
+    "not on the cluster yet": (workload(uid=None), [], Phase.CREATING, Reason.SUBMITTED, ""),
+    "no pod yet": (workload(), [], Phase.CREATING, Reason.NO_PODS, ""),
+    "no node chosen": (workload(), [pod(scheduled=False, **WAITING)], Phase.PENDING, Reason.NOT_SCHEDULED, ""),
+    "no node fits": (
+        workload(),
+        [pod(scheduled=False, reason="Unschedulable", **WAITING,
+             message="0/96 nodes are available: 8 Insufficient cpu, 88 Insufficient nvidia.com/gpu. preemption: no")],
+        Phase.PENDING, Reason.UNSCHEDULABLE, "not enough free CPU and GPUs on any of 96 nodes",
+    ),
+    "an unknown scheduler's words stay as they are": (
+        workload(), [pod(scheduled=False, reason="Unschedulable", message="queue red is full", **WAITING)],
+        Phase.PENDING, Reason.UNSCHEDULABLE, "queue red is full",
+    ),
+    "held by a gate": (
+        workload(), [pod(scheduled=False, reason="SchedulingGated", **WAITING)], Phase.PENDING, Reason.GATED, ""
+    ),
+    "containers start": (
+        workload(), [pod(reason="ContainerCreating", **WAITING)],
+        Phase.INITIALIZING, Reason.CONTAINER_CREATING, "",
+    ),
+    "a bad image": (
+        workload(), [pod(reason="ImagePullBackOff", message="no such image", **WAITING)],
+        Phase.INITIALIZING, Reason.IMAGE, "no such image",
+    ),
+    "running": (workload(), [pod()], Phase.RUNNING, Reason.NONE, ""),
+    "running, then one of two crashes": (
+        workload(was_running=True), [pod(), pod(ready=False, restarts=1, reason="CrashLoopBackOff", exit_code=1)],
+        Phase.DEGRADED, Reason.CRASH_LOOP, "exit code 1",
+    ),
+    "its only pod failed and will be tried again": (
+        workload(was_running=True), [pod(phase="Failed", ready=False, exit_code=2, reason="Error")],
+        Phase.DEGRADED, Reason.EXIT_CODE, "waits to try again: exit code 2",
+    ),
+    "its pod ended well, the end is not told yet": (
+        workload(was_running=True), [pod(phase="Succeeded", ready=False)], Phase.RUNNING, Reason.NONE, "finishing"
+    ),
+    "stopping": (
+        workload(desired="Stopped"), [pod()], Phase.STOPPING, Reason.NONE, "waiting for 1 pod to end"
+    ),
+    "stopped": (
+        workload(desired="Stopped", suspended=True), [pod(phase="Succeeded")], Phase.STOPPED, Reason.SUSPENDED, ""
+    ),
+    "resuming": (workload(phase="Stopped"), [], Phase.RESUMING, Reason.NO_PODS, ""),
+    "completed": (workload(terminal="Completed"), [pod(phase="Succeeded")], Phase.COMPLETED, Reason.NONE, ""),
+    "failed": (
+        workload(terminal="Failed"), [pod(phase="Failed", exit_code=137, reason="Error")],
+        Phase.FAILED, Reason.EXIT_CODE, "exit code 137, killed",
+    ),
+    "out of memory": (
+        workload(terminal="Failed"), [pod(phase="Failed", exit_code=137, reason="OOMKilled")],
+        Phase.FAILED, Reason.OUT_OF_MEMORY, "exit code 137, out of memory",
+    ),
+    "refused by the cluster": (
+        workload(uid=None, terminal="Failed", terminal_reason="NotCreated", terminal_message="quota exceeded"), [],
+        Phase.FAILED, Reason.NOT_CREATED, "quota exceeded",
+    ),
+    "ended with its node": (
+        workload(terminal="Failed"), [pod(phase="Failed", reason="NodeShutdown")],
+        Phase.FAILED, Reason.NODE_SHUTDOWN, "ended when its node was shut down",
+    ),
+    "deleting, pods left": (workload(desired="Deleted"), [pod()], Phase.DELETING, Reason.NONE, "waiting for 1 pod"),
+    "deleting, held by a finalizer": (
+        workload(desired="Deleted", finalizers=["example.com/hold"]), [],
+        Phase.DELETING, Reason.FINALIZERS, "example.com/hold",
+    ),
+    "deleting beats failed": (workload(desired="Deleted", terminal="Failed"), [], Phase.DELETING, Reason.NONE, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_phase_is(case):
+    row, pods, phase, reason, message = CASES[case]
+    for number, one in enumerate(pods):
+        one.uid = str(number)
+    assert vars_of(derive(row, pods)) == SimpleNamespace(phase=phase, reason=reason, message=message)
+
+
+def vars_of(status):
+    return SimpleNamespace(phase=status.phase, reason=status.reason, message=status.message)
