@@ -53,7 +53,7 @@ class Product:
         return Path(_variable("STATIC_ROOT") or self.home.folder / "static").absolute()
 
     def static_sources(self) -> Iterator[Path]:
-        """Every file that collectstatic's outcome depends on; the requirements stand for those of packages."""
+        """Every file that decides what collectstatic makes; the requirements stand for those of packages."""
         yield ROOT / "requirements.txt"
         yield from (path for path in (ROOT / "static").rglob("*") if path.is_file())
 

@@ -1,4 +1,4 @@
-"""Remembers that a slow step of the start has been done for exactly these files, so that the next start skips it.
+"""Remembers that a slow step of the start was done for exactly these files, so that the next start skips it.
 
 The stamp lies inside what the step has made: whoever removes that removes the stamp with it.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Stamp:
-    """`file` holds the fingerprint of `sources` (files that may change) as of the last time the step was done."""
+    """`file` holds the fingerprint of the files `sources` as of the last time the step was done."""
 
     def __init__(self, file: Path, sources: Iterable[Path]) -> None:
         self.file = file
