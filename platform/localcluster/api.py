@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -214,8 +213,8 @@ def _check_kind(obj: Obj, kind: Kind, required: bool = False) -> None:
         what = f"{given} in version {version or kind.api_version}"
         raise status.bad_request(f"the object provided is unrecognized (must be of type {kind.kind}): {what}")
     if version not in (None, "", kind.api_version):
-        words = f"the API version in the data ({version}) does not match the expected API version ({kind.api_version})"
-        raise status.bad_request(words)
+        words = f"the API version in the data ({version}) does not match the expected API version"
+        raise status.bad_request(f"{words} ({kind.api_version})")
 
 
 def _json(request: Request, body: bytes, code: int = 200) -> Response:
@@ -232,7 +231,3 @@ async def _until_closed(chunks: AsyncIterator[bytes], registry: Registry) -> Asy
         yield chunk
         if registry.waker.closed:
             return
-
-
-def render(error: status.ApiError) -> dict[str, Any]:
-    return error.status()

@@ -1,4 +1,4 @@
-"""The ASGI application: health, the gate (Host, token), discovery, and the API; every error leaves as a Status."""
+"""The ASGI application: health, the gate (Host, token), discovery, the API. Every error leaves as a Status."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from localcluster import auth, bodies, discovery, podlog, query, status
 from localcluster.api import Api
@@ -19,7 +19,7 @@ _COMPACT = "/debug/compact"
 
 
 class Application:
-    """Serves one registry to whoever has the token. `ready` turns false while the server is on its way out."""
+    """Serves one registry to whoever has the token. `ready` turns false when the server is on its way out."""
 
     def __init__(self, registry: Registry, token: str, pod_logs: podlog.PodLogs):
         self._registry = registry
@@ -76,8 +76,3 @@ def _refusal(error: status.ApiError) -> Response:
     if after := error.details.get("retryAfterSeconds"):
         headers["retry-after"] = str(after)
     return Response(msgspec.json.encode(error.status()), error.code, headers, bodies.JSON)
-
-
-def make_app(registry: Registry, token: str, pod_logs: podlog.PodLogs) -> ASGIApp:
-    """The application on its own, for tests that need no process."""
-    return Application(registry, token, pod_logs)

@@ -1,4 +1,4 @@
-"""Request bodies: bytes into JSON objects. Limits size, depth and YAML's aliases; what cannot be read is 400."""
+"""Request bodies: bytes into JSON objects. Limits size, depth and YAML's aliases; the unreadable is 400."""
 
 from __future__ import annotations
 

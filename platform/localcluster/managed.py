@@ -40,7 +40,7 @@ class _Entry:
                    raw.get("subresource", ""), raw.get("time", ""), paths)  # fmt: skip
 
     def written(self) -> Obj:
-        entry = {"manager": self.manager, "operation": self.operation, "apiVersion": self.api_version}
+        entry: Obj = {"manager": self.manager, "operation": self.operation, "apiVersion": self.api_version}
         entry |= {"time": self.time, "fieldsType": "FieldsV1", "fieldsV1": fields.to_fields_v1(self.paths)}
         return entry | ({"subresource": self.subresource} if self.subresource else {})
 

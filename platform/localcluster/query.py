@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from localcluster.registry import Deletion
-from localcluster.status import ApiError, bad_request, invalid
+from localcluster.status import bad_request, invalid
 from localcluster.validation import Problems
 
 Obj = dict[str, Any]
@@ -153,16 +153,3 @@ def number(params: Params, name: str) -> int | None:
 def refuse(options_kind: str, problems: Problems) -> None:
     if problems.causes:
         raise invalid(options_kind, _META, "", problems.causes)
-
-
-__all__ = [
-    "ApiError",
-    "ListOptions",
-    "deletion",
-    "dry_run",
-    "field_manager",
-    "flag",
-    "list_options",
-    "number",
-    "version",
-]

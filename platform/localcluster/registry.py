@@ -1,4 +1,4 @@
-"""Every object by resource, under the same rules whoever calls: the HTTP door and the controllers in this process.
+"""Every object by resource, under the same rules whoever calls: the HTTP door or a controller in this process.
 
 Synchronous, and to be called on the event loop's thread only. Objects are plain JSON dicts as Kubernetes has
 them; what is returned is the caller's own copy. Every refusal is an ApiError.
@@ -7,44 +7,24 @@ them; what is returned is the caller's own copy. Every refusal is an ApiError.
 from __future__ import annotations
 
 import copy
-import hashlib
-import secrets
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
-from localcluster import managed, selectors, validation
+from localcluster import events, managed, rules, selectors
 from localcluster.kinds.core import SYSTEM_NAMESPACES
 from localcluster.kinds.shapes import as_shape
 from localcluster.managed import Writer
-from localcluster.resources import Kind, Obj, Path, kind_of
-from localcluster.status import (
-    ApiError,
-    already_exists,
-    bad_request,
-    conflict,
-    forbidden,
-    invalid,
-    no_such_path,
-    not_found,
-    stale,
-)
+from localcluster.resources import Kind, Obj, kind_of
+from localcluster.status import ApiError, already_exists, bad_request, conflict, forbidden, not_found
 from localcluster.store import Store
-from localcluster.validation import Problems
 from localcluster.watches import Subscription, Waker
 
 MANAGER = "localcluster"
-_SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes': no vowels, so no words
-_SERVER_FIELDS = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
-                  "generateName", "selfLink", "managedFields")  # fmt: skip
-_FOREGROUND, _ORPHAN = "foregroundDeletion", "orphan"
-_PROPAGATIONS = {"Foreground": {_FOREGROUND}, "Orphan": {_ORPHAN}, "Background": set()}
 Change = Callable[[Obj], None]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -116,39 +96,59 @@ class Registry:
 
     # writing
 
-    def create(self, resource: str, namespace: str | None, obj: Obj, *, manager: str = MANAGER,
-               dry_run: bool = False) -> Obj:  # fmt: skip
+    def create(
+        self,
+        resource: str,
+        namespace: str | None,
+        obj: Obj,
+        *,
+        manager: str = MANAGER,
+        dry_run: bool = False,
+    ) -> Obj:
         """Store a new object, defaulted and checked; returns it."""
         kind = kind_of(resource)
         new = as_shape(obj, kind)
-        self._address(kind, namespace, new)
+        rules.address(kind, namespace, new)
         self._require_namespace(kind, namespace, new["metadata"].get("name", ""))
-        if new["metadata"].get("resourceVersion"):
-            raise bad_request("resourceVersion should not be set on objects to be created")
-        self._stamp(kind, new)
-        if kind.has_status and not kind.status_on_create:
-            new.pop("status", None)
+        rules.stamp(kind, new, self._now())
         kind.default(new)
         kind.prepare(new, None, self._now())
-        self._check(kind, new, None)
+        rules.check(kind, new, None)
         key = _key(kind, namespace, new["metadata"]["name"])
         if self.store.get(resource, key) is not None:
             raise already_exists(resource, new["metadata"]["name"])
-        new["metadata"].pop("managedFields", None)
         managed.record(new, None, self._writer(kind, Write(manager)), kind.lists)
         return self._created(kind, key, new, dry_run)
 
-    def update(self, resource: str, namespace: str | None, name: str, obj: Obj, *, subresource: str | None = None,
-               manager: str = MANAGER, dry_run: bool = False) -> Obj:  # fmt: skip
+    def update(
+        self,
+        resource: str,
+        namespace: str | None,
+        name: str,
+        obj: Obj,
+        *,
+        subresource: str | None = None,
+        manager: str = MANAGER,
+        dry_run: bool = False,
+    ) -> Obj:
         """Replace an object, or the fields a subresource may write; 409 when its resourceVersion is stale."""
         kind = kind_of(resource)
         old = self.get(resource, namespace, name)
         new = as_shape(obj, kind)
-        self._same_object(kind, namespace, name, new, old)
+        rules.same_object(kind, namespace, name, new, old)
         return self._replace(kind, old, new, Write(manager, subresource, dry_run))
 
-    def mutate(self, resource: str, namespace: str | None, name: str, change: Change, *,
-               subresource: str | None = None, manager: str = MANAGER, dry_run: bool = False) -> Obj:  # fmt: skip
+    def mutate(
+        self,
+        resource: str,
+        namespace: str | None,
+        name: str,
+        change: Change,
+        *,
+        subresource: str | None = None,
+        manager: str = MANAGER,
+        dry_run: bool = False,
+    ) -> Obj:
         """Read, let `change` alter the object in place, write; nothing is written when nothing changed."""
         obj = self.get(resource, namespace, name)
         change(obj)
@@ -156,8 +156,16 @@ class Registry:
             resource, namespace, name, obj, subresource=subresource, manager=manager, dry_run=dry_run
         )
 
-    def apply(self, resource: str, namespace: str | None, name: str, wanted: Obj, write: Write, *,
-              force: bool = False) -> tuple[Obj, bool]:  # fmt: skip
+    def apply(
+        self,
+        resource: str,
+        namespace: str | None,
+        name: str,
+        wanted: Obj,
+        write: Write,
+        *,
+        force: bool = False,
+    ) -> tuple[Obj, bool]:
         """Server-side apply; returns the object and whether it was created."""
         kind = kind_of(resource)
         wanted = as_shape(wanted, kind)
@@ -169,12 +177,20 @@ class Registry:
         if body is None:
             return self._apply_new(kind, namespace, wanted, writer, write), True
         old = msgspec.json.decode(body)
-        self._same_object(kind, namespace, name, wanted, old)
+        rules.same_object(kind, namespace, name, wanted, old)
         merged = managed.apply(old, wanted, writer, force, kind.lists)
         return self._replace(kind, old, merged, write, applied=merged["metadata"]["managedFields"]), False
 
-    def delete(self, resource: str, namespace: str | None, name: str, *, grace: int | None = None,
-               propagation: str | None = None, preconditions: Obj | None = None) -> Obj:  # fmt: skip
+    def delete(
+        self,
+        resource: str,
+        namespace: str | None,
+        name: str,
+        *,
+        grace: int | None = None,
+        propagation: str | None = None,
+        preconditions: Obj | None = None,
+    ) -> Obj:
         """Delete an object, or mark it deleted where grace, finalizers or its kind keep it; returns it."""
         return self.remove(resource, namespace, name, Deletion(grace, propagation, preconditions))[0]
 
@@ -182,18 +198,19 @@ class Registry:
         """As `delete`; also says whether the object is gone already."""
         kind = kind_of(resource)
         old = self.get(resource, namespace, name)
-        _check_preconditions(resource, name, old, how.preconditions or {})
+        rules.check_preconditions(resource, name, old, how.preconditions or {})
         if why := kind.undeletable(old):
             raise forbidden(resource, name, why)
         new = copy.deepcopy(old)
-        _set_propagation(new, how.propagation)
-        kept = self._mark_deleted(kind, new, kind.grace(new, how.grace), how.grace is not None)
+        rules.set_propagation(new, how.propagation)
+        grace = kind.grace(new, how.grace)
+        kept = rules.mark_deleted(kind, new, grace, how.grace is not None, self._now())
         if kept:
             return self._commit(kind, old, new, how.dry_run), False
         return self._erase(kind, old, how.dry_run), True
 
     def finalize(self, resource: str, namespace: str | None, name: str) -> None:
-        """Whoever ended this object (the kubelet, for pods) is done with it: remove it, finalizers permitting.
+        """Whoever ended this object (the kubelet, for pods) is done: remove it, finalizers permitting.
 
         Does nothing for an object that is gone or was never deleted.
         """
@@ -210,24 +227,8 @@ class Registry:
         self._commit(kind, old, new, dry_run=False)
 
     def event(self, regarding: Obj, type: str, reason: str, message: str, component: str) -> None:
-        """Note something that happened to an object; the same again only counts up.
-
-        Best effort: an event in a namespace that is going or gone is dropped.
-        """
-        metadata = regarding["metadata"]
-        namespace = metadata.get("namespace") or "default"
-        told = "\0".join((metadata.get("uid", ""), type, reason, message, component))
-        name = f"{metadata['name'][:200]}.{hashlib.sha256(told.encode()).hexdigest()[:16]}"
-
-        def again(event: Obj) -> None:
-            event["count"] = event.get("count", 1) + 1
-            event["lastTimestamp"] = self.timestamp()
-
-        try:
-            self.mutate("events", namespace, name, again, manager=component)
-        except ApiError as error:
-            if error.code == 404:
-                self._first_event(namespace, name, regarding, (type, reason, message, component))
+        """Note something that happened to an object; the same again only counts up. See `events`."""
+        events.record(self, regarding, events.Note(type, reason, message, component))
 
     def expire(self) -> None:
         """Remove objects whose kind gives them a time to live, once it is over."""
@@ -243,25 +244,9 @@ class Registry:
 
     def timestamp(self) -> str:
         """Now, as Kubernetes writes times: RFC 3339, UTC, whole seconds."""
-        return rfc3339(self._now())
+        return rules.rfc3339(self._now())
 
     # how a write goes
-
-    def _address(self, kind: Kind, namespace: str | None, new: Obj) -> None:
-        """Make kind, apiVersion, namespace and name say where the object goes, or say why they cannot."""
-        new["apiVersion"], new["kind"] = kind.api_version, kind.kind
-        metadata = new["metadata"]
-        if kind.namespaced:
-            given = metadata.setdefault("namespace", namespace)
-            if not namespace or given != namespace:
-                raise bad_request(
-                    "the namespace of the provided object does not match the namespace sent on the request"
-                )
-        else:
-            metadata.pop("namespace", None)
-        if not metadata.get("name") and metadata.get("generateName"):
-            suffix = "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(5))
-            metadata["name"] = metadata["generateName"][:58] + suffix
 
     def _require_namespace(self, kind: Kind, namespace: str | None, name: str) -> None:
         if not kind.namespaced:
@@ -275,64 +260,24 @@ class Registry:
             }
             raise forbidden(kind.key, name, why, [cause | {"field": "metadata.namespace"}])
 
-    def _stamp(self, kind: Kind, new: Obj) -> None:
-        metadata = new["metadata"]
-        for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
-            metadata.pop(name, None)
-        metadata["uid"] = str(uuid.uuid4())
-        metadata["creationTimestamp"] = self.timestamp()
-        if kind.generation:
-            metadata["generation"] = 1
-
-    def _check(self, kind: Kind, new: Obj, old: Obj | None) -> None:
-        problems = Problems()
-        validation.check_metadata(new["metadata"], kind.name_rule, problems)
-        kind.validate(new, old, problems)
-        if problems.causes:
-            raise invalid(kind.kind, kind.group, new["metadata"].get("name", ""), problems.causes)
-
-    def _same_object(self, kind: Kind, namespace: str | None, name: str, new: Obj, old: Obj) -> None:
-        metadata = new["metadata"]
-        if metadata.setdefault("name", name) != name:
-            given = metadata["name"]
-            raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
-        self._address(kind, namespace, new)
-        wanted = {"uid": metadata.get("uid"), "resourceVersion": metadata.get("resourceVersion")}
-        if wanted["uid"] and wanted["uid"] != old["metadata"]["uid"]:
-            why = f"Precondition failed: UID in precondition: {wanted['uid']}, UID in object meta: {old['metadata']['uid']}"
-            raise conflict(kind.key, name, why)
-        if wanted["resourceVersion"] and wanted["resourceVersion"] != old["metadata"]["resourceVersion"]:
-            raise stale(kind.key, name)
-
     def _replace(self, kind: Kind, old: Obj, new: Obj, write: Write, applied: Any = None) -> Obj:
-        """Write `new` over `old` as far as the subresource allows; `applied` are managedFields already settled."""
-        new = _confined(kind, old, new, write.subresource)
-        _keep_server_fields(new, old)
+        """Write `new` over `old`, as far as the subresource allows; `applied` are settled managedFields."""
+        new = rules.confined(kind, old, new, write.subresource)
+        rules.keep_server_fields(new, old)
         kind.default(new)
         kind.prepare(new, old, self._now())
-        self._check_finalizers(kind, new, old)
-        self._check(kind, new, old)
-        if kind.generation and _desired(new) != _desired(old):
-            new["metadata"]["generation"] = old["metadata"].get("generation", 1) + 1
+        rules.check(kind, new, old)
+        if kind.generation:
+            rules.count_generation(new, old)
         if applied is not None:
             new["metadata"]["managedFields"] = applied
         elif not managed.same_but_for_times(new, old):
             managed.record(new, old, self._writer(kind, write), kind.lists)
         if managed.same_but_for_times(new, old):
             return old
-        if _ready_to_go(kind, new):
+        if rules.ready_to_go(kind, new):
             return self._erase(kind, old, write.dry_run, last=new)
         return self._commit(kind, old, new, write.dry_run)
-
-    def _check_finalizers(self, kind: Kind, new: Obj, old: Obj) -> None:
-        if not old["metadata"].get("deletionTimestamp"):
-            return
-        added = set(new["metadata"].get("finalizers") or []) - set(old["metadata"].get("finalizers") or [])
-        if added:
-            problems = Problems()
-            why = f"no new finalizers can be added if the object is being deleted, found new finalizers {sorted(added)}"
-            problems.forbidden("metadata.finalizers", why)
-            raise invalid(kind.kind, kind.group, new["metadata"]["name"], problems.causes)
 
     def _apply_new(self, kind: Kind, namespace: str | None, wanted: Obj, writer: Writer, write: Write) -> Obj:
         """Create by apply: the applier owns what it named, nobody the defaults."""
@@ -344,23 +289,6 @@ class Registry:
         made = self.create(kind.key, namespace, wanted, manager=write.manager, dry_run=True)
         made["metadata"]["managedFields"] = owners
         return self._created(kind, _key(kind, namespace, made["metadata"]["name"]), made, write.dry_run)
-
-    def _mark_deleted(self, kind: Kind, new: Obj, grace: int, asked: bool) -> bool:
-        """Set the deletion on `new`; whether something (grace, finalizers, its kind) keeps the object for now."""
-        metadata = new["metadata"]
-        kept = bool(metadata.get("finalizers")) or kind.held(new)
-        if metadata.get("deletionTimestamp"):
-            left = metadata.get("deletionGracePeriodSeconds", 0)
-            grace = min(grace, left) if asked else left
-            changed = grace != left
-        else:
-            changed = True
-        if changed:
-            metadata["deletionTimestamp"] = rfc3339(self._now() + timedelta(seconds=grace))
-            metadata["deletionGracePeriodSeconds"] = grace
-            if kind.generation:
-                metadata["generation"] = metadata.get("generation", 1) + 1
-        return kept or grace > 0
 
     def _created(self, kind: Kind, key: str, new: Obj, dry_run: bool) -> Obj:
         if dry_run:
@@ -395,28 +323,6 @@ class Registry:
     def _writer(self, kind: Kind, write: Write) -> Writer:
         return Writer(write.manager, kind.api_version, self.timestamp(), write.subresource or "")
 
-    def _first_event(
-        self, namespace: str, name: str, regarding: Obj, told: tuple[str, str, str, str]
-    ) -> None:
-        type_, reason, message, component = told
-        now = self.timestamp()
-        event = {
-            "metadata": {"name": name},
-            "involvedObject": _reference(regarding),
-            "type": type_, "reason": reason, "message": message,
-            "source": {"component": component}, "reportingComponent": component, "reportingInstance": "",
-            "count": 1, "firstTimestamp": now, "lastTimestamp": now, "eventTime": None,
-        }  # fmt: skip
-        try:
-            self.create("events", namespace, event, manager=component)
-        except ApiError as error:
-            if error.code not in (403, 404):
-                raise
-
-
-def rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
 
 def selection(kind: Kind, labels: str, fields: str) -> selectors.Selection:
     """The selection that two query strings make among a kind's objects."""
@@ -435,73 +341,3 @@ def _key(kind: Kind, namespace: str | None, name: str) -> str:
 
 def _key_of(kind: Kind, obj: Obj) -> str:
     return _key(kind, obj["metadata"].get("namespace"), obj["metadata"]["name"])
-
-
-def _reference(obj: Obj) -> Obj:
-    metadata = obj["metadata"]
-    reference = {"kind": obj.get("kind"), "apiVersion": obj.get("apiVersion"), "name": metadata["name"]}
-    reference |= {name: metadata.get(name) for name in ("namespace", "uid", "resourceVersion")}
-    return {name: value for name, value in reference.items() if value}
-
-
-def _confined(kind: Kind, old: Obj, new: Obj, subresource: str | None) -> Obj:
-    """What a write may really change: through a subresource only its fields, else all but the status."""
-    if subresource is None:
-        if not kind.has_status:
-            return new
-        return _with_paths(new, old, (("status",),))
-    below = kind.subresource(subresource)
-    if below is None or not below.writes:
-        raise no_such_path()
-    return _with_paths(copy.deepcopy(old), new, below.writes)
-
-
-def _with_paths(obj: Obj, source: Obj, paths: tuple[Path, ...]) -> Obj:
-    """`obj` with the fields at `paths` as `source` has them, absent ones too."""
-    for *parents, last in paths:
-        here, there = obj, source
-        for parent in parents:
-            here, there = here.setdefault(parent, {}), there.get(parent) or {}
-        here.pop(last, None)
-        if last in there:
-            here[last] = copy.deepcopy(there[last])
-    return obj
-
-
-def _keep_server_fields(new: Obj, old: Obj) -> None:
-    for name in _SERVER_FIELDS:
-        new["metadata"].pop(name, None)
-        if name in old["metadata"]:
-            new["metadata"][name] = copy.deepcopy(old["metadata"][name])
-    new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
-
-
-def _desired(obj: Obj) -> Obj:
-    return {name: value for name, value in obj.items() if name not in ("metadata", "status")}
-
-
-def _ready_to_go(kind: Kind, obj: Obj) -> bool:
-    """Deleted earlier, and nothing keeps it any more."""
-    metadata = obj["metadata"]
-    if not metadata.get("deletionTimestamp") or metadata.get("finalizers"):
-        return False
-    return not metadata.get("deletionGracePeriodSeconds") and not kind.held(obj)
-
-
-def _check_preconditions(resource: str, name: str, obj: Obj, wanted: Obj) -> None:
-    for field, words in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
-        given, actual = wanted.get(field), obj["metadata"][field]
-        if given and given != actual:
-            why = f"Precondition failed: {words} in precondition: {given}, {words} in object meta: {actual}"
-            raise conflict(resource, name, why)
-
-
-def _set_propagation(obj: Obj, policy: str | None) -> None:
-    """Express the policy as the finalizer that the garbage collector acts on."""
-    if policy is None:
-        return
-    finalizers = obj["metadata"].get("finalizers") or []
-    kept = [one for one in finalizers if one not in (_FOREGROUND, _ORPHAN)] + sorted(_PROPAGATIONS[policy])
-    obj["metadata"].pop("finalizers", None)
-    if kept:
-        obj["metadata"]["finalizers"] = kept

@@ -36,7 +36,7 @@ def _no_grace(obj: Obj, asked: int | None) -> int:
 
 @dataclass(frozen=True)
 class Subresource:
-    """A path below an object. `writes` are the only fields an update there may touch; `post` answers a POST."""
+    """A path below an object. An update there touches only the fields in `writes`; `post` answers a POST."""
 
     name: str
     kind: str = ""  # the kind of its body; "" means the parent's
@@ -54,9 +54,9 @@ STATUS = Subresource("status", writes=(("status",),))
 class Kind:
     """One row: the names of a kind, how it is stored, and the hooks where it differs from a plain object.
 
-    default(obj) fills absent fields; prepare(obj, old, now) sets what the server owns (old is None on create);
-    validate(obj, old, problems) checks both a new object and a change; grace(obj, asked) is the seconds an
-    object lingers after its deletion is asked for; created(registry, obj) follows a create.
+    default(obj) fills absent fields; prepare(obj, old, now) sets what the server owns (old is None on a
+    create); validate(obj, old, problems) checks both a new object and a change; grace(obj, asked) is the
+    seconds an object lingers after its deletion is asked for; created(registry, obj) follows a create.
     """
 
     group: str
@@ -104,11 +104,7 @@ class Kind:
 
     def selectable(self) -> Mapping[str, Callable[[Obj], str]]:
         """Every field a field selector may name."""
-        return (
-            {**self.fields, **_METADATA_FIELDS}
-            if self.namespaced
-            else {**self.fields, "metadata.name": _name}
-        )
+        return {**self.fields, **(_METADATA_FIELDS if self.namespaced else {"metadata.name": _name})}
 
 
 def _name(obj: Obj) -> str:
@@ -142,8 +138,8 @@ KINDS: tuple[Kind, ...] = (
             Subresource("eviction", "Eviction", "policy", "v1", verbs=("create",), post=pods.evict),
             Subresource("log", verbs=("get",)),
         ),
-        shape=shapes.Pod, default=pods.default, prepare=pods.prepare, validate=pods.validate, grace=pods.grace,
-        fields=pods.FIELDS, lists=pods.LISTS, generation=True, returns_deleted=True,
+        shape=shapes.Pod, default=pods.default, prepare=pods.prepare, validate=pods.validate,
+        grace=pods.grace, fields=pods.FIELDS, lists=pods.LISTS, generation=True, returns_deleted=True,
     ),
     Kind(
         "", "v1", "events", "event", "Event", ("ev",), shape=shapes.Event, validate=core.validate_event,
@@ -169,8 +165,8 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "batch", "v1", "jobs", "job", "Job", categories=("all",), subresources=(STATUS,), shape=shapes.Job,
-        default=jobs.default, prepare=jobs.prepare, validate=jobs.validate, fields=jobs.FIELDS, lists=pods.LISTS,
-        generation=True,
+        default=jobs.default, prepare=jobs.prepare, validate=jobs.validate, fields=jobs.FIELDS,
+        lists=pods.LISTS, generation=True,
     ),
     Kind(
         "authentication.k8s.io", "v1", "selfsubjectreviews", "selfsubjectreview", "SelfSubjectReview",

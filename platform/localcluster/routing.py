@@ -30,7 +30,7 @@ def resolve(path: str) -> Target | None:
 
 
 def _within(group: str, version: str, parts: list[str]) -> Target | None:
-    """namespaces/NS/pods/... is a namespaced collection, unless NS/... is a subresource of the namespace itself."""
+    """namespaces/NS/pods/... is a namespaced collection; anything else after NS is below the namespace."""
     if parts[0] == "namespaces" and len(parts) > 2:
         kind = BY_PATH.get((group, version, parts[2]))
         if kind is not None and kind.namespaced:
@@ -43,6 +43,6 @@ def _within(group: str, version: str, parts: list[str]) -> Target | None:
 
 def _item(kind: Kind, namespace: str | None, rest: list[str]) -> Target | None:
     if len(rest) < 2:
-        return Target(kind, namespace, *rest)
+        return Target(kind, namespace, rest[0] if rest else "")
     below = kind.subresource(rest[1])
     return Target(kind, namespace, rest[0], below) if below and len(rest) == 2 else None

@@ -66,7 +66,7 @@ async def _run(options: Options, listener: socket.socket, registry: Registry) ->
     serving = asyncio.create_task(server.serve([listener]))
     housekeeping = asyncio.create_task(_keep_house(registry))
     try:
-        await server.up()
+        await server.up.wait()
         address = f"http://{HOST}:{port}"
         kubeconfig.write(options.home / "kubeconfig", address, token)
         print(f"localcluster: listening on {address}", file=sys.stderr, flush=True)  # noqa: T201 - for the user
@@ -85,6 +85,7 @@ class _Server(uvicorn.Server):
     """uvicorn without its own signal handling: the whole process has one, here."""
 
     def __init__(self, application: Application):
+        self.up = asyncio.Event()  # set once requests are answered
         super().__init__(
             uvicorn.Config(
                 application,
@@ -102,10 +103,9 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
-    async def up(self) -> None:
-        """Returns once requests are answered."""
-        while not self.started:
-            await asyncio.sleep(0.01)
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
 
 
 def _stop_signal() -> asyncio.Event:
@@ -146,9 +146,8 @@ def _only_one(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise CannotStart(
-                f"another localcluster already runs in {home}: stop it, or choose another --home"
-            ) from None
+            why = f"another localcluster already runs in {home}: stop it, or choose another --home"
+            raise CannotStart(why) from None
         yield
 
 
@@ -161,8 +160,8 @@ def _listener(port: int) -> Iterator[socket.socket]:
             listener.bind((HOST, port))
             listener.listen(512)
         except OSError as error:
-            why = f"cannot listen on {HOST}:{port}: {error.strerror}; is something else using it? Choose another --port"
-            raise CannotStart(why) from None
+            why = f"cannot listen on {HOST}:{port}: {error.strerror}"
+            raise CannotStart(f"{why}; end what is using it, or choose another --port") from None
         listener.setblocking(False)
         yield listener
 

@@ -117,7 +117,7 @@ class Store:
     def compact(
         self, keep_seconds: float = KEEP_SECONDS, keep: int = KEEP_CHANGES, floor: int | None = None
     ) -> None:
-        """Forget changes older than `keep_seconds` or beyond the last `keep`, but none past version `floor`."""
+        """Forget changes older than `keep_seconds` or beyond the last `keep`; none past version `floor`."""
         aged = "SELECT coalesce(max(version), 0) FROM changes WHERE at <= ?"
         upto = max(self._number(aged, time.time() - keep_seconds), self.version - keep)
         upto = min(upto, self.version if floor is None else floor)

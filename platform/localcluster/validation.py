@@ -1,6 +1,6 @@
-"""The rules every object keeps (names, labels, annotations, owners), and Problems, which collects the breaches.
+"""The rules of all metadata (names, labels, annotations, owners), and Problems, which collects the breaches.
 
-Kinds add their own rules in `localcluster.kinds`; the registry calls both and raises one 422 with every cause.
+Kinds add their own rules in `localcluster.kinds`; `rules` calls both and raises one 422 with every cause.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _NAME_PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _ANNOTATIONS_LIMIT = 256 * 1024
 
 _LABEL_WORDS = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and "
-    "end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start "
+    "and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
 _LABEL_1035_WORDS = (

@@ -62,8 +62,8 @@ class Waker:
 class Subscription:
     """Async iterator of Events over some resources: first ADDED for all that exist, then every change.
 
-    Each event carries fresh copies, which the receiver may keep and change. `close()` ends the iteration, even
-    one that is waiting. History this reader still needs is not compacted (`needs` says from where).
+    Each event carries fresh copies, which the receiver may keep and change. `close()` ends the iteration,
+    even one that is waiting. History this reader still needs is not compacted (`needs` says from where).
     """
 
     def __init__(self, store: Store, waker: Waker, resources: tuple[str, ...]):

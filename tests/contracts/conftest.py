@@ -1,7 +1,7 @@
 """A cluster to hold to the contract: the embedded one, or the one RUNYARD_TEST_KUBECONFIG names.
 
-Tests see only the kubeconfig, through the official client (`core`, `batch`) and plain HTTP (`raw`). Every test
-has a namespace of its own; pods are held back by a scheduling gate, jobs by suspend, so nothing runs.
+Tests see only the kubeconfig, through the official client (`core`, `batch`) and plain HTTP (`raw`). Every
+test has a namespace of its own; pods are held back by a scheduling gate, jobs by suspend: nothing runs.
 """
 
 import os

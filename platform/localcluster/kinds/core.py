@@ -6,6 +6,7 @@ import base64
 import binascii
 import ipaddress
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -37,11 +38,15 @@ SERVICE_FIELDS = {
 }
 SERVICE_LISTS = {"ports": ("port", "protocol"), "conditions": ("type",)}
 SERVICE_ACCOUNT_LISTS = {"secrets": ("name",)}
-EVENT_FIELDS = {
-    **{
-        f"involvedObject.{part}": lambda obj, part=part: obj["involvedObject"].get(part, "")
-        for part in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
-    },
+
+
+def _involved(part: str) -> Callable[[Obj], str]:
+    return lambda obj: obj["involvedObject"].get(part, "")
+
+
+_REFERENCE = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+EVENT_FIELDS: dict[str, Callable[[Obj], str]] = {
+    **{f"involvedObject.{part}": _involved(part) for part in _REFERENCE},
     "reason": lambda obj: obj.get("reason", ""),
     "type": lambda obj: obj.get("type", ""),
     "source": lambda obj: (obj.get("source") or {}).get("component", "") or obj.get("reportingComponent", ""),

@@ -17,8 +17,15 @@ _NAME_LABEL = "batch.kubernetes.io/job-name"
 _MODES = ("Indexed", "NonIndexed")
 _REPLACEMENTS = ("Failed", "TerminatingOrFailed")
 _MAX_INDEXED = 100_000
-_NEVER_NEGATIVE = ("parallelism", "completions", "backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished",
-                   "backoffLimitPerIndex", "maxFailedIndexes")  # fmt: skip
+_NEVER_NEGATIVE = (
+    "parallelism",
+    "completions",
+    "backoffLimit",
+    "activeDeadlineSeconds",
+    "ttlSecondsAfterFinished",
+    "backoffLimitPerIndex",
+    "maxFailedIndexes",
+)
 _FIXED = (
     "selector",
     "completionMode",

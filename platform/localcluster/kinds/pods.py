@@ -134,7 +134,7 @@ def _covers_no_execute(toleration: Obj) -> bool:
 
 
 def _quality_of_service(spec: Obj) -> str:
-    """Guaranteed when all containers' cpu and memory limits equal their requests, BestEffort when none has any."""
+    """Guaranteed: all cpu and memory limits equal their requests. BestEffort: there are none."""
     containers = [*spec.get("containers", []), *(spec.get("initContainers") or [])]
     claims = [one.get("resources") or {} for one in containers]
     if not any(

@@ -1,7 +1,7 @@
 """The JSON types of the fields we rely on, so that rules may trust them; unknown fields pass untouched.
 
-Mirrors the parts of Kubernetes' own types that rules, scheduler and kubelet read. A value of the wrong type, or
-no quantity where one belongs, is refused as Kubernetes refuses it: 400, "cannot be handled as".
+Mirrors the parts of Kubernetes' own types that rules, scheduler and kubelet read. A value of the wrong type,
+or no quantity where one belongs, is refused as Kubernetes refuses it: 400, "cannot be handled as".
 """
 
 from __future__ import annotations
@@ -451,7 +451,7 @@ class AccessReview(Plain):
 
 
 def as_shape(obj: Json, kind: Any) -> Json:
-    """A copy of `obj` without nulls, with a metadata map, known to fit the kind's shape; else ApiError 400."""
+    """A copy of `obj` without nulls and with metadata, known to fit the kind's shape; else ApiError 400."""
     try:
         msgspec.convert(obj, kind.shape, dec_hook=_read)
     except msgspec.ValidationError as error:
