@@ -37,8 +37,11 @@ class Spec:
     keep_files: int = KEEP_FILES
 
     def encode(self) -> bytes:
+        """As the shim reads it. Raises ValueError for text that no process can be given."""
         fields = [self.cwd, str(self.rotate_bytes), str(self.keep_files), str(len(self.argv)), *self.argv]
         fields += [f"{name}={value}" for name, value in self.env.items()]
+        if any("\0" in field for field in fields):
+            raise ValueError("a command or environment variable holds a null character")
         return "\0".join(fields).encode("utf-8", "surrogateescape")
 
 

@@ -133,6 +133,8 @@ class Container:
             state = {"waiting": {"reason": reason} | ({"message": message} if message else {})}
             return state, terminated(record) if record and self.exited else last
         if record is None or record.phase == "starting":
+            if self.previous:  # as kubelet has it: the old run is shown until the new one is seen
+                return last, {}
             return {"waiting": {"reason": pod_waiting}}, last
         if record.phase == "running":
             return {"running": {"startedAt": times.text(record.started_at / 1e9)}}, last

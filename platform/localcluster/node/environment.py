@@ -77,15 +77,13 @@ class Environment:
                 return _made(place / asked[len(mount) :].lstrip("/"))
         if Path(asked).is_absolute() and Path(asked).is_dir():
             return Path(asked)
-        inside = Path(os.path.normpath("/" + asked)).relative_to("/")
-        return _made(self.places.scratch / inside)
+        return _made(_below(self.places.scratch, asked))
 
     def _mounted(self, mount: Obj) -> Path:
         place = self.places.volumes.get(mount["name"])
         if place is None:
             raise ConfigError(f'volume "{mount["name"]}" not found')
-        inside = Path(os.path.normpath("/" + expand(mount.get("subPath") or "", {}))).relative_to("/")
-        return place / inside
+        return _below(place, mount.get("subPath") or "")
 
     def _machine_variables(self) -> dict[str, str]:
         known = {name: os.environ[name] for name in INHERITED if os.environ.get(name)}
@@ -155,6 +153,11 @@ class Environment:
 def shouted(name: str) -> str:
     """`/data/in-put` as DATA_IN_PUT: the part of a variable's name that stands for a volume or a path."""
     return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").upper() or "ROOT"
+
+
+def _below(folder: Path, path: str) -> Path:
+    """`path` inside `folder`, wherever it tries to lead."""
+    return folder / os.path.normpath("/" + path.lstrip("/")).lstrip("/")
 
 
 def _made(folder: Path) -> Path:

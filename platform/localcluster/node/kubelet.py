@@ -45,7 +45,7 @@ class Node:
         pods, programs = home / "pods", home / "bin"
         pods.mkdir(parents=True, exist_ok=True, mode=0o700)
         machine.write_programs(programs)
-        self.host = Host(registry, pods, programs, about, gpus.Ledger(devices), self._wake_waiting, backoff)
+        self.host = Host(registry, pods, programs, about, gpus.Ledger(devices), backoff, self)
         self.sample_seconds, self.memory_seconds = SAMPLE_SECONDS, MEMORY_SECONDS
         self.workers: dict[str, PodWorker] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -53,6 +53,7 @@ class Node:
         self._meters: dict[int, usage.Meter] = {}
         self._usage: dict[tuple[str, str], list[usage.Usage]] = {}
         self._stopping = False
+        self._started = asyncio.Event()
 
     @property
     def name(self) -> str:
@@ -118,8 +119,11 @@ class Node:
             self.workers.pop(worker.uid, None)
             self._tasks.pop(worker.uid, None)
 
-    def _wake_waiting(self) -> None:
-        """GPUs were given back: whoever waits for some may look again."""
+    def container_started(self) -> None:
+        self._started.set()
+
+    def gpus_freed(self) -> None:
+        """Whoever waits for some may look again."""
         for worker in self.workers.values():
             if worker.places is None and not worker.over:
                 worker.wake()
@@ -166,17 +170,27 @@ class Node:
         """Measures every running container; those with a memory limit are looked at more often."""
         due = 0.0
         while True:
-            running = self._running()
-            limited = {pid: pair for pid, pair in running.items() if _memory_limit(pair[1])}
-            await asyncio.sleep(self.memory_seconds if limited else self.sample_seconds)
+            self._started.clear()
+            if not self._running():
+                self._usage = {}
+                await self._started.wait()
+            await asyncio.sleep(self.memory_seconds if self._limited() else self.sample_seconds)
             with _logged("sampling"):
                 if time.monotonic() >= due:
                     due = time.monotonic() + self.sample_seconds
                     self._measure(self._running())
-                elif limited:
-                    trees = usage.trees(limited)
-                    for pid, (worker, container) in limited.items():
-                        _enforce(worker, container, trees[pid])
+                else:
+                    self._enforce_limits()
+
+    def _enforce_limits(self) -> None:
+        limited = self._limited()
+        trees = usage.trees(limited) if limited else {}
+        for pid, (worker, container) in limited.items():
+            _enforce(worker, container, trees[pid])
+
+    def _limited(self) -> dict[int, tuple[PodWorker, Container]]:
+        """Those running containers that have a memory limit."""
+        return {pid: pair for pid, pair in self._running().items() if _memory_limit(pair[1])}
 
     def _running(self) -> dict[int, tuple[PodWorker, Container]]:
         """Running containers by the pid of their shim."""

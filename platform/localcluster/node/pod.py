@@ -49,6 +49,13 @@ class Cluster(Protocol):
     def event(self, regarding: Obj, type: str, reason: str, message: str, component: str) -> None: ...
 
 
+class Listener(Protocol):
+    """What the node wants to hear of its pods."""
+
+    def gpus_freed(self) -> None: ...
+    def container_started(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class Host:
     """What all pods of this machine share."""
@@ -58,8 +65,8 @@ class Host:
     programs: Path
     machine: Machine
     ledger: Ledger
-    gpus_freed: Callable[[], None]
     backoff: Backoff
+    node: Listener
 
 
 @dataclass(frozen=True)
@@ -259,7 +266,7 @@ class PodWorker:
         for task in self._probers.values():
             task.cancel()
         if self.host.ledger.free(self.uid):
-            self.host.gpus_freed()
+            self.host.node.gpus_freed()
         if self.deleted:
             for container in self.containers:
                 if container.attempt:
@@ -401,6 +408,7 @@ class PodWorker:
             if not container.announced:
                 container.announced = True
                 self._say("Normal", "Started", f"Started container {container.name}")
+            self.host.node.container_started()
             self._probe(container)
         elif container.exited:
             container.started = container.ready = False

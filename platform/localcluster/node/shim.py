@@ -191,6 +191,7 @@ class Container:
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.state = State(folder)
+        self.command = b""
         self.pid = 0
         self.exit_status: int | None = None
         self.deadline: float | None = None  # monotonic; when the tree is killed, once it is being stopped
@@ -204,6 +205,7 @@ class Container:
             cwd, rotate_bytes, keep, argc, *rest = file.read().split(b"\0")
         os.unlink(path)  # it holds secrets, and it has been read
         argv, pairs = rest[: int(argc)], rest[int(argc) :]
+        self.command = argv[0]
         env = dict(pair.split(b"=", 1) for pair in pairs)
         log = Log(os.path.join(self.folder, "log"), int(rotate_bytes), int(keep))
         out, err = os.pipe(), os.pipe()
@@ -319,9 +321,12 @@ class Container:
         return {"exit_code": str(os.WEXITSTATUS(status)), "reason": self.reason}
 
 
-def explain(error: OSError) -> dict[str, str]:
+def explain(error: Exception, command: bytes) -> dict[str, str]:
+    """Why nothing runs: 127 when there is no such command, else 128."""
     code = "127" if isinstance(error, FileNotFoundError) else "128"
-    return {"exit_code": code, "reason": "StartError", "message": error.strerror or str(error)}
+    words = getattr(error, "strerror", None) or str(error)
+    message = f'exec: "{command.decode("utf-8", "replace")}": {words}'
+    return {"exit_code": code, "reason": "StartError", "message": message}
 
 
 def notify(fd: int) -> None:
@@ -351,11 +356,8 @@ def main() -> None:
     started = now()
     try:
         container.start()
-    except OSError as error:
-        container.state.write(phase="exited", started_at=started, finished_at=now(), **explain(error))
-        return notify(notify_fd)
-    except Exception as error:
-        outcome = {"exit_code": "128", "reason": "StartError", "message": str(error)}
+    except Exception as error:  # whatever it was, the server has to hear of it
+        outcome = explain(error, container.command)
         container.state.write(phase="exited", started_at=started, finished_at=now(), **outcome)
         return notify(notify_fd)
     try:
