@@ -36,7 +36,7 @@ check: $(VENV)/dev.stamp  ## linters, types, import rules, Django's own checks
 	$(BIN)/mypy && \
 	$(BIN)/lint-imports && \
 	$(BIN)/python manage.py check --deploy --fail-level WARNING && \
-	$(BIN)/python manage.py makemigrations --check --dry-run
+	RUNYARD_MODE=test $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 lock: $(VENV)/python.stamp pyproject.toml  ## write the hashed requirements anew from pyproject.toml
 	$(PIP) uv
@@ -55,7 +55,7 @@ $(VENV)/python.stamp:
 	  { echo "Runyard needs Python 3.11 or newer as $(PYTHON); install it, or: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m pip install --help 2>/dev/null | grep -q . || \
 	  { echo "$(PYTHON) has no pip; install it (Debian, Ubuntu: apt-get install python3-pip)"; exit 1; }
-	@$(PYTHON) -m venv --without-pip --clear $(VENV)
+	@$(PYTHON) -m venv --without-pip $(VENV)
 	@touch $@
 
 $(VENV)/run.stamp: $(VENV)/python.stamp requirements.txt pyproject.toml
