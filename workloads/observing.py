@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
+from runyard.clusters import objects
 from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen
 from runyard.tenancy.models import Project
@@ -44,6 +45,7 @@ class Batch:
     now: datetime
     by_uid: dict[str, Workload] = field(default_factory=dict)
     by_key: dict[str, Workload] = field(default_factory=dict)
+    by_name: dict[tuple[str, str, str], Workload] = field(default_factory=dict)  # live, on the cluster
     pods: dict[str, Pod] = field(default_factory=dict)
     pods_of: dict[str, dict[str, Pod]] = field(default_factory=lambda: defaultdict(dict))
     new: list[Workload] = field(default_factory=list)
@@ -77,12 +79,14 @@ def _load(cluster: Cluster, seen: Sequence[Seen]) -> Batch:
     batch = Batch(cluster, timezone.now(), projects={p.namespace: p for p in Project.objects.all()})
     known = Pod.objects.filter(cluster=cluster, uid__in=pods).values_list("workload_id", flat=True)
     wanted = Q(uid__in=roots | owners) | Q(pk__in=[pk for pk in known if pk])
-    if keys:
-        wanted |= Q(uid=None, key__in=keys)
+    names = {s.object.metadata.name for s in seen if s.resource in BY_RESOURCE and s.object}
+    wanted |= Q(uid=None, key__in=keys) | Q(deleted_at=None, name__in=names)
     for workload in Workload.objects.select_for_update().filter(wanted, cluster=cluster).order_by("pk"):
         batch.by_key[str(workload.key)] = workload
         if workload.uid:
             batch.by_uid[workload.uid] = workload
+            if not workload.deleted_at:
+                batch.by_name[_name(workload.kind, workload)] = workload
     rows = Pod.objects.filter(cluster=cluster).filter(
         Q(uid__in=pods) | Q(owner_uid__in=roots) | Q(workload__in=batch.by_key.values())
     )
@@ -126,8 +130,8 @@ def _bind(batch: Batch, seen: Seen) -> Workload | None:
         return None
     if (workload.namespace, workload.kind, workload.name) != (meta.namespace, kind, meta.name):
         return None
-    workload.uid = seen.uid
-    batch.by_uid[seen.uid] = workload
+    workload.uid, workload.resource_version = seen.uid, ""
+    batch.by_uid[seen.uid] = batch.by_name[_name(kind, workload)] = workload
     return workload
 
 
@@ -144,23 +148,20 @@ def _discover(batch: Batch, seen: Seen) -> Workload:
         uid=seen.uid,
         created_at=meta.creation_timestamp or batch.now,
     )
-    batch.by_uid[seen.uid] = workload
+    batch.by_uid[seen.uid] = batch.by_name[_name(kind, workload)] = workload
     batch.new.append(workload)
     return workload
 
 
 def _retire_namesake(batch: Batch, seen: Seen) -> None:
     """A name lives once: an older uid under it is gone, though nobody told us."""
-    meta, kind = seen.object.metadata, BY_RESOURCE[seen.resource].name
-    rows = Workload.objects.select_for_update().filter(
-        cluster=batch.cluster, namespace=meta.namespace, kind=kind, name=meta.name, deleted_at=None
-    )
-    for stored in rows.exclude(uid=None).exclude(uid=meta.uid):
-        batch.by_uid.setdefault(stored.uid or "", stored)
-        _root(batch, Seen(seen.resource, stored.uid or ""))
-    for fresh in batch.new:
-        if (fresh.namespace, fresh.kind, fresh.name) == (meta.namespace, kind, meta.name):
-            _root(batch, Seen(seen.resource, fresh.uid or ""))
+    older = batch.by_name.get(_name(BY_RESOURCE[seen.resource].name, seen.object.metadata))
+    if older is not None and older.uid != seen.uid:
+        _root(batch, Seen(seen.resource, older.uid or ""))
+
+
+def _name(kind: str, thing: Workload | objects.Meta) -> tuple[str, str, str]:
+    return kind, thing.namespace, thing.name
 
 
 def _pod(batch: Batch, seen: Seen) -> None:

@@ -1,0 +1,187 @@
+"""The REST API: the same gate, words that say what to do, no surprise on bad input."""
+
+import json
+
+import pytest
+
+from tests.make import make_pod, make_workload
+from workloads import tasks
+from workloads.models import Action, Event, Workload
+
+URL = "/api/v1/workloads"
+BODY = {"name": "api-run", "project": "red", "image": "torch:2", "command": "python train.py", "gpus": 1}
+
+
+@pytest.fixture(autouse=True)
+def not_woken(monkeypatch):
+    monkeypatch.setattr(tasks, "wake", lambda pk: None)
+
+
+@pytest.fixture
+def post(browse):
+    def send(user, url, body, **headers):
+        return browse(user).post(url, body, content_type="application/json", **headers)
+
+    return send
+
+
+def test_ada_lists_what_she_may_see(browse, ada, ada_training, eve_training):
+    answer = browse(ada).get(URL).json()
+    assert [row["name"] for row in answer["workloads"]] == ["llama-sft"]
+    assert answer["next"] is None
+
+
+def test_pages_follow_each_other_without_gap_or_repeat(browse, ada, red, cluster):
+    for number in range(7):
+        make_workload(red, cluster, name=f"run-{number}")
+    names, after = [], ""
+    while True:
+        answer = browse(ada).get(f"{URL}?limit=3{after}").json()
+        names += [row["name"] for row in answer["workloads"]]
+        if answer["next"] is None:
+            break
+        after = f"&after={answer['next']}"
+    assert names == [f"run-{number}" for number in reversed(range(7))]
+
+
+def test_ada_submits(post, ada, red, cluster):
+    response = post(ada, URL, BODY)
+    assert response.status_code == 202
+    row = Workload.objects.get()
+    assert (row.created_by, row.submitted_through, row.gpu_millis) == (ada, "api", 1000)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"name": "No Label"}, "name"),
+        ({"project": "blue"}, "project"),
+        ({"project": "nowhere"}, "project"),
+        ({"cluster": "nowhere"}, "cluster"),
+        ({"gpus": -1}, "gpus"),
+        ({"gpus": 10**200}, "gpus"),
+        ({"gpus": "8 "}, "gpus"),
+        ({"memory": "12 potatoes"}, "memory"),
+        ({"command": ""}, "command"),
+        ({"environment": {"A": "x" * 2**20}}, "environment"),
+        ({"environment": [1]}, "environment"),
+        ({"created_by": 1}, "body"),
+        ({"id": 7}, "body"),
+        ({"is_superuser": True}, "body"),
+    ],
+)
+def test_a_bad_submission_is_refused_at_its_field(post, ada, red, blue, cluster, change, field):
+    response = post(ada, URL, BODY | change)
+    assert response.status_code == 422, response.content
+    assert list(response.json()["fields"]) == [field]
+    assert not Workload.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"null", b'"x"', b"[" * 100_000, b'{"gpus": ' + b"9" * 200_000 + b"}", b'{"name": "\xff"}',
+     b'{"name": "\\ud800", "project": "red"}', b'{"gpus": NaN}'],
+)  # fmt: skip
+def test_a_body_that_is_no_submission_is_no_server_error(post, ada, red, cluster, body):
+    assert 400 <= post(ada, URL, body).status_code < 500
+
+
+def test_a_body_that_is_too_large_is_refused(post, ada, red, cluster):
+    assert 400 <= post(ada, URL, json.dumps(BODY | {"command": "x" * 4 * 2**20})).status_code < 500
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["phase=Sleeping", "limit=0", "limit=1000000000", "limit=-1", "after=x", "after=99999999999999999999999",
+     "ordering=owner__password", "owner__password__startswith=a", "_connector=OR 1=1"],
+)  # fmt: skip
+def test_an_unknown_or_bad_parameter_is_said(browse, ada, ada_training, query):
+    response = browse(ada).get(f"{URL}?{query}")
+    assert response.status_code == 400
+    assert response.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "query", ["search=%25_%5C'\"", "search=%00", "project=%00red", "search=" + "x" * 5000]
+)
+def test_odd_searches_find_nothing_and_harm_nothing(browse, ada, ada_training, query):
+    response = browse(ada).get(f"{URL}?{query}")
+    assert response.status_code == 200
+
+
+def test_the_actions_answer_with_what_is_wanted_now(post, ada, ada_training):
+    response = post(ada, f"{URL}/{ada_training.pk}/stop", {})
+    assert (response.status_code, response.json()["phase"]) == (202, "Stopping")
+    again = post(ada, f"{URL}/{ada_training.pk}/stop", {})
+    assert (again.status_code, again.json()["code"]) == (409, "Refused")
+
+
+def test_a_viewer_is_told_which_right_is_missing(post, vi, bo, ada_training):
+    response = post(vi, f"{URL}/{ada_training.pk}/stop", {})
+    assert response.status_code == 403
+    assert "Ask Bo Tran" in response.json()["message"]
+
+
+def test_deleting_is_asked_for(browse, ada, ada_training):
+    assert browse(ada).delete(f"{URL}/{ada_training.pk}").status_code == 202
+    assert Action.objects.get().verb == "delete"
+
+
+def test_a_batch_tells_a_result_for_each(post, ada, ada_training, eve_training, cluster, red):
+    done = make_workload(red, cluster, phase="Completed", terminal="Completed")
+    ids = [ada_training.pk, done.pk, eve_training.pk, 10**15]
+    answer = post(ada, f"{URL}/batch", {"verb": "stop", "ids": ids}).json()
+    assert answer["succeeded"] == [ada_training.pk]
+    assert {(f["id"], f["code"]) for f in answer["failed"]} == {
+        (done.pk, "Refused"),
+        (eve_training.pk, "NotFound"),
+        (10**15, "NotFound"),
+    }
+
+
+@pytest.mark.parametrize(
+    "body", [{"verb": "create", "ids": [1]}, {"verb": "stop", "ids": []}, {"verb": "stop", "ids": [-1]},
+             {"verb": "stop", "ids": [2**63]}, {"verb": "stop", "ids": list(range(1, 1002))}, {"ids": [1]}],
+)  # fmt: skip
+def test_a_bad_batch_is_refused_whole(post, ada, ada_training, body):
+    assert post(ada, f"{URL}/batch", body).status_code == 422
+    assert not Action.objects.exists()
+
+
+def test_pods_and_events_are_told(browse, ada, ada_training, yesterday):
+    Event.objects.create(
+        cluster=ada_training.cluster, workload=ada_training, uid="e", resource_version="1", regarding_uid="x",
+        regarding_kind="Pod", regarding_name="p", type="Normal", reason="Pulled", first_at=yesterday, last_at=yesterday,
+    )  # fmt: skip
+    client = browse(ada)
+    assert client.get(f"{URL}/{ada_training.pk}/pods").json()["pods"][0]["node"] == "node-1"
+    assert client.get(f"{URL}/{ada_training.pk}/events").json()["events"][0]["reason"] == "Pulled"
+
+
+def test_a_log_of_a_cluster_that_does_not_answer_says_so(browse, ada, ada_training):
+    response = browse(ada).get(f"{URL}/{ada_training.pk}/log")
+    assert response.status_code == 502
+    assert "kubeconfig" in response.json()["message"]
+
+
+def test_a_container_of_another_pod_is_not_there(browse, ada, eve_training, ada_training):
+    foreign = make_pod(eve_training)
+    url = f"{URL}/{ada_training.pk}/log"
+    assert browse(ada).get(f"{url}?pod={foreign.pk}").status_code == 404
+    assert browse(ada).get(f"{url}?container=../../secrets").status_code == 400
+
+
+def test_a_stranger_gets_nothing(client, ada_training):
+    for url in (URL, f"{URL}/{ada_training.pk}", f"{URL}/{ada_training.pk}/log"):
+        assert client.get(url).status_code in (302, 403)
+
+
+def test_a_cross_site_post_is_refused(ada, ada_training):
+    from django.test import Client
+
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ada)
+    url = f"{URL}/{ada_training.pk}/stop"
+    assert client.post(url, "{}", content_type="application/json").status_code == 403
+    assert client.post(url, "{}", content_type="text/plain").status_code in (403, 415)
+    assert not Action.objects.exists()

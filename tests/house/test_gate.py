@@ -1,0 +1,88 @@
+"""Every address there is, and Eve at each: she sees nothing of red and changes nothing.
+
+The addresses come from the resolver, so that a new one cannot be forgotten.
+"""
+
+import pytest
+from django.urls import get_resolver, reverse
+
+from workloads.models import Action, Workload
+
+PUBLIC = {"sign-in", "sign-in-link", "health"}
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def _patterns(patterns):
+    for pattern in patterns:
+        yield from _patterns(pattern.url_patterns) if hasattr(pattern, "url_patterns") else [pattern]
+
+
+ADDRESSES = {p.name: p for p in _patterns(get_resolver().url_patterns)}
+OF_ONE = sorted(
+    name for name, p in ADDRESSES.items() if "pk" in p.pattern.converters or "<pk>" in str(p.pattern)
+)
+OTHERS = sorted(set(ADDRESSES) - set(OF_ONE) - PUBLIC)
+
+
+def url_of(name, workload):
+    parts = {"pk": workload.pk, "verb": "stop"}
+    wanted = {key: value for key, value in parts.items() if key in str(ADDRESSES[name].pattern)}
+    return reverse(name, kwargs=wanted)
+
+
+def call(client, method, url, workload):
+    body = {"ids": [workload.pk], "verb": "stop", "name": "x", "copy": workload.pk}
+    if url.startswith("/api/"):
+        return (
+            getattr(client, method)(url, body, content_type="application/json")
+            if method != "get"
+            else client.get(url)
+        )
+    query = f"?ids={workload.pk}&copy={workload.pk}&q=llama&verb=stop"
+    return client.get(url + query) if method == "get" else getattr(client, method)(url, body)
+
+
+def content(response):
+    return b"".join(response.streaming_content) if response.streaming else response.content
+
+
+def test_every_address_has_a_name():
+    assert None not in ADDRESSES
+
+
+def test_there_are_addresses_of_one_workload_to_try():
+    assert {"workload", "workload-logs", "api-workload", "api-log"} <= set(OF_ONE)
+
+
+@pytest.mark.parametrize("name", OF_ONE)
+@pytest.mark.parametrize("method", METHODS)
+def test_eve_finds_nothing_under_the_number_of_adas_training(browse, eve, ada_training, name, method):
+    before = list(Workload.objects.values())
+    response = call(browse(eve), method, url_of(name, ada_training), ada_training)
+    assert response.status_code in (404, 405)
+    assert b"llama-sft" not in content(response)
+    assert (list(Workload.objects.values()), Action.objects.count()) == (before, 0)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("method", METHODS)
+def test_eve_reads_no_word_of_red_anywhere(browse, eve, ada_training, name, method):
+    before = Workload.objects.values().get(pk=ada_training.pk)
+    response = call(browse(eve), method, url_of(name, ada_training), ada_training)
+    assert response.status_code < 500
+    assert b"llama-sft" not in content(response)
+    assert Workload.objects.values().get(pk=ada_training.pk) == before
+    assert not Action.objects.filter(workload=ada_training).exists()
+
+
+@pytest.mark.parametrize("name", sorted(set(OF_ONE) - {"api-act", "api-log", "workload-log-download"}))
+def test_ada_does_find_it_there(browse, ada, ada_training, name):
+    response = call(browse(ada), "get", url_of(name, ada_training), ada_training)
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("name", sorted(set(ADDRESSES) - PUBLIC))
+def test_a_stranger_is_asked_to_sign_in(client, ada_training, name):
+    response = call(client, "get", url_of(name, ada_training), ada_training)
+    assert response.status_code in (302, 403)
+    assert b"llama-sft" not in content(response)

@@ -1,0 +1,224 @@
+"""Listing and watching an API that misbehaves: what is news, what is gone, what is asked again."""
+
+import threading
+from queue import Queue
+
+import pytest
+from runyard.clusters import objects
+from runyard.clusters.connection import ApiError, Unreachable
+from runyard.sync import follower as follower_module
+from runyard.sync.follower import Follower
+from runyard.sync.source import Change, Damaged, Expired, Listing, Source, Watched
+from runyard.sync.store import Store
+
+from tests.sync.fakes import FakeApi, bookmark, error, event, expired, pod
+
+PODS = Watched("pods", "/api/v1/pods", objects.Pod)
+
+
+def source(*lists, watches=()):
+    return Source(FakeApi(lists, watches), PODS)
+
+
+# --- source ---
+
+
+def test_pages_are_one_listing_of_the_first_pages_version():
+    api = FakeApi([(7, [pod("a", 1)], "next"), (7, [pod("b", 2)])])
+    listing = Source(api, PODS).list()
+    assert (listing.version, [p.metadata.uid for p in listing.objects]) == ("7", ["a", "b"])
+    assert api.asked == [("list", {"limit": 500}), ("list", {"limit": 500, "continue": "next"})]
+
+
+def test_pages_that_expire_are_listed_again_without_pages():
+    api = FakeApi([(7, [pod("a", 1)], "next"), expired(), (9, [pod("a", 1), pod("b", 2)])])
+    listing = Source(api, PODS).list()
+    assert (listing.version, len(listing.objects)) == ("9", 2)
+    assert api.asked[-1] == ("list", {})
+
+
+def test_one_odd_object_spoils_nothing_else():
+    odd = pod("odd", 2) | {"spec": None}
+    listing = source((7, [pod("a", 1), odd, pod("b", 3)])).list()
+    assert [p.metadata.uid for p in listing.objects] == ["a", "b"]
+    assert list(listing.odd) == ["odd"]
+
+
+def test_a_list_that_is_no_json_is_damage():
+    class Html(FakeApi):
+        def read(self, *args, **kwargs):
+            return b"<html>bad gateway</html>"
+
+    with pytest.raises(Damaged):
+        Source(Html(), PODS).list()
+
+
+@pytest.mark.parametrize("line", [b"", b"{", b"null", b'{"type": "ADDED"}', event("SURPRISE", pod("a", 1))])
+def test_a_line_that_is_no_event_is_damage_and_never_skipped(line):
+    with pytest.raises(Damaged):
+        list(source(watches=[[line]]).watch("1"))
+
+
+def test_an_error_event_of_410_is_expiry_and_any_other_a_refusal():
+    with pytest.raises(Expired):
+        list(source(watches=[[error(410)]]).watch("1"))
+    with pytest.raises(ApiError):
+        list(source(watches=[[error(500)]]).watch("1"))
+
+
+def test_an_error_event_without_a_code_is_a_refusal():
+    with pytest.raises(ApiError):
+        list(source(watches=[[event("ERROR", {"kind": "Status"})]]).watch("1"))
+
+
+def test_an_odd_object_in_a_watch_is_named():
+    (change,) = source(watches=[[event("MODIFIED", pod("odd", 4) | {"status": 3})]]).watch("1")
+    assert (change.uid, change.version, bool(change.odd)) == ("odd", "4", True)
+
+
+# --- store ---
+
+
+def decoded(*pods):
+    import json
+
+    import msgspec
+
+    return [msgspec.json.decode(json.dumps(p).encode(), type=objects.Pod) for p in pods]
+
+
+def listing(version, *pods, **odd):
+    return Listing(str(version), decoded(*pods), odd)
+
+
+def told(seen):
+    return [(one.uid, one.object is not None) for one in seen]
+
+
+def test_a_relist_with_nothing_changed_is_no_news():
+    store = Store("pods", {"a": "1", "b": "2"})
+    assert store.replace(listing(9, pod("a", 1), pod("b", 2))) == []
+
+
+def test_what_a_complete_list_lacks_is_gone():
+    store = Store("pods", {"a": "1", "b": "2"})
+    assert told(store.replace(listing(9, pod("a", 3)))) == [("a", True), ("b", False)]
+
+
+def test_an_unreadable_object_is_not_gone():
+    assert told(Store("pods", {"a": "1"}).replace(listing(9, a="why"))) == []
+
+
+def test_deleted_and_made_again_under_one_name_are_two():
+    store = Store("pods", {"old": "1"})
+    assert told(store.replace(listing(9, pod("new", 8, name="same")))) == [("new", True), ("old", False)]
+
+
+def test_what_is_gone_does_not_come_back_late():
+    store = Store("pods", {"a": "1"})
+    store.replace(listing(5, pod("a", 1)))
+    assert told([store.apply(Change("7", "a"))]) == [("a", False)]
+    assert store.apply(Change("6", "a", *decoded(pod("a", 6)))) is None
+    assert store.apply(Change("7", "a")) is None
+
+
+def test_what_the_list_covered_is_old():
+    store = Store("pods")
+    store.replace(listing(10, pod("a", 9)))
+    assert store.apply(Change("4", "b", *decoded(pod("b", 4)))) is None
+    assert store.apply(Change("11", "b", *decoded(pod("b", 11)))).uid == "b"
+
+
+def test_the_same_event_twice_is_one():
+    store = Store("pods")
+    change = Change("3", "a", *decoded(pod("a", 3)))
+    assert store.apply(change) is not None
+    assert store.apply(change) is None
+
+
+def test_events_the_cluster_forgets_are_not_told_gone():
+    store = Store("events", {"a": "1"}, forgets=True)
+    assert store.replace(listing(9)) == []
+    assert len(store) == 0
+
+
+# --- follower ---
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    monkeypatch.setattr(follower_module, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(follower_module, "LONGEST_WAIT", 0.004)
+
+
+def follow(api, done, known=None):
+    """Follow until `done(follower, news)`; the news, as (uid, there)."""
+    stop, inbox, news = threading.Event(), Queue(1000), []
+    follower = Follower(Source(api, PODS), Store("pods", known), inbox, stop)
+    thread = threading.Thread(target=follower.follow)
+    thread.start()
+    try:
+        for _ in range(2000):
+            while not inbox.empty():
+                news.append(inbox.get())
+            if done(follower, told(news)):
+                return told(news), follower
+            stop.wait(0.002)
+        raise AssertionError(f"in vain: {told(news)}, {api.asked}, {follower.error}")
+    finally:
+        stop.set()
+        thread.join(5)
+
+
+def test_a_cut_stream_goes_on_where_it_was():
+    api = FakeApi(
+        [(5, [pod("a", 1)])],
+        [[event("ADDED", pod("b", 6)), Unreachable("cut")], [event("ADDED", pod("c", 7))]],
+    )
+    news, _ = follow(api, lambda f, n: len(n) == 3)
+    assert news == [("a", True), ("b", True), ("c", True)]
+    assert api.asked[:3] == [("list", {"limit": 500}), ("watch", "5"), ("watch", "6")]
+
+
+def test_410_lists_again_and_tells_what_was_missed():
+    api = FakeApi(
+        [(5, [pod("a", 1), pod("b", 2)]), (20, [pod("b", 2), pod("c", 19)])],
+        [[error(410)], [bookmark(21)]],
+    )
+    news, _ = follow(api, lambda f, n: len(n) == 4)
+    assert news == [("a", True), ("b", True), ("c", True), ("a", False)]
+
+
+def test_a_list_that_fails_on_its_second_page_deletes_nothing():
+    api = FakeApi(
+        [(5, [pod("a", 1)], "next"), Unreachable("timed out"), (6, [pod("a", 1), pod("b", 2)])],
+        [[bookmark(7)]],
+    )
+    news, _ = follow(api, lambda f, n: f.listed, known={"a": "1", "b": "2"})
+    assert news == []
+
+
+@pytest.mark.parametrize(
+    "refusal", [ApiError(403, "Forbidden", "no"), ApiError(429, "", "slow", 0.001), Unreachable("x")]
+)
+def test_a_refused_list_is_asked_again_and_says_why_meanwhile(refusal):
+    api = FakeApi([refusal, (6, [pod("a", 1)])], [[bookmark(7)]])
+    news, _ = follow(api, lambda f, n: f.listed, known={"a": "1"})
+    assert news == []
+
+
+def test_a_bookmark_moves_the_version():
+    api = FakeApi([(5, [])], [[bookmark(50)], [bookmark(60)]])
+    follow(api, lambda f, n: ("watch", "50") in api.asked)
+
+
+def test_a_watch_that_ends_at_once_is_an_error_and_not_a_storm():
+    api = FakeApi([(5, [])], [[], []])
+    _, follower = follow(api, lambda f, n: "ends as soon" in f.error or "script" in f.error)
+    assert follower.error
+
+
+def test_damage_lists_again():
+    api = FakeApi([(5, [pod("a", 1)]), (9, [])], [[b"\x00junk"], [bookmark(10)]])
+    news, _ = follow(api, lambda f, n: len(n) == 2)
+    assert news == [("a", True), ("a", False)]

@@ -1,0 +1,199 @@
+"""What is observed becomes rows: once, only what changed, whoever submitted it, however it is labelled."""
+
+import json
+import uuid
+
+import msgspec
+import pytest
+
+from runyard.clusters import objects
+from runyard.clusters.observed import Seen
+from tests.make import make_workload
+from workloads.models import Event, PhaseChange, Pod, Workload
+from workloads.observing import observe
+from workloads.status import Phase
+
+NOW = "2026-01-02T03:04:05Z"
+
+
+def decode(found, type_):
+    return msgspec.json.decode(json.dumps(found).encode(), type=type_)
+
+
+def job(uid="job-1", version="1", name="llama", namespace="red", labels=None, spec=None, **status):
+    meta = {
+        "uid": uid,
+        "name": name,
+        "namespace": namespace,
+        "resourceVersion": version,
+        "creationTimestamp": NOW,
+        "labels": labels or {},
+    }
+    template = {"spec": {"containers": [{"name": "main", "image": "torch:2", "resources": ASKED}]}}
+    found = {"metadata": meta, "spec": {"template": template, **(spec or {})}, "status": status}
+    return Seen("jobs", uid, decode(found, objects.Job))
+
+
+ASKED = {"requests": {"cpu": "500m", "memory": "1Gi", "nvidia.com/gpu": "2"}}
+
+
+def pod(uid="pod-1", version="1", owner="job-1", node="node-1", ready=True, **status):
+    meta = {
+        "uid": uid,
+        "name": f"llama-{uid}",
+        "namespace": "red",
+        "resourceVersion": version,
+        "creationTimestamp": NOW,
+        "ownerReferences": [{"kind": "Job", "name": "llama", "uid": owner, "controller": True}],
+    }
+    conditions = [{"type": "Ready", "status": str(ready)}]
+    body = {"phase": "Running", "conditions": conditions, **status}
+    found = {
+        "metadata": meta,
+        "spec": {"nodeName": node, "containers": [{"name": "main", "image": "torch:2"}]},
+        "status": body,
+    }
+    return Seen("pods", uid, decode(found, objects.Pod))
+
+
+def event(uid="event-1", about="pod-1", version="1", count=1):
+    found = {
+        "metadata": {"uid": uid, "name": uid, "resourceVersion": version, "creationTimestamp": NOW},
+        "involvedObject": {"kind": "Pod", "name": "llama-pod-1", "uid": about},
+        "reason": "Pulled",
+        "message": "image pulled",
+        "count": count,
+        "firstTimestamp": NOW,
+        "lastTimestamp": NOW,
+    }
+    return Seen("events", uid, decode(found, objects.Event))
+
+
+def test_somebody_elses_job_becomes_a_row_of_its_namespaces_project(red, cluster):
+    observe(cluster, [job(), pod()])
+    row = Workload.objects.get()
+    assert (row.project, row.phase, row.gpu_millis, row.cpu_millis) == (red, Phase.RUNNING, 2000, 500)
+    assert (row.memory_bytes, row.pods_running, row.nodes) == (2**30, 1, ["node-1"])
+
+
+def test_a_job_of_no_project_is_kept_for_the_system_administrator(red, cluster, dee, ada):
+    observe(cluster, [job(namespace="kube-system")])
+    assert Workload.objects.get().project is None
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
+def test_the_order_in_which_resources_arrive_does_not_matter(red, cluster, order):
+    seen = [job(), pod(), event()]
+    for index in order:
+        observe(cluster, [seen[index]])
+    row = Workload.objects.get()
+    assert (row.phase, Pod.objects.get().workload, Event.objects.get().workload) == (Phase.RUNNING, row, row)
+
+
+def test_the_same_observation_twice_writes_nothing(red, cluster, django_assert_max_num_queries):
+    seen = [job(), pod(), event()]
+    observe(cluster, seen)
+    before = list(Workload.objects.values()), list(Pod.objects.values()), list(Event.objects.values())
+    with django_assert_max_num_queries(8) as captured:
+        assert observe(cluster, seen) == 0
+    assert not [q["sql"] for q in captured if q["sql"].split()[0] in ("INSERT", "UPDATE", "DELETE")]
+    assert before == (
+        list(Workload.objects.values()),
+        list(Pod.objects.values()),
+        list(Event.objects.values()),
+    )
+
+
+def test_every_phase_a_batch_passes_through_is_in_the_history(red, cluster):
+    waiting = {"phase": "Pending", "ready": False}
+    observe(
+        cluster, [job(), pod(version="1", node="", **waiting), pod(version="2", **waiting), pod(version="3")]
+    )
+    phases = PhaseChange.objects.order_by("id").values_list("phase", flat=True)
+    assert list(phases) == ["Creating", "Pending", "Initializing", "Running"]
+
+
+def test_our_submission_is_bound_by_its_key(red, cluster):
+    ours = make_workload(red, cluster, name="llama", uid=None, phase="Creating")
+    observe(cluster, [job(labels={"runyard.io/workload": str(ours.key)})])
+    assert Workload.objects.get().uid == "job-1"
+
+
+@pytest.mark.parametrize(
+    "forged", [{"name": "other"}, {"namespace": "blue"}, {"labels": {"runyard.io/workload": "x' OR 1=1"}}]
+)
+def test_a_forged_key_takes_over_nobodys_row(red, blue, cluster, forged):
+    ours = make_workload(red, cluster, name="llama-x", uid=None, phase="Creating")
+    observe(cluster, [job(**{"labels": {"runyard.io/workload": str(ours.key)}, **forged})])
+    ours.refresh_from_db()
+    assert ours.uid is None
+    assert Workload.objects.count() == 2
+
+
+def test_a_bound_row_is_not_bound_again(red, cluster):
+    ours = make_workload(red, cluster, name="llama", uid="first", phase="Running")
+    labels = {"runyard.io/workload": str(ours.key)}
+    observe(cluster, [Seen("jobs", "first"), job(uid="second", labels=labels)])
+    ours.refresh_from_db()
+    assert ours.uid == "first"
+    assert ours.deleted_at
+
+
+def test_deleted_and_made_again_in_a_gap_are_two_rows(red, cluster):
+    observe(cluster, [job("old"), pod(owner="old")])
+    observe(cluster, [job("new", version="9")])
+    old, new = Workload.objects.get(uid="old"), Workload.objects.get(uid="new")
+    assert old.deleted_at
+    assert not new.deleted_at
+    assert Pod.objects.get().gone_at
+
+
+def test_deleted_and_made_again_within_one_batch_are_two_rows(red, cluster):
+    observe(cluster, [job("old"), job("new", version="9")])
+    assert Workload.objects.get(uid="old").deleted_at
+    assert not Workload.objects.get(uid="new").deleted_at
+
+
+def test_what_is_gone_stays_gone(red, cluster):
+    observe(cluster, [job(), pod()])
+    observe(cluster, [Seen("pods", "pod-1"), Seen("jobs", "job-1")])
+    observe(cluster, [job(version="5"), pod(version="6")])
+    assert Workload.objects.get().deleted_at
+    assert Pod.objects.get().gone_at
+
+
+def test_a_stop_somebody_made_with_kubectl_is_seen_as_one(red, cluster):
+    observe(cluster, [job(), pod()])
+    observe(cluster, [job(version="2", spec={"suspend": True})])
+    assert Workload.objects.get().phase == Phase.STOPPING
+    observe(cluster, [Seen("pods", "pod-1")])
+    assert Workload.objects.get().phase == Phase.STOPPED
+    observe(cluster, [job(version="3", spec={"suspend": False})])
+    assert Workload.objects.get().phase == Phase.RESUMING
+
+
+def test_a_repeated_event_is_one_row_with_its_count(red, cluster):
+    observe(cluster, [job(), pod(), event()])
+    observe(cluster, [event(version="2", count=7)])
+    assert Event.objects.get().count == 7
+
+
+def test_a_job_with_half_a_status_is_read_as_far_as_it_goes(red, cluster):
+    observe(
+        cluster, [job(conditions=[{"type": "Failed", "status": "True", "reason": None, "message": None}])]
+    )
+    assert Workload.objects.get().phase == Phase.FAILED
+
+
+def test_queries_do_not_grow_with_the_batch(red, cluster, django_assert_max_num_queries):
+    seen = []
+    for number in range(200):
+        uid = str(uuid.uuid4())
+        seen += [job(uid, name=f"job-{number}"), pod(f"{uid[:30]}-pod", owner=uid)]
+    with django_assert_max_num_queries(12):
+        observe(cluster, seen)
+    changed = [
+        job(one.uid, "2", one.object.metadata.name, active=1) for one in seen if one.resource == "jobs"
+    ]
+    with django_assert_max_num_queries(12):
+        observe(cluster, changed)
