@@ -1,4 +1,4 @@
-"""The ASGI application: health, the gate (Host, token), discovery, the API. Every error leaves as a Status."""
+"""The ASGI application: health, the gate (Host, token), discovery, the API. Errors leave as a Status."""
 
 from __future__ import annotations
 
@@ -60,13 +60,11 @@ class Application:
         return Response(msgspec.json.encode(document), media_type=bodies.JSON)
 
     def _compact(self, request: Request) -> Response:
-        """Forget all history but the last `keep` changes: lets a client's handling of 410 be tried at will."""
-        self._registry.compact(
-            keep_seconds=float("inf"), keep=query.number(request.query_params, "keep") or 0
-        )
-        return Response(
-            msgspec.json.encode({"compacted": self._registry.store.compacted}), media_type=bodies.JSON
-        )
+        """Forget history but for the last `keep` changes: lets a client's handling of 410 be tried at will."""
+        keep = query.number(request.query_params, "keep") or 0
+        self._registry.compact(keep_seconds=float("inf"), keep=keep)
+        answer = {"compacted": self._registry.store.compacted}
+        return Response(msgspec.json.encode(answer), media_type=bodies.JSON)
 
 
 def _refusal(error: status.ApiError) -> Response:

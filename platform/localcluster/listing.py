@@ -15,9 +15,9 @@ from localcluster.selectors import Selection
 from localcluster.status import ApiError, bad_request, expired, too_large_version
 
 _SCAN = 500
-_TOO_OLD_TOKEN = (
-    "The provided continue parameter is too old to display a consistent list result. You can start a new list "
-    "without the continue parameter, or use the continue token in this response to retrieve the remainder of "
+_TOO_OLD_WORDS = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new "
+    "list without the continue parameter, or use the continue token in this response to retrieve the remainder of "
     "the results. Continuing with the provided token results in an inconsistent list - objects that were "
     "created, modified, or deleted between the time the first chunk was returned and now may show up in it."
 )
@@ -96,7 +96,7 @@ def _scan(
 def _too_old(token: _Token, continued: bool) -> ApiError:
     if not continued:
         return expired("The resourceVersion for the provided list is too old.")
-    error = expired(_TOO_OLD_TOKEN)
+    error = expired(_TOO_OLD_WORDS)
     error.continue_token = _write(_Token(0, token.k))
     return error
 

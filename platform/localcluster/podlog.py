@@ -1,4 +1,4 @@
-"""GET pods/NAME/log: what may be asked of which container, in Kubernetes' words. The node does the reading."""
+"""GET pods/NAME/log: what may be asked of which container, in Kubernetes' words. The node reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Query parameters and DeleteOptions, read as Kubernetes reads them: a bad value is 400, a bad combination 422."""
+"""Query parameters and DeleteOptions, as Kubernetes reads them: a bad value is 400, a bad combination 422."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every object by resource, under the same rules whoever calls: the HTTP door or a controller in this process.
+"""Every object by resource, under the same rules whoever calls: the HTTP door or a controller in process.
 
 Synchronous, and to be called on the event loop's thread only. Objects are plain JSON dicts as Kubernetes has
 them; what is returned is the caller's own copy. Every refusal is an ApiError.

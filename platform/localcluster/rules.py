@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from localcluster import validation
-from localcluster.resources import Kind, Obj, Path
+from localcluster.resources import Kind, Obj, Path, Subresource
 from localcluster.status import bad_request, conflict, invalid, no_such_path, stale
 from localcluster.validation import Problems
 
@@ -100,15 +100,35 @@ def same_object(kind: Kind, namespace: str | None, name: str, new: Obj, old: Obj
 
 
 def confined(kind: Kind, old: Obj, new: Obj, subresource: str | None) -> Obj:
-    """What a write may really change: through a subresource only its fields, else all but the status."""
+    """What a write may really change: through a subresource only its fields, else all but those."""
     if subresource is None:
-        if not kind.has_status:
-            return new
-        return _with_paths(new, old, (("status",),))
-    below = kind.subresource(subresource)
-    if below is None or not below.writes:
+        if kind.has_status:
+            new = _with_paths(new, old, (("status",),))
+        for below in kind.subresources:
+            _guard(kind, below, new, old)
+        return new
+    below_ = kind.subresource(subresource)
+    if below_ is None or not below_.writes:
         raise no_such_path()
-    return _with_paths(copy.deepcopy(old), new, below.writes)
+    return _with_paths(copy.deepcopy(old), new, below_.writes)
+
+
+def _guard(kind: Kind, below: Subresource, new: Obj, old: Obj) -> None:
+    """Keep what only this subresource may change (the status aside); refuse a write that says otherwise."""
+    guarded = tuple(path for path in below.writes if path[0] != "status")
+    for path in guarded:
+        given = _value(new, path)
+        if given is not None and given != _value(old, path):
+            problems = Problems()
+            problems.forbidden(".".join(path), f"may only be changed through the {below.name} subresource")
+            raise invalid(kind.kind, kind.group, new["metadata"]["name"], problems.causes)
+    _with_paths(new, old, guarded)
+
+
+def _value(obj: Obj, path: Path) -> Any:
+    for part in path:
+        obj = obj.get(part) or {}
+    return obj or None
 
 
 def _with_paths(obj: Obj, source: Obj, paths: tuple[Path, ...]) -> Obj:
