@@ -91,7 +91,8 @@ class Child:
             return
         if process.returncode is None:
             process.send_signal(command.stop)
-            await _first(process.wait(), hasten.wait(), seconds=self.patience.grace)
+            grace = command.grace_seconds or self.patience.grace
+            await _first(process.wait(), hasten.wait(), seconds=grace)
         if process.returncode is None and hasten.is_set():
             process.send_signal(command.stop)
             await _first(process.wait(), seconds=1)

@@ -1,13 +1,15 @@
 """The embedded cluster as a service: another program of ours, spoken to by HTTP alone."""
 
+import http.client
 import sys
-import urllib.error
 import urllib.request
 from pathlib import Path
 
 from runyardctl import ports
 from runyardctl.process import Command
 from runyardctl.service import ALARM
+
+GRACE_SECONDS = 20  # its pods get eight to end, then it writes down how they did
 
 
 def kubeconfig(home: Path) -> Path:
@@ -30,9 +32,8 @@ class Cluster:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def command(self) -> Command:
-        return Command(
-            [sys.executable, "-m", "localcluster", "--home", str(self.folder), "--port", str(self.port)]
-        )
+        argv = [sys.executable, "-m", "localcluster", "--home", str(self.folder), "--port", str(self.port)]
+        return Command(argv, grace_seconds=GRACE_SECONDS)
 
     def is_ready(self) -> bool:
         """Its kubeconfig names the port, and the server behind it says so."""
@@ -41,5 +42,5 @@ class Cluster:
                 return False
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=3) as answer:
                 return bool(answer.status == 200)
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False

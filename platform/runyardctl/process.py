@@ -30,6 +30,7 @@ class Command:
     env: Mapping[str, str] = field(default_factory=dict)  # added to our own environment
     cwd: Path | None = None
     stop: signal.Signals = signal.SIGTERM
+    grace_seconds: float | None = None  # how long it may take to end; None means as long as most
     account: tuple[int, int] | None = None  # uid and gid to run as; None means ours
 
     def whole_environment(self) -> dict[str, str]:
