@@ -1,0 +1,38 @@
+"""docs/settings.md and the code name the same variables; production says which it lacks."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SPELLED = re.compile(r"RUNYARD_[A-Z_]*[A-Z]")
+READ = re.compile(r'(?:env\.(?:text|words)|_variable)\(\s*"([A-Z_]+)"')
+TOLD_BY_THE_CLUSTER = ("RUNYARD_VOLUME", "RUNYARD_MOUNT")
+
+
+def named_by_the_code() -> set[str]:
+    names: set[str] = set()
+    for folder in ("platform", "workloads", "metrics"):
+        for file in (ROOT / folder).rglob("*.py"):
+            text = file.read_text()
+            names |= set(SPELLED.findall(text)) | {f"RUNYARD_{name}" for name in READ.findall(text)}
+    return {name for name in names if not name.startswith(TOLD_BY_THE_CLUSTER)}
+
+
+def test_every_variable_is_documented_and_none_is_made_up():
+    documented = set(
+        re.findall(r"^\| `(RUNYARD_[A-Z_]+)`", (ROOT / "docs" / "settings.md").read_text(), re.M)
+    )
+    assert documented - {"RUNYARD_TEST_DATABASE_URL"} == named_by_the_code()
+
+
+def test_production_names_everything_it_lacks_at_once():
+    env = {name: value for name, value in os.environ.items() if not name.startswith("RUNYARD_")}
+    argv = [sys.executable, "manage.py", "check"]
+    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode != 0
+    last = done.stderr.strip().splitlines()[-1]
+    for name in ("SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL"):
+        assert f"RUNYARD_{name}" in last
