@@ -38,12 +38,12 @@ class Application:
         except ClientDisconnect:
             return
         except Exception:
-            log.exception("%s %s", request.method, request.url.path)
+            log.exception("%s %s", request.method, scope["path"])
             response = _refusal(status.internal())
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        path = request.url.path
+        path = request.scope["path"]  # not request.url, which believes the Host header
         auth.check(path, request.headers, self._token)
         if path in auth.OPEN_PATHS:
             fine = self.ready or path == "/livez"
@@ -60,7 +60,7 @@ class Application:
         return Response(msgspec.json.encode(document), media_type=bodies.JSON)
 
     def _compact(self, request: Request) -> Response:
-        """Forget history but for the last `keep` changes: lets a client's handling of 410 be tried at will."""
+        """Forget all but the last `keep` changes: lets a client's handling of 410 be tried at will."""
         keep = query.number(request.query_params, "keep") or 0
         self._registry.compact(keep_seconds=float("inf"), keep=keep)
         answer = {"compacted": self._registry.store.compacted}

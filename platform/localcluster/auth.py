@@ -6,20 +6,20 @@ The Host check is what stops a web page from reaching us through a name it has p
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 from localcluster.status import ApiError, unauthorized
 
-_NAMES = frozenset(("127.0.0.1", "localhost", "[::1]"))
+_THIS_MACHINE = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 OPEN_PATHS = frozenset(("/readyz", "/livez", "/healthz"))
 
 
 def check(path: str, headers: Mapping[str, str], token: str) -> None:
     """Raises ApiError 403 for a foreign Host, 401 without the token (health paths need none)."""
-    host = headers.get("host", "")
-    if host.rsplit(":", 1)[0].lower() not in _NAMES and host.lower() not in _NAMES:
+    if not _THIS_MACHINE.fullmatch(headers.get("host", "")):
         raise ApiError(403, "Forbidden", "the Host header must name this machine: 127.0.0.1 or localhost")
     if path in OPEN_PATHS:
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from typing import Any
 
+from localcluster import openapi
 from localcluster.resources import KINDS, Kind, Subresource
 
 Obj = dict[str, Any]
@@ -44,10 +45,8 @@ def document(path: str, host: str) -> Obj | None:
             return {"kind": "APIGroup", "apiVersion": "v1", **_group(group)} if _versions(group) else None
         case ["apis", group, one]:
             return _resources(group, one)
-        case ["openapi", "v2"]:
-            return _openapi_v2()
-        case ["openapi", "v3"]:
-            return {"paths": {}}
+        case ["openapi", *rest]:
+            return openapi.document(rest)
     return None
 
 
@@ -92,8 +91,3 @@ def _below(kind: Kind, one: Subresource) -> Obj:
     if one.group:
         row |= {"group": one.group, "version": one.version}
     return row
-
-
-def _openapi_v2() -> Obj:
-    """No schemas: clients that would check fields themselves leave it to the server."""
-    return {"swagger": "2.0", "info": {"title": "localcluster", "version": _GIT_VERSION}, "paths": {}}

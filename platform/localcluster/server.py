@@ -59,7 +59,10 @@ async def _run(options: Options, listener: socket.socket, registry: Registry) ->
     token = auth.keep_token(options.home)
     stopping = _stop_signal()
     port = listener.getsockname()[1]
-    node = await start_node(registry, options.home, options.node_name, service=(HOST, port))
+    try:
+        node = await start_node(registry, options.home, options.node_name, service=(HOST, port))
+    except OSError as error:
+        raise CannotStart(f"cannot keep pods in {options.home}: {error.strerror}") from None
     controllers = await start_controllers(registry)
     application = Application(registry, token, node.logs)
     server = _Server(application)
@@ -171,7 +174,7 @@ def _opened(home: Path) -> Iterator[Registry]:
     path = home / "objects.db"
     try:
         store = Store(path)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise CannotStart(
             f"cannot open {path}: {error}; it may be damaged, move it away to start empty"
         ) from None

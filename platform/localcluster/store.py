@@ -53,6 +53,7 @@ class Store:
     """The file at `path`. `on_change` is called with the resource key after every committed write."""
 
     def __init__(self, path: Path, on_change: Callable[[str], None] = lambda resource: None):
+        path.touch(mode=0o600)  # it holds secrets
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")

@@ -59,7 +59,8 @@ def prepare_namespace(obj: Obj, old: Obj | None, now: datetime) -> None:
         return
     obj["spec"] = {"finalizers": ["kubernetes"]}
     obj["status"] = {"phase": "Active"}
-    obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"]["name"]
+    labels, name = obj["metadata"].setdefault("labels", {}), obj["metadata"].get("name", "")
+    labels["kubernetes.io/metadata.name"] = name
 
 
 def namespace_held(obj: Obj) -> bool:

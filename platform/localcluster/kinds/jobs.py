@@ -64,9 +64,9 @@ def prepare(obj: Obj, old: Obj | None, now: datetime) -> None:
     labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
     if spec.get("manualSelector"):
         return
-    labels |= {"controller-uid": metadata["uid"], "job-name": metadata["name"]}
-    labels |= {_UID_LABEL: metadata["uid"], _NAME_LABEL: metadata["name"]}
-    spec.setdefault("selector", {}).setdefault("matchLabels", {})[_UID_LABEL] = metadata["uid"]
+    uid, name = metadata["uid"], metadata.get("name", "")  # a missing name is refused later
+    labels |= {"controller-uid": uid, "job-name": name, _UID_LABEL: uid, _NAME_LABEL: name}
+    spec.setdefault("selector", {}).setdefault("matchLabels", {})[_UID_LABEL] = uid
 
 
 def validate(obj: Obj, old: Obj | None, problems: Problems) -> None:

@@ -65,6 +65,16 @@ async def test_discovery_lists_the_table(http):
     assert (await http.get("/apis/none.example")).status_code == 404
 
 
+async def test_openapi_says_that_fields_are_checked_here(http):
+    roots = (await http.get("/openapi/v3")).json()["paths"]
+    batch = (await http.get(roots["apis/batch/v1"]["serverRelativeURL"])).json()
+    patch = batch["paths"]["/apis/batch/v1/namespaces/{namespace}/jobs/{name}"]["patch"]
+    assert patch["x-kubernetes-group-version-kind"] == {"group": "batch", "version": "v1", "kind": "Job"}
+    assert patch["parameters"][0]["name"] == "fieldValidation"
+    assert (await http.get("/openapi/v2")).json()["swagger"] == "2.0"
+    assert (await http.get("/openapi/v3/apis/none/v1")).status_code == 404
+
+
 async def test_a_log_is_asked_of_the_node_with_all_its_options(http, logs, started):
     chosen = {
         "follow": "true",

@@ -61,7 +61,7 @@ def test_it_starts_serves_and_ends_in_order(tmp_path):
     home = tmp_path / "cluster"
     with running(home) as (process, client):
         assert client.get("/readyz").text == "ok"
-        for private in ("kubeconfig", "token"):
+        for private in ("kubeconfig", "token", "objects.db", "objects.db-wal"):
             assert (home / private).stat().st_mode & 0o777 == 0o600
         assert psutil.Process(process.pid).memory_info().rss < 90 * 1024 * 1024
         with watching(client, CONFIGMAPS) as events:
