@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Obj = dict[str, Any]
+FOREVER = 86_400.0  # a look once a day at nothing
 RETRY_SECONDS = (0.05, 0.5, 5.0, 30.0)
 
 
@@ -91,11 +92,13 @@ class Controller:
         return None
 
     async def _sleep(self) -> None:
-        left = self._heap[0][0] - time.monotonic() if self._heap else None
+        """Until something is added, or the next key is due."""
+        left = self._heap[0][0] - time.monotonic() if self._heap else FOREVER
+        timer = asyncio.get_running_loop().call_later(max(left, 0.0), self._wake.set)
         try:
-            await asyncio.wait_for(self._wake.wait(), left if left is None else max(left, 0.0))
-        except TimeoutError:
-            return
+            await self._wake.wait()  # not wait_for: it may swallow the cancellation that stops this task
+        finally:
+            timer.cancel()
 
     def _do(self, key: Hashable) -> None:
         try:

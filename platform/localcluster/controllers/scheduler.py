@@ -169,7 +169,7 @@ class Scheduler(Controller):
     def reconcile(self, key: str) -> float | None:
         chosen = set(self._pending) if self._retry_all else self._untried
         self._retry_all, self._untried = False, set()
-        waiting = [self._pending[uid] for uid in chosen if uid in self._pending]
+        waiting = [pod for uid, pod in self._pending.items() if uid in chosen]
         for pod in sorted(waiting, key=_turn):
             try:
                 self._place(pod)
@@ -229,12 +229,9 @@ class Scheduler(Controller):
         return True
 
 
-def _turn(pod: Obj) -> tuple[int, str, str]:
-    return (
-        -(pod["spec"].get("priority") or 0),
-        pod["metadata"]["creationTimestamp"],
-        pod["metadata"]["name"],
-    )
+def _turn(pod: Obj) -> tuple[int, str]:
+    """The more important first, then the older; sorting keeps the order of arrival within one second."""
+    return -(pod["spec"].get("priority") or 0), pod["metadata"]["creationTimestamp"]
 
 
 def _same_offer(old: Obj, new: Obj) -> bool:

@@ -30,6 +30,7 @@ from .volumes import Volumes
 log = logging.getLogger(__name__)
 Obj = dict[str, Any]
 RETRY_SECONDS = 5.0
+LONGEST_WAIT = 3600.0
 
 
 class Cluster(Protocol):
@@ -183,11 +184,12 @@ class PodWorker:
     async def _next(self) -> None:
         if self.gone or self._wake.is_set():
             return
-        left = self._due - time.time()
+        left = min(max(self._due - time.time(), 0.0), LONGEST_WAIT)
+        timer = asyncio.get_running_loop().call_later(left, self._wake.set)
         try:
-            await asyncio.wait_for(self._wake.wait(), None if left == float("inf") else max(left, 0.0))
-        except TimeoutError:
-            return
+            await self._wake.wait()  # not wait_for: it may swallow the cancellation that stops this task
+        finally:
+            timer.cancel()
 
     def close(self) -> None:
         """Stops watching; processes that run go on."""

@@ -34,7 +34,8 @@ async def run_command(container: Container, command: list[str], timeout: float) 
     except (OSError, ValueError) as error:
         raise ProbeFailed(str(error)) from error
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), timeout)
+        async with asyncio.timeout(timeout):
+            output, _ = await process.communicate()
     except TimeoutError:
         raise ProbeFailed(f"command timed out after {timeout:g}s") from None
     finally:
@@ -89,9 +90,11 @@ async def ask(container: Container, handler: Obj, timeout: float) -> None:
         if handler.get("exec"):
             await run_command(container, handler["exec"].get("command") or [], timeout)
         elif handler.get("httpGet"):
-            await asyncio.wait_for(get(container, handler["httpGet"]), timeout)
+            async with asyncio.timeout(timeout):
+                await get(container, handler["httpGet"])
         elif handler.get("tcpSocket"):
-            await asyncio.wait_for(connect(container, handler["tcpSocket"]), timeout)
+            async with asyncio.timeout(timeout):
+                await connect(container, handler["tcpSocket"])
         elif handler.get("sleep"):
             await asyncio.sleep(handler["sleep"].get("seconds", 0))
         else:
