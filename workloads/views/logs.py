@@ -1,2 +1,94 @@
-def page(r, pk): ...
-def download(r, pk): ...
+"""Logs of a workload's pods: the page with the last lines, and the download of all."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from runyard.clusters.connection import ClusterError
+from runyard.tenancy.access import denial, may
+
+from workloads import log_text, logs
+from workloads.models import Pod, Workload
+from workloads.views.workload import find, header, latest
+
+LINES, FEW_LINES = 500, 100
+
+
+@require_safe
+def page(request: HttpRequest, pk: int) -> HttpResponse:
+    """The last lines of one container; `?part=log` answers the log alone, for the overview."""
+    workload = find(request, pk)
+    context = header(request, workload, "logs")
+    part = request.GET.get("part") == "log"
+    context |= _log(request, workload, context["pods"], FEW_LINES if part else LINES)
+    return render(request, "workloads/log.html" if part else "workloads/logs.html", context | {"part": part})
+
+
+def _log(request: HttpRequest, workload: Workload, pods: list[Pod], count: int) -> dict[str, Any]:
+    previous = request.GET.get("previous") == "1"
+    if not may(request.user, "read_logs", workload):
+        problem = denial("read_logs", workload)
+        return {
+            "pod": None,
+            "container": "",
+            "previous": False,
+            "log": logs.LogPage(error=problem),
+            "plain": str,
+        }
+    pod = _pod(pods, request.GET.get("pod", ""))
+    container = _container(pod, request.GET.get("container", ""))
+    found = logs.tail(pod, container, count, previous=previous) if pod else logs.LogPage(error=NO_POD)
+    return {"pod": pod, "container": container, "previous": previous, "log": found, "plain": log_text.plain}
+
+
+NO_POD = "There is no pod yet, and so no log. It appears here by itself when the first pod starts."
+
+
+def _pod(pods: list[Pod], wanted: str) -> Pod | None:
+    """The pod named in the URL by its row's id. Raises Http404 for one that is not this workload's."""
+    if not wanted:
+        return latest(pods)
+    found = next((pod for pod in pods if str(pod.pk) == wanted), None)
+    if found is None:
+        raise Http404("This workload has no such pod.")
+    return found
+
+
+def _container(pod: Pod | None, wanted: str) -> str:
+    names = [found["name"] for found in pod.containers] if pod else []
+    if wanted and wanted not in names:
+        raise Http404("This pod has no such container.")
+    return wanted or next(iter(names), "main")
+
+
+@require_safe
+def download(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpResponse:
+    """The whole log as a text file, streamed; 409 with words when the cluster does not give it."""
+    workload = find(request, pk)
+    if not may(request.user, "read_logs", workload):
+        return HttpResponse(denial("read_logs", workload), status=403, content_type="text/plain")
+    pod = _pod(header(request, workload, "logs")["pods"], request.GET.get("pod", ""))
+    if pod is None:
+        return HttpResponse(NO_POD, status=409, content_type="text/plain")
+    container = _container(pod, request.GET.get("container", ""))
+    previous, times = request.GET.get("previous") == "1", request.GET.get("timestamps") == "1"
+    try:
+        stream = logs.stream(pod, container, previous=previous, timestamps=times)
+    except ClusterError as error:
+        return HttpResponse(logs.unavailable(error), status=409, content_type="text/plain")
+    response = StreamingHttpResponse(_chunks(iter(stream)), content_type="text/plain; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{pod.name}-{container}.log"'
+    return response
+
+
+async def _chunks(stream: Iterator[bytes]) -> Any:
+    """Read in a thread, a chunk at a time: the event loop serves others meanwhile."""
+    read = sync_to_async(lambda: next(stream, b""), thread_sensitive=False)
+    try:
+        while chunk := await read():
+            yield chunk
+    except ClusterError as error:
+        yield f"\n[the log breaks off here: {error}]\n".encode()

@@ -1,3 +1,150 @@
-def new(r): ...
-def preview(r): ...
-def sample_now(r): ...
+"""New Workload: the form, what would happen, submitting it, and the sample in one click."""
+
+from dataclasses import replace
+from typing import Any
+
+import yaml
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+from runyard.clusters.models import Cluster
+from runyard.tenancy.access import Denied, may, projects_where
+
+from workloads import actions, fit, forms, queries, sample, spec
+from workloads.forms import Draft
+from workloads.models import Workload
+from workloads.spec import TrainingSpec
+
+_DEFAULTS = TrainingSpec(name="")
+_AMOUNTS = ("gpus", "cpu", "memory")
+VIEWS = ("summary", "yaml", "command")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    """The form, empty, copied (`?copy=ID`) or with the sample (`?sample=1`); POST submits."""
+    if request.method == "POST":
+        return _submit(request)
+    draft = _start(request)
+    return render(request, "workloads/new.html", _context(draft, request))
+
+
+@require_POST
+def preview(request: HttpRequest) -> HttpResponse:
+    """The right side for what is typed so far, and the words at the field that changed."""
+    draft = forms.posted(request.user, request.POST)
+    changed = (
+        "environment" if request.POST.get("changed", "").startswith("env-") else request.POST.get("changed")
+    )
+    told = {
+        name: draft.errors.get(name, "")
+        for name in forms.LABELS
+        if name == changed or _is_filled(draft, name)
+    }
+    return render(
+        request, "workloads/preview.html", _context(draft, request) | {"told": told, "checked": True}
+    )
+
+
+@require_POST
+def sample_now(request: HttpRequest) -> HttpResponse:
+    """Submit the sample into the viewer's first project; where that cannot be, the form filled with it."""
+    project = projects_where(request.user, "workload.create").order_by("name").first()
+    cluster = Cluster.objects.order_by("name").first()
+    if not sample.offered() or project is None or cluster is None:
+        return redirect(f"{request.path.removesuffix('sample')}new?sample=1")
+    training = sample.training(forms.free_name("sample", project, cluster))
+    workload = actions.submit(request.user, project, cluster, training)  # type: ignore[arg-type]
+    return redirect(workload)
+
+
+def _submit(request: HttpRequest) -> HttpResponse:
+    draft = forms.posted(request.user, request.POST)
+    if not draft.errors:
+        try:
+            assert draft.project is not None
+            assert draft.cluster is not None
+            return redirect(
+                actions.submit(request.user, draft.project, draft.cluster, draft.training)  # type: ignore[arg-type]
+            )
+        except actions.Invalid as error:
+            draft.errors = error.fields
+        except Denied as error:
+            draft.errors = {"project": str(error)}
+    return render(request, "workloads/new.html", _context(draft, request) | {"checked": True}, status=422)
+
+
+def _start(request: HttpRequest) -> Draft:
+    source = _copied(request)
+    if source is not None:
+        training = TrainingSpec.load(source.spec) if source.spec else _DEFAULTS
+        draft = forms.fresh(request.user, training, _project_name(request, source), source.cluster.name)
+        draft.copied_from = source
+        draft.texts["name"] = forms.free_name(source.name, draft.project, draft.cluster)
+        return draft
+    wants_sample = "sample" in request.GET
+    training = sample.training("sample") if wants_sample else _DEFAULTS
+    draft = forms.fresh(
+        request.user, training, request.GET.get("project", ""), request.GET.get("cluster", "")
+    )
+    if wants_sample:
+        draft.texts["name"] = forms.free_name("sample", draft.project, draft.cluster)
+    return draft
+
+
+def _copied(request: HttpRequest) -> Workload | None:
+    """The workload `?copy=` names. Raises Http404 alike for absent and forbidden."""
+    pk = request.GET.get("copy", "")
+    if not pk:
+        return None
+    try:
+        source = queries.get_workload(
+            request.user, int(pk) if pk.isascii() and pk.isdigit() and len(pk) < 19 else 0
+        )
+    except Workload.DoesNotExist as error:
+        raise Http404 from error
+    if not may(request.user, "copy", source):
+        raise PermissionDenied(f"You may look at {source.name}, not copy it.")
+    return source
+
+
+def _project_name(request: HttpRequest, source: Workload) -> str:
+    """The copied workload's project, if the viewer may create in it; else none, so that the form chooses."""
+    creatable = projects_where(request.user, "workload.create")
+    return source.project.name if source.project and creatable.filter(pk=source.project_id).exists() else ""
+
+
+def _is_filled(draft: Draft, name: str) -> bool:
+    return bool(draft.environment) if name == "environment" else bool(draft.texts.get(name, "x"))
+
+
+def _context(draft: Draft, request: HttpRequest) -> dict[str, Any]:
+    training = draft.training
+    wrong = spec.problems(training)
+    return {
+        "draft": draft,
+        "rows": [*draft.environment, *[("", "")] * (1 if draft.environment else 2)],
+        "training": training,
+        "wrong": wrong,
+        "outlook": _outlook(draft, training, wrong),
+        "manifest": _manifest(draft, training, wrong),
+        "told": draft.errors,
+        "checked": False,
+        "view": view if (view := request.POST.get("view")) in VIEWS else VIEWS[0],
+    }
+
+
+def _outlook(draft: Draft, training: TrainingSpec, wrong: dict[str, str]) -> fit.Outlook | None:
+    if draft.cluster is None or any(name in wrong for name in _AMOUNTS):
+        return None
+    return fit.outlook(draft.cluster, training)
+
+
+def _manifest(draft: Draft, training: TrainingSpec, wrong: dict[str, str]) -> str:
+    """The YAML that would be sent; what is still wrong shows as the default or as a gap."""
+    gaps: dict[str, Any] = {"name": "…", "image": "…", "command": "…", "environment": [], "retries": 0}
+    mended = {name: gaps.get(name, getattr(_DEFAULTS, name)) for name in wrong}
+    namespace = draft.project.namespace if draft.project else "…"
+    job = spec.job(replace(training, **mended), namespace, "set when submitted")
+    return yaml.safe_dump(job, sort_keys=False, allow_unicode=True, width=4096)

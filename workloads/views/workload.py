@@ -1,3 +1,89 @@
-def overview(r, pk): ...
-def events(r, pk): ...
-def pods(r, pk): ...
+"""The page of one workload: overview, event history, pods. Absent and forbidden are the same 404."""
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from runyard.tenancy.access import may
+
+from workloads import history, queries
+from workloads.availability import Availability
+from workloads.models import Pod, Workload
+
+SHOWN = 10
+TYPES = {"phase": "Phases", "action": "Actions", "normal": "Events", "warning": "Warnings"}
+
+
+def find(request: HttpRequest, pk: int) -> Workload:
+    """The workload, deleted ones too. Raises Http404 alike for absent and forbidden."""
+    try:
+        return queries.get_workload(request.user, pk)
+    except Workload.DoesNotExist:
+        raise Http404("There is no such workload, or you may not see it.") from None
+
+
+def header(request: HttpRequest, workload: Workload, tab: str) -> dict[str, Any]:
+    """What the top of each of the workload's pages shows."""
+    pods = list(queries.visible_pods(request.user, workload))
+    return {
+        "workload": workload,
+        "tab": tab,
+        "why_not": Availability(request.user).why_not(workload),
+        "may_copy": may(request.user, "copy", workload),
+        "lasting": history.in_phase(workload),
+        "pods": pods,
+        "event_count": queries.visible_events(request.user, workload).count(),
+    }
+
+
+def latest(pods: list[Pod]) -> Pod | None:
+    """The pod whose log is shown first: the newest that is still there, else the newest."""
+    return max(pods, key=lambda pod: (pod.gone_at is None, pod.created_at, pod.pk), default=None)
+
+
+@require_safe
+def overview(request: HttpRequest, pk: int) -> HttpResponse:
+    """Where the time went, what happened, the end of the log, what was submitted."""
+    workload = find(request, pk)
+    context = header(request, workload, "overview")
+    spans = history.time_line(request.user, workload)
+    happened = history.history(request.user, workload)
+    context |= {
+        "spans": spans,
+        "lasted": history.by_phase(spans),
+        "happened": happened[:SHOWN],
+        "happened_count": len(happened),
+        "pod": latest(context["pods"]),
+        "may_read_logs": may(request.user, "read_logs", workload),
+    }
+    return render(request, "workloads/overview.html", context)
+
+
+@require_safe
+def events(request: HttpRequest, pk: int) -> HttpResponse:
+    """The whole history; `?q=` and `?type=` narrow it, an unknown type is a 400 in words."""
+    workload = find(request, pk)
+    kind, text = request.GET.get("type", ""), request.GET.get("q", "")[:200]
+    problem = "" if kind in ("", *TYPES) else f"There is no type “{kind[:40]}”; there is {', '.join(TYPES)}."
+    happened = history.history(request.user, workload)
+    spans = history.time_line(request.user, workload)
+    context = header(request, workload, "events") | {
+        "spans": spans,
+        "lasted": history.by_phase(spans),
+        "happened": [] if problem else history.matching(happened, text, kind),
+        "happened_count": len(happened),
+        "types": TYPES,
+        "type": kind,
+        "text": text,
+        "problem": problem,
+    }
+    return render(request, "workloads/events.html", context, status=400 if problem else 200)
+
+
+@require_safe
+def pods(request: HttpRequest, pk: int) -> HttpResponse:
+    """Every pod the workload has had, the newest first."""
+    workload = find(request, pk)
+    context = header(request, workload, "pods")
+    return render(request, "workloads/pods.html", context | {"newest_first": context["pods"][::-1]})

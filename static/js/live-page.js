@@ -1,0 +1,48 @@
+// Keeps the parts of a page marked data-live true: on a hint the page is fetched again, and what differs swapped.
+// A part with data-live-key is only swapped when its key changes: what is in it lives by itself.
+import { announce } from "./announcer.js";
+import { page, paced } from "./fetching.js";
+import { watch } from "./live.js";
+import { show } from "./times.js";
+
+export function start(element) {
+  const refresh = paced(async () => {
+    const fetched = await page(location.href);
+    let changed = false;
+    for (const part of element.querySelectorAll("[data-live]")) {
+      const fresh = fetched.getElementById(part.id);
+      if (fresh && swap(part, fresh)) changed = true;
+    }
+    if (!changed) return;
+    show(element);
+    document.dispatchEvent(new CustomEvent("runyard:swapped"));
+    announce(`Now ${element.querySelector(".now")?.innerText.replace(/\s+/g, " ")}`);
+  });
+  document.body.addEventListener("workloads-changed", refresh);
+  const stop = watch(element.dataset.topic, { hint: refresh, resume: refresh });
+  return () => {
+    stop();
+    refresh.stop();
+    document.body.removeEventListener("workloads-changed", refresh);
+  };
+}
+
+// What differs, times and tokens that tick or change by themselves aside.
+const text = (element) => element.innerHTML.replace(/<time[^>]*>[^<]*/g, "").replace(/name="csrfmiddlewaretoken"[^>]*/g, "");
+
+const kept = new WeakMap();
+
+function swap(part, fresh) {
+  const key = part.dataset.liveKey;
+  if (key !== undefined && key === fresh.dataset.liveKey) return false;
+  const before = kept.get(part) ?? text(part);
+  const after = text(fresh);
+  kept.set(part, after);
+  if (key === undefined && before === after) return false;
+  if (key !== undefined) part.dataset.liveKey = fresh.dataset.liveKey;
+  const focused = part.contains(document.activeElement) ? document.activeElement.value : null;
+  part.replaceChildren(...fresh.childNodes);
+  htmx.process(part);
+  if (focused) [...part.querySelectorAll("button, input, select")].find((one) => one.value === focused)?.focus();
+  return true;
+}

@@ -1,0 +1,155 @@
+"""The New Workload form: what was typed, what is wrong with it by field, and the training it stands for.
+
+Nothing typed is ever lost: the draft keeps the text as it came, and the page shows it again.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import QueryDict
+from runyard.clusters.models import Cluster
+from runyard.tenancy.access import projects_where
+from runyard.tenancy.models import Project
+
+from workloads import spec
+from workloads.models import Workload
+from workloads.spec import TrainingSpec
+
+LABELS = {
+    "name": "Name",
+    "project": "Project",
+    "cluster": "Cluster",
+    "image": "Image",
+    "command": "Command",
+    "arguments": "Arguments",
+    "environment": "Environment",
+    "gpus": "GPUs",
+    "cpu": "CPU",
+    "memory": "Memory",
+    "retries": "Retries",
+}
+TEXTS = ("name", "image", "command", "arguments", "gpus", "cpu", "memory", "retries")
+MOST_VARIABLES, LONGEST_TEXT = 200, 1024 * 1024
+_UNIT = re.compile(r"\s*([KMGTPE])i?B?\Z", re.IGNORECASE)
+
+
+@dataclass
+class Draft:
+    """The form as typed. `errors` are by field; `training` is what it stands for, wrong fields as they are."""
+
+    texts: dict[str, str]
+    environment: list[tuple[str, str]]
+    project: Project | None
+    cluster: Cluster | None
+    projects: list[Project]
+    clusters: list[Cluster]
+    errors: dict[str, str] = field(default_factory=dict)
+    copied_from: Workload | None = None
+
+    @property
+    def training(self) -> TrainingSpec:
+        texts = {name: self.texts[name] for name in TEXTS if name != "retries"}
+        texts |= {"gpus": self.texts["gpus"].strip() or "0", "memory": memory(self.texts["memory"])}
+        return TrainingSpec(**texts, environment=self.environment, retries=_whole(self.texts["retries"]))
+
+    @property
+    def needs(self) -> list[str]:
+        """Labels of the fields that are wrong, in the form's order."""
+        return [label for name, label in LABELS.items() if name in self.errors]
+
+    @property
+    def first_wrong(self) -> str:
+        return next((name for name in LABELS if name in self.errors), "")
+
+    def check(self) -> None:
+        """Fill `errors`, but for what only the database knows at submit."""
+        found = spec.problems(self.training)
+        if self.project is None:
+            found["project"] = "Choose one of your projects."
+        if self.cluster is None:
+            found["cluster"] = "Choose a cluster."
+        if len(self.environment) > MOST_VARIABLES:
+            found["environment"] = f"At most {MOST_VARIABLES} variables; mount a file for more."
+        if self.project and self.cluster and "name" not in found and self._taken():
+            found["name"] = f"There is a workload {self.texts['name']} in project {self.project} already."
+        self.errors = found
+
+    def _taken(self) -> bool:
+        assert self.project is not None
+        return taken(self.project, self.cluster, self.texts["name"])
+
+
+def taken(project: Project, cluster: Cluster | None, name: str) -> bool:
+    """Whether a live workload has `name` where a new one would go."""
+    rows = Workload.objects.filter(cluster=cluster, namespace=project.namespace, name=name, deleted_at=None)
+    return rows.exclude(uid=None, terminal="Failed").exists()
+
+
+def posted(user: Any, post: QueryDict) -> Draft:
+    """The draft of a posted form, checked."""
+    draft = _draft(
+        user,
+        {name: post.get(name, "") for name in TEXTS},
+        zip(post.getlist("env-name"), post.getlist("env-value"), strict=False),
+        post.get("project", ""),
+        post.get("cluster", ""),
+    )
+    draft.check()
+    return draft
+
+
+def fresh(user: Any, training: TrainingSpec, project: str = "", cluster: str = "") -> Draft:
+    """A draft filled with `training`, not checked yet."""
+    texts = {name: str(getattr(training, name)) for name in TEXTS}
+    return _draft(user, texts, training.environment, project, cluster)
+
+
+def _draft(
+    user: Any, texts: dict[str, str], environment: Iterable[tuple[str, str]], project: str, cluster: str
+) -> Draft:
+    projects = list(projects_where(user, "workload.create").order_by("name"))
+    clusters = list(Cluster.objects.order_by("name"))
+    return Draft(
+        texts={
+            name: _clean(text) if name not in ("command", "arguments") else text
+            for name, text in texts.items()
+        },
+        environment=[(name.strip(), value) for name, value in environment if name.strip() or value],
+        project=_chosen(projects, project),
+        cluster=_chosen(clusters, cluster),
+        projects=projects,
+        clusters=clusters,
+    )
+
+
+def _chosen(among: list[Any], name: str) -> Any:
+    """The one called `name`; without a name, the only one or the first."""
+    return next((one for one in among if one.name == name), among[0] if among and not name else None)
+
+
+def _clean(text: str) -> str:
+    return text.strip()
+
+
+def memory(text: str) -> str:
+    """As people write it ("8 GiB", "8 gb") to the binary quantity meant ("8Gi"); else unchanged."""
+    match = _UNIT.search(text)
+    return text[: match.start()] + match[1].upper() + "i" if match else text
+
+
+def _whole(text: str) -> int:
+    """-1, which the checks refuse, for what is no whole number."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0 if not text else -1
+
+
+def free_name(wanted: str, project: Project | None, cluster: Cluster | None) -> str:
+    """`wanted` with the next free number behind it: "sweep" and "sweep-2" become "sweep-3"."""
+    stem = re.sub(r"-\d{1,4}\Z", "", wanted)[:58].rstrip("-") or "workload"
+    used: set[str] = set()
+    if project is not None:
+        rows = Workload.objects.filter(namespace=project.namespace, deleted_at=None, name__startswith=stem)
+        used = set((rows.filter(cluster=cluster) if cluster else rows).values_list("name", flat=True))
+    number = next(n for n in range(2, len(used) + 3) if f"{stem}-{n}" not in used)
+    return f"{stem}-{number}"
