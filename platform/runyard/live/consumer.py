@@ -6,10 +6,10 @@ closes the socket.
 """
 
 import asyncio
-import contextlib
 import json
 import logging
 from collections.abc import Coroutine
+from contextlib import aclosing, suppress
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -139,7 +139,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         assert found.log is not None
         start = options.get("from") if isinstance(options.get("from"), int) else 0
         frames = feeds.watch(*found.log, max(0, start or 0), options.get("previous") is True)
-        async with contextlib.aclosing(frames) as each:
+        async with aclosing(frames) as each:
             async for frame in each:
                 await self._say(frame.message(topic))
 
@@ -177,7 +177,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         return None
 
     async def _say(self, message: dict[str, Any]) -> None:
-        await self.send(text_data=json.dumps(message, separators=(",", ":")))
+        with suppress(OSError):  # the client is gone; `disconnect` follows
+            await self.send(text_data=json.dumps(message, separators=(",", ":")))
 
 
 def _parse(text: str | None) -> dict[str, Any] | None:
