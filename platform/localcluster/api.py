@@ -89,6 +89,25 @@ class Api:
 
     async def update(self, request: Request, target: Target) -> Response:
         obj = await self._object(request, target.kind)
+        return self._replace(request, target, obj)
+
+    async def patch(self, request: Request, target: Target) -> Response:
+        media, body = bodies.media_type(request), await bodies.read(request)
+        if media == patch.APPLY_PATCH:
+            return self._apply(request, target, body)
+        if request.query_params.get("force"):
+            problems = query.Problems()
+            problems.forbidden("force", "may not be specified for non-apply patch")
+            query.refuse("PatchOptions", problems)
+        if media not in patch.SUPPORTED:
+            raise status.unsupported_media_type(media, patch.SUPPORTED)
+        kind = target.kind
+        old = self._registry.get(kind.key, target.namespace, target.name)
+        new = patch.patched(old, bodies.parse_json(body), media, kind.lists)
+        _check_kind(new, kind)
+        return self._replace(request, target, new)
+
+    def _replace(self, request: Request, target: Target, obj: Obj) -> Response:
         write = self._write(request, target)
         updated = self._registry.update(
             target.kind.key,
@@ -101,41 +120,14 @@ class Api:
         )
         return _json(request, msgspec.json.encode(updated))
 
-    async def patch(self, request: Request, target: Target) -> Response:
-        media, body = bodies.media_type(request), await bodies.read(request)
-        write = self._write(request, target)
-        if media == patch.APPLY_PATCH:
-            return self._apply(request, target, body, write)
-        if request.query_params.get("force"):
-            problems = query.Problems()
-            problems.forbidden("force", "may not be specified for non-apply patch")
-            query.refuse("PatchOptions", problems)
-        if media not in patch.SUPPORTED:
-            raise status.unsupported_media_type(media, patch.SUPPORTED)
-        wanted = bodies.parse_json(body)
-        kind = target.kind
-        old = self._registry.get(kind.key, target.namespace, target.name)
-        new = patch.patched(old, wanted, media, kind.lists)
-        _check_kind(new, kind)
-        updated = self._registry.update(
-            kind.key,
-            target.namespace,
-            target.name,
-            new,
-            subresource=write.subresource,
-            manager=write.manager,
-            dry_run=write.dry_run,
-        )
-        return _json(request, msgspec.json.encode(updated))
-
-    def _apply(self, request: Request, target: Target, body: bytes, write: Write) -> Response:
+    def _apply(self, request: Request, target: Target, body: bytes) -> Response:
         wanted = bodies.parse_object(body, bodies.YAML)
         if not request.query_params.get("fieldManager"):
             problems = query.Problems()
             problems.required("fieldManager", "is required for apply patch")
             query.refuse("PatchOptions", problems)
         _check_kind(wanted, target.kind, required=True)
-        force = query.flag(request.query_params, "force")
+        force, write = query.flag(request.query_params, "force"), self._write(request, target)
         obj, created = self._registry.apply(
             target.kind.key, target.namespace, target.name, wanted, write, force=force
         )

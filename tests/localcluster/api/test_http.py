@@ -24,7 +24,16 @@ def _container(registry, **status):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example:6443", "169.254.169.254", "evil:localhost", ""]
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1.evil.example:6443",
+        "169.254.169.254",
+        "evil:localhost",
+        "127.0.0.1:6443/readyz?",
+        "localhost:x",
+        "",
+    ],
 )
 async def test_a_foreign_host_is_refused_even_with_the_token(http, host):
     for path in ("/api/v1/pods", "/readyz"):
