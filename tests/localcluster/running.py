@@ -164,7 +164,7 @@ class Server:
     def __init__(self, home):
         self.home, self.process, self.http = home, None, None
 
-    def start(self):
+    def start(self, node=NODE):
         (self.home / "kubeconfig").unlink(missing_ok=True)
         command = [
             sys.executable,
@@ -175,7 +175,7 @@ class Server:
             "--port",
             "0",
             "--node-name",
-            NODE,
+            node,
         ]
         self.process = subprocess.Popen(command, env=os.environ | {"RUNYARD_SECRET_KEY": "do not tell"})
         deadline = time.monotonic() + 20

@@ -23,6 +23,7 @@ SHIM = Path(__file__).with_name("shim.py")
 MARK = "LOCALCLUSTER_CONTAINER"
 ROTATE_BYTES = 10 * 1024 * 1024
 KEEP_FILES = 5
+SHIM_ENVIRONMENT = {key: os.environ[key] for key in ("LD_LIBRARY_PATH",) if key in os.environ}
 POLL_SECONDS = 0.02
 
 
@@ -171,7 +172,12 @@ class Attempt:
         command = [sys.executable, "-I", "-S", str(SHIM), str(self.folder), str(write)]
         try:
             self._shim = subprocess.Popen(
-                command, env={}, cwd="/", pass_fds=[write], start_new_session=True, stdin=subprocess.DEVNULL
+                command,
+                env=SHIM_ENVIRONMENT,
+                cwd="/",
+                pass_fds=[write],
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
             )
         finally:
             os.close(write)

@@ -19,7 +19,8 @@ from localcluster.logoptions import LogOptions
 from . import gpus, logs, machine, usage
 from .container import Container
 from .fields import Machine
-from .pod import Host, PodWorker, Verdict
+from .host import Host, Verdict
+from .pod import PodWorker
 
 if TYPE_CHECKING:
     from localcluster.registry import Registry
@@ -85,15 +86,20 @@ class Node:
             else:
                 self._add(PodWorker(self.host, _orphan(folder, saved))).forget()
         for pod in pods:
-            if pod["spec"].get("nodeName") == self.name:
+            if pod["spec"].get(
+                "nodeName"
+            ):  # of this node under whatever name: the machine may have been renamed
                 self._see("ADDED", pod)
 
     async def _follow(self) -> None:
         async for event in self._subscription:
             if event.resource != "pods":
                 self._wake_unprepared(event.object["metadata"]["namespace"])
-            elif event.object["spec"].get("nodeName") == self.name:
+            elif self._is_ours(event.object):
                 self._see(event.type, event.object)
+
+    def _is_ours(self, pod: Obj) -> bool:
+        return pod["metadata"]["uid"] in self.workers or pod["spec"].get("nodeName") == self.name
 
     def _see(self, kind: str, pod: Obj) -> None:
         uid = pod["metadata"]["uid"]

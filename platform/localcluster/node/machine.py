@@ -64,6 +64,9 @@ def register(registry: "Registry", node_name: str, amounts: dict[str, str], devi
         addresses = (("InternalIP", HOST_IP), ("Hostname", node_name))
         status["addresses"] = [{"type": kind, "address": address} for kind, address in addresses]
 
+    for node in registry.list("nodes"):
+        if node["metadata"]["name"] != node_name:  # this machine under an earlier name
+            registry.delete("nodes", None, node["metadata"]["name"])
     registry.mutate("nodes", None, node_name, relabel, manager="kubelet")
     registry.mutate("nodes", None, node_name, describe, subresource="status", manager="kubelet")
     set_ready(registry, node_name, True)

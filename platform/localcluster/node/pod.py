@@ -6,78 +6,28 @@ wakes the worker, so that a pod has one serial story, and a new server goes on w
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from localcluster import quantities, times
-from localcluster.backoff import Backoff
 from localcluster.status import ApiError
 
+from .attendant import Attendant
 from .container import Container
 from .environment import Environment, Places
-from .fields import ConfigError, Machine
-from .gpus import Ledger
+from .fields import ConfigError
+from .host import Host, Verdict
 from .podstatus import TERMINAL, describe, merge_conditions, set_condition
-from .probes import KINDS, ProbeFailed, Prober, ask
 from .volumes import Volumes
 
 log = logging.getLogger(__name__)
 Obj = dict[str, Any]
 RETRY_SECONDS = 5.0
 LONGEST_WAIT = 3600.0
-
-
-class Cluster(Protocol):
-    """What the node needs of `localcluster.registry.Registry`."""
-
-    def get(self, resource: str, namespace: str, name: str) -> Obj: ...
-    def mutate(
-        self,
-        resource: str,
-        namespace: str,
-        name: str,
-        change: Callable[[Obj], None],
-        *,
-        subresource: str | None,
-    ) -> Obj: ...
-    def finalize(self, resource: str, namespace: str, name: str) -> None: ...
-    def event(self, regarding: Obj, type: str, reason: str, message: str, component: str) -> None: ...
-
-
-class Listener(Protocol):
-    """What the node wants to hear of its pods."""
-
-    def gpus_freed(self) -> None: ...
-    def container_started(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class Host:
-    """What all pods of this machine share."""
-
-    registry: Cluster
-    pods: Path
-    programs: Path
-    machine: Machine
-    ledger: Ledger
-    backoff: Backoff
-    node: Listener
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Why the node ends a pod by itself."""
-
-    reason: str
-    message: str
-    grace: float
-    condition: Obj | None = None
 
 
 class PodWorker:
@@ -96,10 +46,9 @@ class PodWorker:
         self.verdict: Verdict | None = None
         self.deleted = self.gone = False
         self.ended = asyncio.Event()
-        self._grace: float | None = None
         self._wake = asyncio.Event()
         self._due = 0.0
-        self._probers: dict[str, asyncio.Task[None]] = {}
+        self.attendant = Attendant(self._say, self.own_grace, self._equip)
         self._said: set[tuple[str, str]] = set()
 
     # -- what others may tell it --------------------------------------------------------------------
@@ -193,8 +142,7 @@ class PodWorker:
 
     def close(self) -> None:
         """Stops watching; processes that run go on."""
-        for task in self._probers.values():
-            task.cancel()
+        self.attendant.close()
         for container in self.containers:
             if container.attempt:
                 container.attempt.release()
@@ -210,7 +158,9 @@ class PodWorker:
         return f"{self._meta['namespace']}/{self._meta['name']}"
 
     def _say(self, kind: str, reason: str, message: str) -> None:
-        self.host.registry.event(self.pod, kind, reason, message, "kubelet")
+        """Tells of it as an event; one that cannot be told changes nothing."""
+        with contextlib.suppress(ApiError):
+            self.host.registry.event(self.pod, kind, reason, message, "kubelet")
 
     def _say_once(self, kind: str, reason: str, message: str) -> None:
         if (reason, message) not in self._said:
@@ -223,11 +173,13 @@ class PodWorker:
         self._check_deadline()
         ending = self._ending_grace()
         if ending is not None:
-            self._end_containers(ending)
+            self.attendant.end(self.containers, ending)
         else:
             self._advance()
         for container in self.containers:
-            self._tend(container)
+            self.attendant.tend(container)
+        if any(one.running for one in self.containers):
+            self.host.node.container_started()
         if not self.deleted and not self.over:
             self._publish(ended=ending is not None)
         if self.settled or (self.deleted and not self.alive):
@@ -265,8 +217,7 @@ class PodWorker:
 
     def _settle(self) -> None:
         """Over: gives back what it held; deleted as well: leaves nothing."""
-        for task in self._probers.values():
-            task.cancel()
+        self.attendant.close()
         if self.host.ledger.free(self.uid):
             self.host.node.gpus_freed()
         if self.deleted:
@@ -281,6 +232,8 @@ class PodWorker:
     # -- bringing it up -----------------------------------------------------------------------------
 
     def _advance(self) -> None:
+        if self._is_done():
+            return self.attendant.end(self.containers, self.own_grace)  # sidecars end after those they served
         if not self._prepare():
             return
         for container in self.containers:
@@ -292,17 +245,13 @@ class PodWorker:
                     return
             elif not container.succeeded:
                 return self._keep(container, "Never" if self._policy == "Never" else "OnFailure")
-        self._end_sidecars()
 
-    def _end_sidecars(self) -> None:
-        """They serve the others and end after them."""
+    def _is_done(self) -> bool:
+        """Every container but the sidecars has ended for good."""
         main = [one for one in self.containers if not one.init]
-        if self._policy == "Always" or not all(one.exited and not one.waiting for one in main):
-            return
-        if self._policy == "OnFailure" and not all(one.succeeded for one in main):
-            return
-        if any(one.sidecar and one.alive for one in self.containers):
-            self._end_containers(self.own_grace)
+        if self._policy == "Always" or not all(one.exited for one in main):
+            return False
+        return self._policy == "Never" or all(one.succeeded for one in main)
 
     def _prepare(self) -> bool:
         """Scratch, volumes and GPUs are there; False while something is missing, which an event tells."""
@@ -390,6 +339,12 @@ class PodWorker:
         host = self.host
         return Environment(self.pod, container.spec, self.places, host.machine, host.registry.get)
 
+    def _equip(self, container: Container) -> None:
+        if not container.environment and self.places is not None:
+            environment = self._environment(container)
+            container.environment = environment.variables(self.gpus_of(container))
+            container.cwd = str(environment.folder())
+
     def _no_image(self, container: Container) -> None:
         """A container that leaves its command to its image: what Kubernetes says of a bad image."""
         image = container.spec.get("image", "")
@@ -403,98 +358,10 @@ class PodWorker:
             container.waiting = ("ImagePullBackOff", f'Back-off pulling image "{image}": {why}')
             self._say("Normal", "BackOff", f'Back-off pulling image "{image}"')
 
-    # -- looking after what runs --------------------------------------------------------------------
-
-    def _tend(self, container: Container) -> None:
-        if container.running:
-            if not container.announced:
-                container.announced = True
-                self._say("Normal", "Started", f"Started container {container.name}")
-            self.host.node.container_started()
-            self._probe(container)
-        elif container.exited:
-            container.started = container.ready = False
-            prober = self._probers.pop(container.name, None)
-            if prober:
-                prober.cancel()
-            if not container.announced:
-                container.announced = True
-                self._tell_start_error(container)
-
-    def _tell_start_error(self, container: Container) -> None:
-        record = container.record
-        if record is not None and record.reason == "StartError":
-            self._say("Warning", "Failed", f"Error: {record.message}")
-
-    def _probe(self, container: Container) -> None:
-        if container.name in self._probers:
-            return
-        hooks = (container.spec.get("lifecycle") or {}).get("postStart")
-        if not hooks and not any(container.spec.get(f"{kind}Probe") for kind in KINDS):
-            container.started = container.ready = True
-            return
-        self._probers[container.name] = asyncio.create_task(self._look_after(container))
-
-    async def _look_after(self, container: Container) -> None:
-        def unhealthy(kind: str, message: str) -> None:
-            self._say("Warning", "Unhealthy", message)
-
-        def kill(kind: str) -> None:
-            words = f"Container {container.name} failed {kind} probe, will be restarted"
-            self._kill(container, words, self._probe_grace(container, kind))
-
-        if not container.environment and self.places is not None:
-            variables = self._environment(container).variables(self.gpus_of(container))
-            container.environment, container.cwd = variables, str(self._environment(container).folder())
-        hook = (container.spec.get("lifecycle") or {}).get("postStart")
-        if hook:
-            try:
-                await ask(container, hook, self.own_grace)
-            except ProbeFailed as failure:
-                self._say("Warning", "FailedPostStartHook", f"PostStartHook failed: {failure}")
-                return self._kill(container, "FailedPostStartHook", self.own_grace)
-        await Prober(container, unhealthy, kill).run()
-
-    def _probe_grace(self, container: Container, kind: str) -> float:
-        probe = container.spec.get(f"{kind}Probe") or {}
-        return float(probe.get("terminationGracePeriodSeconds") or self.own_grace)
-
-    def _kill(self, container: Container, words: str, grace: float, reason: str = "") -> None:
-        if container.attempt and container.alive:
-            self._say("Normal", "Killing", words)
-            container.attempt.stop(grace, reason)
-
     def kill_for_memory(self, container: Container) -> None:
         """Over its limit: what the kernel does to a container of a real node."""
-        self._kill(container, f"Container {container.name} exceeded its memory limit", 0, "OOMKilled")
-
-    def _end_containers(self, grace: float) -> None:
-        """Asks every process to end; asked again with less grace, passes that on."""
-        if self._grace is not None and grace >= self._grace:
-            return
-        first, self._grace = self._grace is None, grace
-        for container in self.containers:
-            if not container.alive or container.attempt is None:
-                continue
-            if first:
-                self._say("Normal", "Killing", f"Stopping container {container.name}")
-            prober = self._probers.pop(container.name, None)
-            if prober:
-                prober.cancel()
-            hook = (container.spec.get("lifecycle") or {}).get("preStop")
-            if first and hook and container.running and grace > 1:
-                self._probers[container.name] = asyncio.create_task(self._stop_after(container, hook, grace))
-            else:
-                container.attempt.stop(grace)
-
-    async def _stop_after(self, container: Container, hook: Obj, grace: float) -> None:
-        started = time.monotonic()
-        try:
-            await ask(container, hook, grace)
-        except ProbeFailed as failure:
-            self._say("Warning", "FailedPreStopHook", f"PreStopHook failed: {failure}")
-        if container.attempt:
-            container.attempt.stop(max(1.0, grace - (time.monotonic() - started)))
+        words = f"Container {container.name} exceeded its memory limit"
+        self.attendant.kill(container, words, 0, "OOMKilled")
 
     # -- telling the world --------------------------------------------------------------------------
 

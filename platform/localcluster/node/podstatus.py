@@ -22,7 +22,7 @@ def phase_of(containers: list[Container], policy: str, ended: bool) -> str:
         return "Failed"
     if not all(one.succeeded for one in init) or any(_never_ran(one) for one in main):
         return "Pending"
-    if any(one.alive for one in main):
+    if any(one.alive for one in containers):
         return "Running"
     if policy == "Always" or (policy == "OnFailure" and not all(one.succeeded for one in main)):
         return "Running"

@@ -11,6 +11,8 @@ import psutil
 import pytest
 from localcluster.node.attempt import MARK, Attempt, Record, Spec
 from localcluster.node.proc import Identity, boot_id, marked_with, start_ticks
+from localcluster.registry import Registry
+from localcluster.store import Store
 
 from tests.localcluster.running import (
     Server,
@@ -73,6 +75,31 @@ def test_a_pod_deleted_just_before_the_crash_is_gone_after_it(server):
     server.http.delete("/api/v1/namespaces/default/pods/one").raise_for_status()
     server.kill()
     server.start()
+    wait_for(lambda: not server.pods())
+    assert not alive(process)
+
+
+def test_a_pod_whose_object_went_while_no_server_ran_is_ended_and_removed(server):
+    server.create("pods", pod("one", container("sleep", "60")))
+    process = process_of(server.until("one", "Running"))
+    server.kill()
+    store = Store(server.home / "objects.db")
+    Registry(store).delete("pods", "default", "one", grace=0)
+    store.close()
+    server.start()
+    wait_for(lambda: not alive(process))
+    wait_for(lambda: not list((server.home / "pods").iterdir()))
+
+
+def test_a_renamed_machine_keeps_its_pods(server):
+    server.create("pods", pod("one", container("sleep", "60")))
+    process = process_of(server.until("one", "Running"))
+    server.kill()
+    server.start(node="renamed")
+    assert process_of(server.get("pods", "one")) == process
+    nodes = server.http.get("/api/v1/nodes").json()["items"]
+    assert [one["metadata"]["name"] for one in nodes] == ["renamed"]
+    server.http.delete("/api/v1/namespaces/default/pods/one").raise_for_status()
     wait_for(lambda: not server.pods())
     assert not alive(process)
 
