@@ -40,7 +40,7 @@ check: $(VENV)/dev.stamp  ## linters, types, import rules, Django's own checks
 
 lock: $(VENV)/python.stamp pyproject.toml  ## write the hashed requirements anew from pyproject.toml
 	$(PIP) uv
-	echo 'hatchling>=1.27' | $(LOCK) pyproject.toml - --output-file requirements.txt
+	$(LOCK) pyproject.toml --extra build --output-file requirements.txt
 	$(LOCK) pyproject.toml --extra dev --constraint requirements.txt --output-file requirements-dev.txt
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11

@@ -125,7 +125,7 @@ def cluster(db, tmp_path):
 def ada_training(ada, red, cluster):
     """A running training of Ada's, with one pod."""
     workload = make_workload(
-        red, cluster, name="llama-sft", created_by=ada, phase="Running", was_running=True
+        red, cluster, name="redwood-sft", created_by=ada, phase="Running", was_running=True
     )
     make_pod(workload, phase="Running", ready=True, scheduled=True, node="node-1")
     return workload

@@ -13,6 +13,7 @@ from runyardctl.valkey import Valkey
 
 _folder = tempfile.TemporaryDirectory(prefix="runyard-test-", ignore_cleanup_errors=True)
 HOME = Path(_folder.name)
+(HOME / "static").mkdir()  # the server of static files warns without it
 POSTGRES, VALKEY = Postgres(HOME, durable=False), Valkey(HOME)
 _running = ExitStack()
 

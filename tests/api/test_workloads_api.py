@@ -27,7 +27,7 @@ def post(browse):
 
 def test_ada_lists_what_she_may_see(browse, ada, ada_training, eve_training):
     answer = browse(ada).get(URL).json()
-    assert [row["name"] for row in answer["workloads"]] == ["llama-sft"]
+    assert [row["name"] for row in answer["workloads"]] == ["redwood-sft"]
     assert answer["next"] is None
 
 

@@ -38,7 +38,7 @@ def call(client, method, url, workload):
             if method != "get"
             else client.get(url)
         )
-    query = f"?ids={workload.pk}&copy={workload.pk}&q=llama&verb=stop"
+    query = f"?ids={workload.pk}&copy={workload.pk}&q=redwood&verb=stop"
     return client.get(url + query) if method == "get" else getattr(client, method)(url, body)
 
 
@@ -60,7 +60,7 @@ def test_eve_finds_nothing_under_the_number_of_adas_training(browse, eve, ada_tr
     before = list(Workload.objects.values())
     response = call(browse(eve), method, url_of(name, ada_training), ada_training)
     assert response.status_code in (404, 405)
-    assert b"llama-sft" not in content(response)
+    assert b"redwood-sft" not in content(response)
     assert (list(Workload.objects.values()), Action.objects.count()) == (before, 0)
 
 
@@ -70,7 +70,7 @@ def test_eve_reads_no_word_of_red_anywhere(browse, eve, ada_training, name, meth
     before = Workload.objects.values().get(pk=ada_training.pk)
     response = call(browse(eve), method, url_of(name, ada_training), ada_training)
     assert response.status_code < 500
-    assert b"llama-sft" not in content(response)
+    assert b"redwood-sft" not in content(response)
     assert Workload.objects.values().get(pk=ada_training.pk) == before
     assert not Action.objects.filter(workload=ada_training).exists()
 
@@ -85,4 +85,4 @@ def test_ada_does_find_it_there(browse, ada, ada_training, name):
 def test_a_stranger_is_asked_to_sign_in(client, ada_training, name):
     response = call(client, "get", url_of(name, ada_training), ada_training)
     assert response.status_code in (302, 403)
-    assert b"llama-sft" not in content(response)
+    assert b"redwood-sft" not in content(response)
