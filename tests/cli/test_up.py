@@ -1,67 +1,19 @@
 """`runyard up` on the real thing: serves pages, survives the death of each process, leaves nothing behind."""
 
-import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
-import psutil
 import pytest
 from runyardctl.poll import until
 from runyardctl.process import is_gone
 
+from tests.product import Up
+
 NAMES = ("PostgreSQL", "Valkey", "Cluster", "Worker", "Beat", "Web")
-
-
-class Up:
-    """One `runyard up` in a home of its own, its lines in a file."""
-
-    def __init__(self, home: Path, port: int) -> None:
-        self.home, self.port = home, port
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("RUNYARD_")}
-        self.env = clean | {"RUNYARD_HOME": str(home), "RUNYARD_PORT": str(port)}
-        self.lines = home.with_suffix(".out")
-        self.began = time.monotonic()
-        with self.lines.open("wb") as output:
-            argv = [sys.executable, "-m", "runyardctl", "up"]
-            self.process = subprocess.Popen(argv, env=self.env, stdout=output, stderr=subprocess.STDOUT)
-
-    @property
-    def text(self) -> str:
-        return self.lines.read_text()
-
-    def wait_until_serving(self) -> float:
-        """Seconds from the command to the first page."""
-        assert until(lambda: self.process.poll() is not None or self.serves(), 90), self.text
-        assert self.process.poll() is None, self.text
-        return time.monotonic() - self.began
-
-    def wait_for(self, text: str) -> None:
-        assert until(lambda: text in self.text, 60), self.text
-
-    def serves(self, path: str = "/") -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as page:
-                return b"<html" in page.read()
-        except (OSError, urllib.error.HTTPError):
-            return False
-
-    def child(self, name: str) -> psutil.Process:
-        return psutil.Process(int((self.home / "pids" / f"{name.lower()}.pid").read_text().split()[0]))
-
-    def processes(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def end(self, sign: signal.Signals = signal.SIGINT) -> int:
-        self.process.send_signal(sign)
-        return self.process.wait(60)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,90 @@
+"""The running product and a browser for the journeys.
+
+Both run once for this folder and end with its last test: the browser holds the main thread's event loop,
+which other tests need for themselves.
+"""
+
+import re
+import signal
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+from runyardctl.process import is_gone
+
+from tests.embedded import free_port
+from tests.journeys.browser import Session, chromium
+from tests.product import Api, Up
+
+
+@pytest.fixture(scope="package")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """`runyard up`, started as a person does, in a new folder; SIGTERM ends all of it."""
+    up = Up(tmp_path_factory.mktemp("journey") / "home", free_port())
+    try:
+        up.wait_until_serving()
+        up.wait_for("Ctrl-C")
+        yield up
+    finally:
+        processes = up.processes() if up.process.poll() is None else []
+        code = up.end(signal.SIGTERM) if up.process.poll() is None else up.process.returncode
+    assert code == 0, up.tails()
+    assert all(map(is_gone, processes)), "something was left running"
+
+
+@pytest.fixture(scope="package")
+def password(product: Up) -> str:
+    """The administrator's, which the first start shows once."""
+    return product.shown("Password")
+
+
+@pytest.fixture(scope="package")
+def api(product: Up, password: str) -> Iterator[Api]:
+    client = Api(product.url, "admin", password)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def session(product: Up, browser: Browser) -> Iterator[Session]:
+    """One browser for the module's whole story; what it is signed in to stays."""
+    opened = Session(browser, product.url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(session: Session) -> Iterator[Page]:
+    """A page of the story; errors in its console fail the test."""
+    opened = session.page()
+    yield opened
+    opened.close()
+    session.check()
+    session.forgive(re.compile(""))
+
+
+@pytest.fixture
+def signed_in(page: Page, password: str) -> Page:
+    """The page, signed in by name and password where it is not yet, at the table of workloads."""
+    page.goto("/workloads/")
+    if page.get_by_label("Password").count():
+        page.get_by_label("Name").fill("admin")
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/workloads/")
+    return page
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """With a failure, the end of every log of the product, and a picture of the page."""
+    report = yield
+    if report.failed and (up := item.funcargs.get("product")) is not None:
+        report.sections.append(("The product's logs", up.tails()))
+    return report
