@@ -25,17 +25,13 @@ class Attendant:
     def tend(self, container: Container) -> None:
         """Takes note of where a container stands: it runs, or has ended."""
         if container.running:
-            if not container.announced:
-                container.announced = True
-                self.say("Normal", "Started", f"Started container {container.name}")
+            self._announce(container)
             if self._grace is None:
                 self._watch(container)
         elif container.exited:
             container.started = container.ready = False
             self._leave(container)
-            if not container.announced:
-                container.announced = True
-                self._tell_start_error(container)
+            self._announce(container)
 
     def end(self, containers: list[Container], grace: float) -> None:
         """Asks every process to end; asked again with less grace, passes that on."""
@@ -69,10 +65,15 @@ class Attendant:
         if task:
             task.cancel()
 
-    def _tell_start_error(self, container: Container) -> None:
-        record = container.record
-        if record is not None and record.reason == "StartError":
-            self.say("Warning", "Failed", f"Error: {record.message}")
+    def _announce(self, container: Container) -> None:
+        """Once a run: that it has started, also when it was over before anyone looked, or why it could not."""
+        if container.announced or container.record is None:
+            return
+        container.announced = True
+        if container.record.reason == "StartError":
+            self.say("Warning", "Failed", f"Error: {container.record.message}")
+        else:
+            self.say("Normal", "Started", f"Started container {container.name}")
 
     def _watch(self, container: Container) -> None:
         if container.name in self._tasks:

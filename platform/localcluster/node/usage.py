@@ -1,8 +1,11 @@
-"""CPU and memory of whole process trees, from one look at the process table. Used by the node only."""
+"""CPU and memory of whole process trees. Used by the node only."""
 
+import contextlib
+import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -19,6 +22,33 @@ class Usage:
 
 def trees(roots: Iterable[int]) -> dict[int, list[psutil.Process]]:
     """Every living process below each of `roots`, the roots left out: they are shims."""
+    if Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists():
+        return {root: _below(root) for root in roots}
+    return _from_all_processes(roots)
+
+
+def _below(root: int) -> list[psutil.Process]:
+    """By the kernel's own lists of children, which costs a few reads for each process of the tree."""
+    pids = _children(root)
+    for pid in pids:
+        pids += _children(pid)
+    found = []
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            found.append(psutil.Process(pid))
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        lists = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        return []
+    return [int(child) for text in lists for child in text.split()]
+
+
+def _from_all_processes(roots: Iterable[int]) -> dict[int, list[psutil.Process]]:
+    """For kernels without such lists: one look at every process."""
     children: dict[int, list[psutil.Process]] = {}
     for process in psutil.process_iter(["ppid"]):
         children.setdefault(process.info["ppid"], []).append(process)

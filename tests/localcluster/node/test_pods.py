@@ -4,8 +4,10 @@ import os
 import signal
 import time
 
+import psutil
 from localcluster.backoff import Backoff
 from localcluster.logoptions import LogOptions
+from localcluster.node import usage
 from localcluster.node.attempt import MARK
 from localcluster.node.proc import marked_with
 
@@ -249,6 +251,14 @@ async def test_usage_is_measured_over_the_whole_tree(cluster):
         lambda: any(one.memory_bytes > 50_000_000 for one in cluster.node.usage("default", "one"))
     )
     await eventually(lambda: any(one.cpu_millicores > 100 for one in cluster.node.usage("default", "one")))
+
+
+async def test_both_ways_to_find_a_tree_agree(cluster):
+    cluster.run("one", shell("sleep 60 & sleep 60 & wait"))
+    shim = psutil.Process(process_of(await cluster.running("one"))).ppid()
+    await eventually(lambda: len(usage.trees([shim])[shim]) == 3)
+    kernel, table = usage.trees([shim])[shim], usage._from_all_processes([shim])[shim]
+    assert {one.pid for one in kernel} == {one.pid for one in table}
 
 
 async def test_post_start_and_pre_stop_hooks_run(cluster, tmp_path):
