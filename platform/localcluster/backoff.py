@@ -1,11 +1,11 @@
-"""How long to wait before trying again: doubling from a base up to a cap. Pure; node and controllers use it."""
+"""How long to wait before trying again: doubling from a base up to a cap. Pure."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Backoff:
-    """Seconds; the first `free` failures cost nothing. By default kubelet's for containers: 0, 10, 20, ... 300."""
+    """Seconds; the first `free` failures cost nothing. The default is kubelet's: 0, 10, 20, ... 300."""
 
     base: float = 10.0
     cap: float = 300.0

@@ -66,7 +66,7 @@ class Attendant:
             task.cancel()
 
     def _announce(self, container: Container) -> None:
-        """Once a run: that it has started, also when it was over before anyone looked, or why it could not."""
+        """Once a run: that it has started, even if it is over by now, or why it could not."""
         if container.announced or container.record is None:
             return
         container.announced = True
