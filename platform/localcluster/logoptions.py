@@ -6,7 +6,7 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class LogOptions:
-    """The query of pods/log; None is "not asked". Numbers are not negative; at most one of the sinces is given."""
+    """The query of pods/log; None is "not asked". Numbers are not negative; at most one since is given."""
 
     follow: bool = False
     tail_lines: int | None = None
