@@ -37,7 +37,7 @@ _UNIT = re.compile(r"\s*([KMGTPE])i?B?\Z", re.IGNORECASE)
 
 @dataclass
 class Draft:
-    """The form as typed. `errors` are by field; `training` is what it stands for, wrong fields as they are."""
+    """The form as typed. `errors` are by field; `training` is what it stands for, right or wrong."""
 
     texts: dict[str, str]
     environment: list[tuple[str, str]]

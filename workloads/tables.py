@@ -92,7 +92,7 @@ TALLY = (
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One tile: how many, how many GPUs (thousandths) they ask for, and whether the table shows these alone."""
+    """One tile: how many, the GPUs (thousandths) they ask for, whether the table shows these alone."""
 
     group: Group
     count: int

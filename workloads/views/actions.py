@@ -1,4 +1,4 @@
-"""Stop, run and delete from pages, for one or many: asks first where something is lost, then says how it went."""
+"""Stop, run and delete from pages, for one or many: asks first where something is lost."""
 
 import json
 from typing import Any

@@ -39,7 +39,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     )
     told = {
         name: draft.errors.get(name, "")
-        for name in forms.LABELS
+        for name in _shown(draft)
         if name == changed or _is_filled(draft, name)
     }
     return render(
@@ -115,6 +115,11 @@ def _project_name(request: HttpRequest, source: Workload) -> str:
     return source.project.name if source.project and creatable.filter(pk=source.project_id).exists() else ""
 
 
+def _shown(draft: Draft) -> list[str]:
+    """The fields that are on the page: with one cluster there is nothing to choose."""
+    return [name for name in forms.LABELS if name != "cluster" or len(draft.clusters) > 1]
+
+
 def _is_filled(draft: Draft, name: str) -> bool:
     return bool(draft.environment) if name == "environment" else bool(draft.texts.get(name, "x"))
 
@@ -147,4 +152,11 @@ def _manifest(draft: Draft, training: TrainingSpec, wrong: dict[str, str]) -> st
     mended = {name: gaps.get(name, getattr(_DEFAULTS, name)) for name in wrong}
     namespace = draft.project.namespace if draft.project else "…"
     job = spec.job(replace(training, **mended), namespace, "set when submitted")
-    return yaml.safe_dump(job, sort_keys=False, allow_unicode=True, width=4096)
+    return yaml.dump(job, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=4096)
+
+
+class _Plain(yaml.SafeDumper):
+    """YAML for people: what stands twice is written twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True

@@ -18,7 +18,7 @@ from workloads.tables import TALLY, Tile, WorkloadTable
 
 @require_safe
 def workloads(request: HttpRequest) -> HttpResponse:
-    """Everything the viewer may see, as far as the URL's filters allow; 400 with words when they are wrong."""
+    """What the viewer may see, as far as the URL's filters allow; 400 with words when they are wrong."""
     page = WorkloadTable.page(request.user, request.GET)
     context = {
         "table": WorkloadTable,

@@ -167,7 +167,7 @@ class Table:
 
     @classmethod
     def _turn_to(cls, page: Page, query: Query, matching: QuerySet[Any]) -> Page:
-        """Fill `page` with the rows after or before its cursor, one more than shown to see whether it ends."""
+        """Fill `page` with the rows after or before its cursor; one more is read to see whether it ends."""
         backwards = query.before is not None
         descending = query.descending != backwards
         rows: QuerySet[Model] = cls._selected(matching).annotate(sort_key=query.column.order())

@@ -1,0 +1,222 @@
+"""The page of one workload: its tabs, its history, its log; absent and forbidden look alike."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from runyard.clusters.connection import ApiError, Unreachable
+
+from tests.make import make_pod
+from workloads import history, log_text, logs
+from workloads.models import Action, Event, PhaseChange, Workload
+
+TABS = ("", "events", "pods", "logs", "logs?part=log")
+
+
+@pytest.fixture(autouse=True)
+def log(monkeypatch):
+    """What the cluster says when asked for a log; tests put lines or an error into it."""
+    said = logs.LogPage()
+    monkeypatch.setattr("workloads.logs.tail", lambda *args, **options: said)
+    return said
+
+
+def text(response):
+    return response.content.decode()
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_eve_gets_the_same_404_for_absent_and_forbidden_on_every_tab(eve, ada_training, browse, tab):
+    client = browse(eve)
+    forbidden = client.get(f"/workloads/{ada_training.pk}/{tab}")
+    absent = client.get(f"/workloads/999999999/{tab}")
+    assert (forbidden.status_code, absent.status_code) == (404, 404)
+    assert forbidden.content == absent.content
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_an_id_beyond_the_database_is_a_404(ada, ada_training, browse, tab):
+    assert browse(ada).get(f"/workloads/{'9' * 30}/{tab}").status_code == 404
+
+
+def test_ada_sees_what_runs_and_where_the_time_went(ada, ada_training, browse):
+    now = timezone.now()
+    for minutes, phase in ((60, "Creating"), (50, "Pending"), (30, "Running")):
+        PhaseChange.objects.create(workload=ada_training, phase=phase, at=now - timedelta(minutes=minutes))
+    page = text(browse(ada).get(f"/workloads/{ada_training.pk}/"))
+    assert "registry.example/torch:2.6" in page
+    assert page.count("<rect class=") == 3
+    assert "20 m" in page  # Pending
+
+
+def test_actions_are_grey_with_the_reason(vi, bo, ada_training, browse):
+    page = text(browse(vi).get(f"/workloads/{ada_training.pk}/"))
+    assert (
+        'aria-disabled="true" title="You lack the right to stop workloads in project red. Ask Bo Tran."'
+        in page
+    )
+    assert 'name="verb"' not in page
+
+
+def test_a_deleted_workload_still_opens_and_says_so(ada, ada_training, browse):
+    Workload.objects.filter(pk=ada_training.pk).update(
+        deleted_at=timezone.now(), phase="Deleting", desired="Deleted"
+    )
+    page = text(browse(ada).get(f"/workloads/{ada_training.pk}/"))
+    assert "It is on its cluster no more" in page
+    assert 'name="verb"' not in page
+
+
+@pytest.fixture
+def eventful(ada_training, ada):
+    """A workload with one entry of each type, a minute apart."""
+    now = timezone.now()
+    at = [now - timedelta(minutes=minutes) for minutes in range(4)]
+    event = {
+        "cluster": ada_training.cluster,
+        "workload": ada_training,
+        "resource_version": "1",
+        "regarding_uid": "x",
+        "regarding_kind": "Pod",
+        "regarding_name": "redwood-sft-0",
+    }
+    Event.objects.create(
+        **event,
+        uid="e1",
+        type="Warning",
+        reason="BackOff",
+        message="<b>crashed</b>",
+        count=3,
+        first_at=at[0],
+        last_at=at[0],
+    )
+    Event.objects.create(
+        **event,
+        uid="e2",
+        type="Normal",
+        reason="Pulled",
+        message="image there",
+        first_at=at[1],
+        last_at=at[1],
+    )
+    PhaseChange.objects.create(workload=ada_training, phase="Running", at=at[2])
+    Action.objects.create(
+        workload=ada_training, verb="create", by=ada, state="done", created_at=at[3], due_at=at[3]
+    )
+    return ada_training
+
+
+def test_the_history_merges_events_phases_and_actions_newest_first(ada, eventful):
+    assert [h.type for h in history.history(ada, eventful)] == ["warning", "normal", "phase", "action"]
+
+
+def test_the_history_is_narrowed_by_type_and_text(ada, eventful, browse):
+    client = browse(ada)
+    page = text(client.get(f"/workloads/{eventful.pk}/events?type=warning"))
+    assert "BackOff" in page
+    assert "Pulled" not in page
+    assert "&lt;b&gt;crashed&lt;/b&gt;" in page
+    assert "Pulled" in text(client.get(f"/workloads/{eventful.pk}/events?q=IMAGE+there"))
+    assert "Nothing matches" in text(client.get(f"/workloads/{eventful.pk}/events?q=%25"))
+    wrong = client.get(f"/workloads/{eventful.pk}/events?type=nonsense")
+    assert wrong.status_code == 400
+    assert "There is no type" in text(wrong)
+
+
+def test_short_phases_stay_visible_on_the_time_line(ada, ada_training):
+    now = timezone.now()
+    for seconds, phase in ((100_000, "Creating"), (99_999, "Running")):
+        PhaseChange.objects.create(workload=ada_training, phase=phase, at=now - timedelta(seconds=seconds))
+    spans = history.time_line(ada, ada_training)
+    assert spans[0].width > 5
+    assert spans[-1].x + spans[-1].width == pytest.approx(1000, abs=1)
+
+
+def test_the_log_page_shows_the_last_lines_plain_and_where_to_go_on(ada, ada_training, browse, log):
+    log.first, log.lines = (
+        100,
+        [("2026-01-02T03:04:05.1Z", "\x1b[31mred\x1b[0m <img onerror=x>"), ("", "plain")],
+    )
+    page = text(browse(ada).get(f"/workloads/{ada_training.pk}/logs"))
+    pod = ada_training.pods.get()
+    assert f'data-topic="log:{pod.pk}/main"' in page
+    assert 'data-from="102"' in page
+    assert ">red &lt;img onerror=x&gt;</li>" in page
+    assert 'id="L101"' in page
+
+
+def test_a_log_that_cannot_be_had_says_why(ada, ada_training, browse, log):
+    log.error = "The cluster has forgotten this pod, and its log with it."
+    assert log.error in text(browse(ada).get(f"/workloads/{ada_training.pk}/logs"))
+
+
+def test_without_a_pod_the_log_says_that_it_will_come(ada, ada_training, browse):
+    ada_training.pods.all().delete()
+    assert "There is no pod yet" in text(browse(ada).get(f"/workloads/{ada_training.pk}/logs"))
+
+
+@pytest.mark.parametrize("query", ["pod=999999999", "pod=x", "container=sidecar", "container=%00"])
+def test_a_pod_or_container_that_is_not_the_workload_s_is_a_404(
+    ada, ada_training, eve_training, browse, query
+):
+    make_pod(eve_training)
+    assert browse(ada).get(f"/workloads/{ada_training.pk}/logs?{query}").status_code == 404
+
+
+def test_another_workload_s_pod_is_no_way_around_the_gate(ada, ada_training, eve_training, browse):
+    theirs = make_pod(eve_training)
+    for tab in ("logs", "logs/download"):
+        assert browse(ada).get(f"/workloads/{ada_training.pk}/{tab}?pod={theirs.pk}").status_code == 404
+
+
+def downloaded(response):
+    """The body of a streamed answer, as the server would send it."""
+    return b"".join(response)
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
+def test_a_download_streams_the_bytes_under_a_safe_name(ada, ada_training, browse, monkeypatch):
+    monkeypatch.setattr("workloads.logs.stream", lambda *args, **options: [b"one\n", b"\xfftwo\n"])
+    response = browse(ada).get(f"/workloads/{ada_training.pk}/logs/download")
+    assert downloaded(response) == b"one\n\xfftwo\n"
+    assert response["Content-Type"] == "text/plain; charset=utf-8"
+    assert response["Content-Disposition"].startswith('attachment; filename="redwood-sft-')
+
+
+def test_a_download_that_cannot_begin_says_why(ada, ada_training, browse, monkeypatch):
+    def broken(*args, **options):
+        raise ApiError(404, "NotFound", "pods not found")
+
+    monkeypatch.setattr("workloads.logs.stream", broken)
+    response = browse(ada).get(f"/workloads/{ada_training.pk}/logs/download")
+    assert response.status_code == 409
+    assert "forgotten this pod" in text(response)
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
+def test_a_download_that_breaks_off_says_so_at_its_end(ada, ada_training, browse, monkeypatch):
+    def breaking(*args, **options):
+        yield b"one\n"
+        raise Unreachable("The log stream broke off.")
+
+    monkeypatch.setattr("workloads.logs.stream", breaking)
+    response = browse(ada).get(f"/workloads/{ada_training.pk}/logs/download")
+    assert b"the log breaks off here" in downloaded(response)
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("\x1b[1;31merror\x1b[0m", "error"),
+        ("\x1b]8;;javascript:alert(1)\x07link\x1b]8;;\x07", "link"),
+        ("\x1b]52;c;c2VjcmV0\x1b\\after", "after"),
+        ("10%\r50%\r100%", "100%"),
+        ("line\r", "line"),
+        ("a\x00b\x08c\x7fd\x9be", "abcde"),
+        ("tab\tstays", "tab\tstays"),
+        ("\x1bPhidden\x1b\\shown", "shown"),
+        ("\x1b", ""),
+    ],
+)
+def test_escapes_are_made_harmless(raw, shown):
+    assert log_text.plain(raw) == shown
