@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
 
-from runyard.kit.pages import iso
 from runyard.sync.freshness import freshness
 from runyard.tenancy.signin import user_of_link
 
@@ -53,14 +52,7 @@ def health(request: HttpRequest) -> HttpResponse:
 
 def freshness_json(request: HttpRequest) -> JsonResponse:
     """How fresh each cluster's picture is; the page asks when its socket is silent."""
-    found = freshness(request.user)
-    return JsonResponse(
-        {
-            "clusters": [
-                {"name": f.cluster, "state": f.state, "since": iso(f.since), "why": f.why} for f in found
-            ]
-        }
-    )
+    return JsonResponse({"clusters": [found.wire() for found in freshness(request.user)]})
 
 
 SignIn = method_decorator(login_not_required, name="dispatch")(SignIn)  # type: ignore[misc]

@@ -15,17 +15,15 @@ from typing import Any
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from runyard.kit.pages import iso
 from runyard.live import feeds
 from runyard.live.hub import hub
 from runyard.live.topics import Subscription, resolve
-from runyard.sync.freshness import freshness
 from runyard.tenancy.access import Denied
 
 log = logging.getLogger(__name__)
 NOT_SIGNED_IN, TOO_MUCH, BROKEN = 4401, 4400, 1011
 MOST_TOPICS, MOST_BYTES, MOST_MERGED = 50, 4096, 500
-PING_SECONDS, CHECK_SECONDS, SILENT_SECONDS = 15, 60, 50
+PING_SECONDS, CHECK_SECONDS, SILENT_SECONDS, GATHER_SECONDS = 15, 60, 50, 0.05
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
@@ -38,7 +36,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return await self.close(NOT_SIGNED_IN)
         self._topics: dict[str, Subscription] = {}
         self._logs: dict[str, asyncio.Task[None]] = {}
-        self._pending: dict[str, set[Any]] = {}
+        self._pending: dict[str, Any] = {}
         self._wake = asyncio.Event()
         self._heard_at = asyncio.get_running_loop().time()
         self._tasks = [self._start(loop) for loop in (self._send_hints(), self._ping(), self._recheck())]
@@ -103,35 +101,29 @@ class LiveConsumer(AsyncWebsocketConsumer):
     # --- hints ---
 
     def _on_hint(self, topic: str, payload: Any) -> None:
-        name = "workloads" if topic.startswith("workloads:") else topic
-        merged = self._pending.setdefault(name, set())
-        merged.update(payload if isinstance(payload, list) else [payload])
+        """Merge with what waits: ids of changed rows, one row's latest version, each cluster's state."""
+        if topic == "clusters":
+            self._pending.setdefault(topic, {})[payload["name"]] = payload
+        elif topic.startswith("workloads:"):
+            self._pending.setdefault("workloads", set()).update(payload)
+        else:
+            self._pending[topic] = max(payload, self._pending.get(topic, 0))
         self._wake.set()
 
     def _on_hub(self, _: str, state: dict[str, Any]) -> None:
-        self._pending["hub"] = {("live" if state["live"] else "stale", state["why"])}
+        self._pending["hub"] = {"state": "live" if state["live"] else "stale", "why": state["why"]}
         self._wake.set()
 
     async def _send_hints(self) -> None:
-        """Merge what comes while sending; many changed rows become "all of them"."""
+        """Send what has gathered; what comes meanwhile gathers for the next time."""
         await self._say({"state": "live" if hub().live else "connecting", "why": ""})
         while True:
             await self._wake.wait()
             self._wake.clear()
             pending, self._pending = self._pending, {}
-            for topic, payload in pending.items():
-                await self._say(await self._hint(topic, payload))
-            await asyncio.sleep(0.05)
-
-    async def _hint(self, topic: str, payload: set[Any]) -> dict[str, Any]:
-        if topic == "hub":
-            state, why = next(iter(payload))
-            return {"state": state, "why": why}
-        if topic == "clusters":
-            return {"topic": topic, "hint": await _freshness(self.user)}
-        if topic == "workloads":
-            return {"topic": topic, "hint": sorted(payload) if len(payload) <= MOST_MERGED else "all"}
-        return {"topic": topic, "hint": max(payload)}
+            for topic, gathered in pending.items():
+                await self._say(_message(topic, gathered))
+            await asyncio.sleep(GATHER_SECONDS)
 
     # --- logs ---
 
@@ -181,6 +173,16 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self.send(text_data=json.dumps(message, separators=(",", ":")))
 
 
+def _message(topic: str, gathered: Any) -> dict[str, Any]:
+    if topic == "hub":
+        return gathered
+    if topic == "clusters":
+        return {"topic": topic, "hint": list(gathered.values())}
+    if topic == "workloads":
+        return {"topic": topic, "hint": sorted(gathered) if len(gathered) <= MOST_MERGED else "all"}
+    return {"topic": topic, "hint": gathered}
+
+
 def _parse(text: str | None) -> dict[str, Any] | None:
     """A client's frame: a small JSON object; None for anything else."""
     if text is None or len(text) > MOST_BYTES:
@@ -190,13 +192,6 @@ def _parse(text: str | None) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return message if isinstance(message, dict) else None
-
-
-@database_sync_to_async
-def _freshness(user: Any) -> list[dict[str, str]]:
-    return [
-        {"name": f.cluster, "state": f.state, "since": iso(f.since), "why": f.why} for f in freshness(user)
-    ]
 
 
 @database_sync_to_async

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from runyard.clusters.models import Cluster
+from runyard.kit.pages import iso
 from runyard.sync.models import STALE_AFTER
 from runyard.tenancy.access import readable_projects
 
@@ -19,15 +20,20 @@ class Freshness:
     why: str
     stale_seconds: int = int(STALE_AFTER.total_seconds())
 
+    def wire(self) -> dict[str, str]:
+        """As pages and sockets are told: since is ISO 8601 UTC, empty for never."""
+        return {"name": self.cluster, "state": self.state, "since": iso(self.since), "why": self.why}
+
 
 def freshness(user: Any) -> list[Freshness]:
     """One entry per cluster, for people who may read anything at all; others get none."""
     if not user.is_superuser and not readable_projects(user).exists():
         return []
-    return [_of(cluster) for cluster in Cluster.objects.select_related("sync").order_by("name")]
+    return [freshness_of(cluster) for cluster in Cluster.objects.select_related("sync").order_by("name")]
 
 
-def _of(cluster: Cluster) -> Freshness:
+def freshness_of(cluster: Cluster) -> Freshness:
+    """Of one cluster; its `sync` row is read if it is not at hand."""
     state = getattr(cluster, "sync", None)
     if state is None or state.synced_at is None:
         return Freshness(cluster.name, "never", None, (state and state.error) or "waiting for the first sync")

@@ -20,6 +20,7 @@ from runyard.clusters.observed import Seen, observe_nodes
 from runyard.kit.publish import publish
 from runyard.sync import lease
 from runyard.sync.follower import Follower, start
+from runyard.sync.freshness import freshness_of
 from runyard.sync.source import Source, Watched
 from runyard.sync.store import Store
 from workloads.kinds import KINDS
@@ -118,7 +119,8 @@ class Runner:
         facts = {"error": trouble, "error_at": now} if trouble else {"error": "", "synced_at": now}
         odd = {uid: why for follower in self._followers for uid, why in follower.odd.items()} | self._bad
         lease.renew(self._cluster, self._epoch, quarantined=odd, **facts)
-        publish(("clusters", self._cluster.pk))
+        fresh = freshness_of(Cluster.objects.select_related("sync").get(pk=self._cluster.pk))
+        publish(("clusters", fresh.wire()))
 
     def _trouble(self) -> str:
         """Why our rows may not equal the cluster now; empty when they do."""
@@ -129,7 +131,7 @@ class Runner:
         for follower in self._followers:
             if follower.error or not follower.listed:
                 return follower.error or f"The first list of {follower.resource} is on its way."
-        return "Catching up." if self._inbox.full() else ""
+        return "Catching up with many changes." if self._inbox.qsize() > BATCH else ""
 
 
 def _known(cluster: Cluster) -> dict[str, dict[str, str]]:

@@ -168,7 +168,7 @@ class Source:
 def _page_of(item: type[msgspec.Struct]) -> type[msgspec.Struct]:
     """The Struct of one page of a list of `item`."""
     metadata = ("metadata", ListMeta, msgspec.field(default_factory=ListMeta))
-    items = ("items", list[item], msgspec.field(default_factory=list))  # type: ignore[valid-type]
+    items: tuple[str, Any, Any] = ("items", list[item], msgspec.field(default_factory=list))  # type: ignore[valid-type]
     return msgspec.defstruct("PageOf", [metadata, items])
 
 
