@@ -145,11 +145,12 @@ def _whole(text: str) -> int:
 
 
 def free_name(wanted: str, project: Project | None, cluster: Cluster | None) -> str:
-    """`wanted` with the next free number behind it: "sweep" and "sweep-2" become "sweep-3"."""
+    """`wanted`, or where it is taken the same with the next free number: "sweep-2" becomes "sweep-3"."""
     stem = re.sub(r"-\d{1,4}\Z", "", wanted)[:58].rstrip("-") or "workload"
-    used: set[str] = set()
+    rows = Workload.objects.filter(deleted_at=None, name__startswith=stem)
     if project is not None:
-        rows = Workload.objects.filter(namespace=project.namespace, deleted_at=None, name__startswith=stem)
-        used = set((rows.filter(cluster=cluster) if cluster else rows).values_list("name", flat=True))
-    number = next(n for n in range(2, len(used) + 3) if f"{stem}-{n}" not in used)
-    return f"{stem}-{number}"
+        rows = rows.filter(namespace=project.namespace, cluster=cluster)
+    used = set(rows.values_list("name", flat=True))
+    if wanted not in used:
+        return wanted
+    return next(name for n in range(2, len(used) + 3) if (name := f"{stem}-{n}") not in used)

@@ -51,7 +51,6 @@ export function start(element) {
     onState((state) => {
       hub = state;
       show();
-      if (state.name === "live") ask();
     }),
     watch("clusters", { hint: heard, resume: ask }),
   ];

@@ -1,9 +1,10 @@
-// The one socket of the page. Reconnects by itself, and after every gap asks watchers to fetch afresh.
+// The one socket of the page. Reconnects by itself. What happened before a subscription was confirmed (while the
+// page loaded, or during a gap) was not heard, so each confirmation asks the topic's watchers to fetch afresh.
 //
 //   const stop = watch("workloads", { hint, message, resume })
 //   hint(payload)    something about the topic changed
 //   message(frame)   any other frame of the topic (log lines, denials)
-//   resume()         there was a gap: fetch what is shown again
+//   resume()         something may have been missed: fetch what is shown again
 //   options()        further fields of the subscription, asked at each (re)connection
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15000;
@@ -14,7 +15,6 @@ const listeners = new Set();
 let socket = null;
 let wait = FIRST_WAIT;
 let silence = 0;
-let wasOpen = false;
 let state = { name: "reconnecting", why: "" };
 
 export function watch(topic, watcher) {
@@ -54,8 +54,6 @@ function connect() {
   socket.addEventListener("open", () => {
     wait = FIRST_WAIT;
     for (const [topic, all] of watchers) send({ subscribe: topic, ...[...all][0].options?.() });
-    if (wasOpen) resume();
-    wasOpen = true;
     listen();
   });
   socket.addEventListener("message", (event) => {
@@ -74,11 +72,10 @@ function connect() {
 // A half-open socket says nothing: without a ping for this long it is given up.
 function listen() {
   clearTimeout(silence);
-  silence = setTimeout(() => socket.close(), SILENT_AFTER);
-}
-
-function resume() {
-  for (const all of watchers.values()) for (const watcher of all) watcher.resume?.();
+  silence = setTimeout(() => {
+    become("reconnecting", "Runyard has not been heard for a while; trying again.");
+    socket.close();
+  }, SILENT_AFTER);
 }
 
 function receive(frame) {
@@ -86,11 +83,12 @@ function receive(frame) {
   if ("state" in frame) {
     const back = state.name === "stale" && frame.state === "live";
     become(frame.state === "live" ? "live" : frame.state === "stale" ? "stale" : "reconnecting", frame.why);
-    if (back) resume();
+    if (back) for (const all of watchers.values()) for (const watcher of all) watcher.resume?.();
     return undefined;
   }
   for (const watcher of watchers.get(frame.topic) ?? []) {
-    if ("hint" in frame) watcher.hint?.(frame.hint);
+    if (frame.subscribed) watcher.resume?.();
+    else if ("hint" in frame) watcher.hint?.(frame.hint);
     else watcher.message?.(frame);
   }
   return undefined;

@@ -288,7 +288,7 @@ class LogView {
 function read(list) {
   const first = Number(list.dataset.first);
   const lines = new LogLines(first);
-  lines.add(first, [...list.children].map((item) => [item.dataset.t, item.dataset.raw ?? item.textContent]));
+  lines.add(first, [...list.children].map((item) => [item.dataset.t, item.dataset.raw ? JSON.parse(item.dataset.raw) : item.textContent]));
   return lines;
 }
 

@@ -112,7 +112,7 @@ def _copied(request: HttpRequest) -> Workload | None:
 def _project_name(request: HttpRequest, source: Workload) -> str:
     """The copied workload's project, if the viewer may create in it; else none, so that the form chooses."""
     creatable = projects_where(request.user, "workload.create")
-    return source.project.name if source.project and creatable.filter(pk=source.project_id).exists() else ""
+    return source.project.name if source.project and creatable.filter(pk=source.project.pk).exists() else ""
 
 
 def _shown(draft: Draft) -> list[str]:

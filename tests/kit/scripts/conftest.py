@@ -1,0 +1,80 @@
+"""A browser with our scripts and a socket that says what the test wants; no server, no database.
+
+Package-scoped, as the browser holds the main thread's event loop while it runs.
+"""
+
+import json
+import mimetypes
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.browser import chromium
+
+STATIC = Path(__file__).parents[3] / "static"
+SITE = "http://runyard.test"
+
+
+@pytest.fixture(scope="package")
+def browser():
+    with chromium() as running:
+        yield running
+
+
+class Stage:
+    """A page that holds `body`, our styles and scripts, and the server's side of its socket."""
+
+    def __init__(self, browser, body, styles=("tokens", "base", "workload")):
+        links = "".join(f'<link rel="stylesheet" href="/static/css/{name}.css">' for name in styles)
+        self._html = (
+            f'<!doctype html><html lang="en"><head><script src="/static/js/theme.js"></script>{links}'
+            f'<script type="module" src="/static/js/main.js"></script></head><body>{body}'
+            '<div id="announcer"></div></body></html>'
+        )
+        self.sockets, self.heard = [], []
+        self.page = browser.new_page(viewport={"width": 1000, "height": 700})
+        self.page.set_default_timeout(10_000)
+        self.page.route("**/*", self._serve)
+        self.page.route_web_socket("**/live", self._connect)
+        self.page.goto(f"{SITE}/page")
+
+    def _serve(self, route):
+        path = route.request.url.removeprefix(SITE).split("?")[0]
+        file = STATIC / path.removeprefix("/static/")
+        if path == "/page":
+            route.fulfill(body=self._html, content_type="text/html; charset=utf-8")
+        elif path.startswith("/static/") and file.is_file():
+            route.fulfill(path=file, content_type=mimetypes.guess_type(file.name)[0])
+        else:
+            route.fulfill(status=404)
+
+    def _connect(self, socket):
+        self.sockets.append(socket)
+        socket.on_message(lambda text: self._receive(socket, json.loads(text)))
+        socket.send(json.dumps({"state": "live", "why": ""}))
+
+    def _receive(self, socket, message):
+        self.heard.append(message)
+        if "subscribe" in message:
+            socket.send(json.dumps({"topic": message["subscribe"], "subscribed": True}))
+
+    def say(self, **message):
+        """A frame from the server."""
+        self.sockets[-1].send(json.dumps(message))
+
+    def wait_for(self, expression, arg=None):
+        self.page.wait_for_function(expression, arg=arg)
+
+
+@pytest.fixture
+def stage(browser):
+    """`stage(body)` opens a Stage."""
+    opened = []
+
+    def open_stage(body, **options):
+        opened.append(Stage(browser, body, **options))
+        return opened[-1]
+
+    yield open_stage
+    for one in opened:
+        one.page.close()
