@@ -19,7 +19,7 @@ export function start(grid) {
 
   const body = () => grid.querySelector("tbody");
   const rowOf = (id) => grid.querySelector(`tr[data-row="${id}"]`);
-  const over = () => grid.matches(":hover") || grid.contains(document.activeElement) && document.activeElement !== grid;
+  const over = () => grid.matches(":hover") || grid.querySelector(":focus-visible") !== null;
 
   const work = async () => {
     const ids = [...changed];
@@ -144,7 +144,9 @@ function arrange(body, fresh) {
     return old;
   });
   if (rows.length === body.rows.length && rows.every((row, i) => row === body.rows[i])) return;
+  const focused = body.contains(document.activeElement) ? document.activeElement : null;
   body.replaceChildren(...rows);
+  focused?.focus({ preventScroll: true });
 }
 
 function swapPart(section, fetched, id) {

@@ -105,6 +105,7 @@ class LogView {
     }
     if (error && !words) error.remove();
     else if (error) error.textContent = words;
+    this.tellState();
   }
 
   // --- following ---
@@ -139,6 +140,7 @@ class LogView {
     if (this.paused) return this.say(`paused, ${this.waitingLines().toLocaleString("en")} lines wait`);
     if (this.ended) return this.say("ended");
     if (this.socket && this.socket.name !== "live") return this.say("reconnecting");
+    if (this.part("error")) return this.say("waiting");
     return this.say(this.following ? "following" : "");
   }
 

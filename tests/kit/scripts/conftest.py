@@ -31,7 +31,8 @@ class Stage:
             f'<script type="module" src="/static/js/main.js"></script></head><body>{body}'
             '<div id="announcer"></div></body></html>'
         )
-        self.sockets, self.heard = [], []
+        self.sockets, self.heard, self.asked = [], [], []
+        self.answers = {"/page": self._html}  # path: HTML
         self.page = browser.new_page(viewport={"width": 1000, "height": 700})
         self.page.set_default_timeout(10_000)
         self.page.route("**/*", self._serve)
@@ -40,9 +41,10 @@ class Stage:
 
     def _serve(self, route):
         path = route.request.url.removeprefix(SITE).split("?")[0]
+        self.asked.append(route.request.url.removeprefix(SITE))
         file = STATIC / path.removeprefix("/static/")
-        if path == "/page":
-            route.fulfill(body=self._html, content_type="text/html; charset=utf-8")
+        if path in self.answers:
+            route.fulfill(body=self.answers[path], content_type="text/html; charset=utf-8")
         elif path.startswith("/static/") and file.is_file():
             route.fulfill(path=file, content_type=mimetypes.guess_type(file.name)[0])
         else:

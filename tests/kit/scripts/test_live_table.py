@@ -1,0 +1,142 @@
+"""Rows that change while one looks: swapped in place, moved only when the pointer is elsewhere."""
+
+import json
+
+import pytest
+
+HEAD = '<table><thead><tr><th class="pick"></th><th>Name</th><th>Status</th></tr></thead><tbody>'
+
+
+def row(pk, name, status, version=1, why=""):
+    facts = json.dumps({"why": {"stop": why, "run": "It is running already.", "delete": ""}})
+    return (
+        f"<tr data-row='{pk}' data-version='{version}' data-facts='{facts}'>"
+        f'<td class="pick"><input type="checkbox" value="{pk}" form="bulk" aria-label="Select {name}"></td>'
+        f'<th class="first"><a href="/w/{pk}">{name}</a></th><td class="status">{status}</td></tr>'
+    )
+
+
+def section(*rows, tally="0"):
+    """The section as templates/workloads/list.html draws it, as far as scripts look at it."""
+    return (
+        '<section><a href="#top">elsewhere</a>'
+        f'<nav id="tally">{tally}</nav><button type="button" data-action="show-changes" hidden></button>'
+        '<div class="grid" data-behaviour="live-table" data-rows-url="/rows" data-topic="workloads">'
+        f'{HEAD}{"".join(rows)}</tbody></table></div><footer id="foot"></footer>'
+        '<form id="bulk" class="actions" data-behaviour="selection"><strong data-count></strong>'
+        '<button name="verb" value="stop">Stop</button><button name="verb" value="run">Run</button>'
+        '<button name="verb" value="delete">Delete</button>'
+        '<button type="button" data-action="clear">Clear</button><p data-why hidden></p></form></section>'
+    )
+
+
+def changed(*rows, tally="0"):
+    return f'<table><tbody>{"".join(rows)}</tbody></table><nav id="tally">{tally}</nav>'
+
+
+@pytest.fixture
+def table(stage):
+    """Three rows, live, with the pointer over the table."""
+    rows = [row(n, f"w-{n}", "Pending") for n in (1, 2, 3)]
+    opened = stage(section(*rows), styles=("tokens", "base", "table"))
+    opened.page.evaluate("window.htmx = { process() {} }")
+    opened.wait_for("document.querySelector('[data-behaviour=live-table] tr')")
+    while {"subscribe": "workloads"} not in opened.heard:
+        opened.page.wait_for_timeout(20)
+    opened.page.get_by_text("w-2").hover()
+    return opened
+
+
+def statuses(table):
+    return table.page.locator("td.status").all_inner_texts()
+
+
+def test_a_changed_row_is_swapped_where_it_stands_and_flashes_once(table):
+    table.answers["/rows"] = changed(row(2, "w-2", "Running", 2), tally="1 running")
+    table.say(topic="workloads", hint=[2])
+    table.page.locator("td.status[data-flash]").wait_for()
+    assert statuses(table) == ["Pending", "Running", "Pending"]
+    assert table.page.locator("[data-flash]").count() == 1
+    assert table.page.locator("#tally").inner_text() == "1 running"
+    table.wait_for("!document.querySelector('[data-flash]')")
+
+
+def test_hints_in_a_burst_become_few_requests(table):
+    table.answers["/rows"] = changed(row(1, "w-1", "Running", 2))
+    before = len([url for url in table.asked if url.startswith("/rows")])
+    for _ in range(50):
+        table.say(topic="workloads", hint=[1, 2, 3])
+    table.page.get_by_text("Running").wait_for()
+    assert len([url for url in table.asked if url.startswith("/rows")]) - before <= 2
+
+
+def test_an_older_answer_does_not_undo_a_newer_one(table):
+    table.answers["/rows"] = changed(
+        row(1, "w-1", "Running", 5), row(2, "w-2", "Old", 0), row(3, "w-3", "New", 2)
+    )
+    table.say(topic="workloads", hint=[1, 2, 3])
+    table.page.get_by_text("New").wait_for()
+    assert statuses(table) == ["Running", "Pending", "New"]
+
+
+def test_a_new_row_waits_behind_the_pill_while_the_pointer_is_over_the_table(table):
+    newcomer = row(9, "newcomer", "Creating")
+    table.answers["/rows"] = changed(newcomer)
+    table.answers["/page"] = section(newcomer, *[row(n, f"w-{n}", "Pending") for n in (1, 2, 3)])
+    table.say(topic="workloads", hint=[9])
+    pill = table.page.get_by_role("button", name="1 change")
+    pill.wait_for()
+    assert table.page.get_by_text("newcomer").count() == 0
+    table.page.get_by_text("elsewhere").hover()
+    table.page.get_by_text("newcomer").wait_for()
+    assert pill.is_hidden()
+
+
+def test_a_row_that_is_gone_is_marked_first_and_leaves_when_nobody_points_at_it(table):
+    table.answers["/rows"] = changed("<tr data-row='2' data-left='gone'></tr>")
+    table.answers["/page"] = section(row(1, "w-1", "Pending"), row(3, "w-3", "Pending"))
+    table.say(topic="workloads", hint=[2])
+    table.page.locator("tr[data-left=gone]").wait_for()
+    table.page.get_by_text("elsewhere").hover()
+    table.page.get_by_text("w-2").wait_for(state="detached")
+
+
+def test_what_is_selected_stays_selected_when_rows_move(table):
+    table.page.get_by_label("Select w-3").check()
+    table.answers["/page"] = section(row(3, "w-3", "Running", 2), row(1, "w-1", "Pending"))
+    table.page.get_by_text("elsewhere").hover()
+    table.say(topic="workloads", hint="all")
+    table.page.get_by_text("w-2").wait_for(state="detached")
+    assert table.page.get_by_label("Select w-3").is_checked()
+    assert table.page.locator("[data-count]").inner_text() == "1 selected"
+
+
+def test_the_action_bar_says_what_cannot_be_done_and_why(table):
+    table.answers["/rows"] = changed(row(1, "w-1", "Stopped", 2, why="It is stopped already."))
+    table.say(topic="workloads", hint=[1])
+    table.page.get_by_text("Stopped").wait_for()
+    table.page.get_by_label("Select w-1").click()
+    table.page.get_by_label("Select w-3").click(modifiers=["Shift"])
+    assert table.page.locator("[data-count]").inner_text() == "3 selected"
+    assert "Stop: 1 of 3: It is stopped already" in table.page.locator("[data-why]").inner_text()
+    assert table.page.get_by_role("button", name="Stop").is_enabled()
+    assert table.page.get_by_role("button", name="Run").is_disabled()
+
+
+def test_the_keyboard_moves_selects_and_clears(table):
+    table.page.keyboard.press("j")
+    table.page.keyboard.press("j")
+    table.page.keyboard.press("x")
+    assert table.page.get_by_label("Select w-2").is_checked()
+    table.page.keyboard.press("Escape")
+    assert not table.page.get_by_label("Select w-2").is_checked()
+    table.page.keyboard.press("k")
+    assert table.page.evaluate("document.activeElement.textContent") == "w-1"
+
+
+def test_after_a_gap_the_whole_table_is_fetched_again(table):
+    table.page.get_by_text("elsewhere").hover()
+    table.answers["/page"] = section(row(1, "w-1", "Completed", 7))
+    table.sockets[-1].close()
+    table.page.get_by_text("Completed").wait_for()
+    assert table.page.get_by_text("w-2").count() == 0
