@@ -79,9 +79,11 @@ def clock(moment: datetime) -> str:
 
 
 def gib(value: int) -> str:
-    """Bytes as "1.5 GiB", "512 MiB"; an en dash for none."""
+    """Bytes as "1.5 GiB", "512 MiB", "2 TiB"; an en dash for none."""
     if not value:
         return "–"
+    if value >= 2**40:
+        return f"{_short(value / 2**40)} TiB"
     return f"{_short(value / 2**30)} GiB" if value >= 2**30 else f"{_short(value / 2**20)} MiB"
 
 

@@ -26,10 +26,11 @@ class Freshness:
 
 
 def freshness(user: Any) -> list[Freshness]:
-    """One entry per cluster, for people who may read anything at all; others get none."""
+    """One entry per cluster that is followed, for people who may read anything at all; others get none."""
     if not user.is_superuser and not readable_projects(user).exists():
         return []
-    return [freshness_of(cluster) for cluster in Cluster.objects.select_related("sync").order_by("name")]
+    followed = Cluster.objects.exclude(kubeconfig="").select_related("sync")
+    return [freshness_of(cluster) for cluster in followed.order_by("name")]
 
 
 def freshness_of(cluster: Cluster) -> Freshness:

@@ -29,7 +29,7 @@ def _stop_runners(**_: object) -> None:
 def ensure() -> None:
     """Have every cluster followed whose lease is free."""
     free = Q(sync=None) | Q(sync__expires_at=None) | Q(sync__expires_at__lt=timezone.now())
-    for pk in Cluster.objects.filter(free).values_list("pk", flat=True):
+    for pk in Cluster.objects.filter(free).exclude(kubeconfig="").values_list("pk", flat=True):
         follow.apply_async(args=[pk], expires=10)
 
 

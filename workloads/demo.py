@@ -1,0 +1,220 @@
+"""Believable workloads for demonstrations and benchmarks: people, teams, a month of history, every phase.
+
+Rows are made deterministically from a seed and written by COPY, so that 100,000 take seconds. They live on
+a cluster of their own without a kubeconfig, which nobody follows.
+"""
+
+import json
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.hashers import make_password
+from django.db import connection, transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from runyard.clusters.models import Cluster, Node
+from runyard.tenancy.models import AccessRule, Department, Project, User
+from workloads.models import Workload
+from workloads.status import Phase, Reason
+
+CLUSTER = "demo"
+TEAMS = {
+    "research": ("nlp-research", "vision", "speech", "bio"),
+    "products": ("search", "ads", "creative", "serving", "risk"),
+}
+PEOPLE = (
+    "Ada Lovell", "Bo Tran", "Cy Okafor", "Ines Fabre", "Mara Lindt", "Jun Sato", "Kai Berg", "Lena Roth",
+    "Noor Haddad", "Omar Diaz", "Priya Nair", "Rosa Weiss", "Sven Holm", "Tara Quinn", "Uma Costa", "Wei
+    Zhang",
+)  # fmt: skip
+STEMS = (
+    "llama-70b-sft", "retriever-eval", "sdxl-finetune", "tokenizer-sweep", "protein-fold", "whisper-distil",
+    "vlm-pretrain", "eval-harness", "embed-backfill", "rerank-train", "diffusion-ablate", "graph-embed",
+    "fraud-gbdt", "asr-adapt", "ctr-wide-deep", "reward-model", "dpo-mix", "moe-router", "ocr-synth",
+    "tts-voices",
+)  # fmt: skip
+IMAGES = ("registry.example/torch:2.6-cu12", "registry.example/jax:0.5", "registry.example/train:2026.11")
+GPUS = (0, 1, 1, 1, 2, 4, 8, 8, 16, 32, 64)
+#: Share in a thousand of each phase, with the reasons and words that go with it.
+MIX: tuple[tuple[int, Phase, Reason, str], ...] = (
+    (240, Phase.RUNNING, Reason.NONE, ""),
+    (12, Phase.PENDING, Reason.UNSCHEDULABLE, "not enough free GPUs on any of 96 nodes"),
+    (6, Phase.PENDING, Reason.GATED, ""),
+    (4, Phase.INITIALIZING, Reason.CONTAINER_CREATING, ""),
+    (2, Phase.INITIALIZING, Reason.IMAGE, "pull access denied, repository does not exist"),
+    (2, Phase.CREATING, Reason.NO_PODS, ""),
+    (2, Phase.RESUMING, Reason.NO_PODS, ""),
+    (8, Phase.DEGRADED, Reason.CRASH_LOOP, "exit code 1"),
+    (2, Phase.STOPPING, Reason.NONE, "waiting for 2 pods to end"),
+    (60, Phase.STOPPED, Reason.SUSPENDED, ""),
+    (2, Phase.DELETING, Reason.FINALIZERS, "example.com/backup"),
+    (60, Phase.FAILED, Reason.EXIT_CODE, "exit code 1"),
+    (20, Phase.FAILED, Reason.OUT_OF_MEMORY, "exit code 137, out of memory"),
+    (10, Phase.FAILED, Reason.DEADLINE, "ran longer than allowed"),
+    (570, Phase.COMPLETED, Reason.NONE, ""),
+)
+_LIVE = frozenset({Phase.RUNNING, Phase.DEGRADED, Phase.STOPPING})
+_UNPLACED = frozenset({Phase.PENDING, Phase.CREATING, Phase.RESUMING})
+
+
+@dataclass
+class Cast:
+    """Who and where, by primary key."""
+
+    cluster: Cluster
+    projects: list[Project]
+    people: list[User]
+
+
+def fill(count: int, seed: int = 7) -> Cluster:
+    """Replace what the demo cluster holds by `count` workloads with two pods each on average."""
+    with transaction.atomic():
+        cast = _cast()
+        _clear(cast.cluster)
+        ids = _copy(Workload._meta.db_table, WORKLOAD_COLUMNS, _workloads(cast, count, random.Random(seed)))
+        _pods(cast.cluster, seed)
+        _nodes(cast.cluster)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE workloads_workload, workloads_pod")
+    assert ids == count
+    return cast.cluster
+
+
+def _cast() -> Cast:
+    cluster, _ = Cluster.objects.get_or_create(name=CLUSTER, defaults={"kubeconfig": ""})
+    projects, people = [], []
+    for department_name, names in TEAMS.items():
+        department, _ = Department.objects.get_or_create(name=department_name)
+        for name in names:
+            defaults = {"department": department, "namespace": name}
+            projects.append(Project.objects.get_or_create(name=name, defaults=defaults)[0])
+    for number, full_name in enumerate(PEOPLE):
+        first, last = full_name.split()
+        fields = {"first_name": first, "last_name": last, "password": make_password(None)}
+        person, _ = User.objects.get_or_create(username=f"{first}.{last}".lower(), defaults=fields)
+        role = {"role": "practitioner", "project": projects[number % len(projects)]}
+        AccessRule.objects.get_or_create(user=person, **role)
+        people.append(person)
+    return Cast(cluster, projects, people)
+
+
+def _clear(cluster: Cluster) -> None:
+    with connection.cursor() as cursor:
+        for table in ("event", "phasechange", "action"):
+            cursor.execute(
+                f"DELETE FROM workloads_{table} WHERE workload_id IN "  # noqa: S608 - our own table names
+                "(SELECT id FROM workloads_workload WHERE cluster_id = %s)",
+                [cluster.pk],
+            )
+        cursor.execute("DELETE FROM workloads_pod WHERE cluster_id = %s", [cluster.pk])
+        cursor.execute("DELETE FROM workloads_workload WHERE cluster_id = %s", [cluster.pk])
+    Node.objects.filter(cluster=cluster).delete()
+
+
+def _nodes(cluster: Cluster) -> None:
+    """As many nodes of eight GPUs as the running workloads fill to nine tenths, at least 96."""
+    live = Workload.objects.filter(cluster=cluster, phase__in=_LIVE)
+    gpus = (live.aggregate(total=Sum("gpu_millis"))["total"] or 0) // 1000
+    Node.objects.bulk_create(_node(cluster, number) for number in range(max(96, gpus * 10 // 72)))
+
+
+def _node(cluster: Cluster, number: int) -> Node:
+    product = ("NVIDIA-H100-80GB", "NVIDIA-A100-40GB", "NVIDIA-L4")[number % 3]
+    name = f"pool-{product.split('-')[1].lower()}-{number // 3:02}"
+    return Node(
+        cluster=cluster, uid=str(uuid.UUID(int=number)), name=name, resource_version="1", ready=True,
+        cpu_millis=96_000, memory_bytes=768 * 2**30, gpus=8, gpu_product=product,
+    )  # fmt: skip
+
+
+WORKLOAD_COLUMNS = (
+    "key", "cluster_id", "project_id", "kind", "namespace", "name", "uid", "resource_version",
+    "version", "phase",
+    "reason", "message", "phase_at", "desired", "suspended", "was_running", "terminal", "terminal_reason",
+    "terminal_message", "finalizers", "created_by_id", "submitted_through", "spec", "manifest", "image",
+    "gpu_millis", "cpu_millis", "memory_bytes", "pods_requested", "pods_running", "restarts", "nodes",
+    "created_at", "started_at", "completed_at",
+)  # fmt: skip
+
+
+def _workloads(cast: Cast, count: int, dice: random.Random) -> Iterator[tuple[Any, ...]]:
+    now = timezone.now().replace(microsecond=0)
+    shares = [share for share, *_ in MIX]
+    for number in range(count):
+        _, phase, reason, message = dice.choices(MIX, shares)[0]
+        project = dice.choice(cast.projects)
+        gpus, pods = dice.choice(GPUS), 1
+        if gpus > 8:
+            gpus, pods = 8, gpus // 8
+        created = now - timedelta(days=30) * dice.random() ** 2
+        started = created + timedelta(seconds=dice.expovariate(1 / 120))
+        ended = min(now, started + timedelta(seconds=dice.expovariate(1 / 14_400)))
+        yield _row(cast, dice, number, phase, reason, message, project, gpus, pods, created, started, ended)
+
+
+def _row(
+    cast: Cast, dice: random.Random, number: int, phase: Phase, reason: Reason, message: str, project:
+    Project,
+    gpus: int, pods: int, created: datetime, started: datetime, ended: datetime,
+) -> tuple[Any, ...]:  # fmt: skip
+    name = f"{dice.choice(STEMS)}-{number:06}"
+    placed, over = phase not in _UNPLACED, phase in (Phase.COMPLETED, Phase.FAILED)
+    kind_of_node = dice.choice(("h100", "a100", "l4"))
+    nodes = [f"pool-{kind_of_node}-{dice.randrange(32):02}" for _ in range(pods if placed else 0)]
+    stopped = phase in (Phase.STOPPED, Phase.STOPPING)
+    desired = "Deleted" if phase == Phase.DELETING else "Stopped" if stopped else "Running"
+    return (
+        uuid.UUID(int=dice.getrandbits(128)), cast.cluster.pk, project.pk, "training",
+        project.namespace, name,
+        str(uuid.UUID(int=dice.getrandbits(128))), str(number + 1), 1, phase.value,
+        reason.value, message, ended if over else started, desired, phase == Phase.STOPPED,
+        phase in _LIVE, phase.value if over else "", reason.value if over else "",
+        message if over else "", [message] if phase == Phase.DELETING else [], dice.choice(cast.people).pk,
+        dice.choices(("form", "api", "cli", "cluster"), (5, 3, 3, 2))[0], json.dumps({}), json.dumps({}),
+        dice.choice(IMAGES), gpus * pods * 1000, 4000 * pods * max(1, gpus), 2**34 * pods * max(1,
+        gpus), pods,
+        pods if phase in _LIVE else 0, int(phase == Phase.DEGRADED) * dice.randrange(1, 9),
+        sorted(set(nodes)),
+        created, started if placed else None, ended if over else None,
+    )  # fmt: skip
+
+
+def _copy(table: str, columns: tuple[str, ...], rows: Iterator[tuple[Any, ...]]) -> int:
+    """COPY `rows` into `table`; how many there were."""
+    count = 0
+    with connection.cursor() as cursor:
+        statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        with cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+                count += 1
+    return count
+
+
+def _pods(cluster: Cluster, seed: int) -> None:
+    """One pod for each that a workload asks for, at most four, made in the server from the workloads."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PODS, [seed, cluster.pk, [p.value for p in _UNPLACED]])
+
+
+_PODS = """
+INSERT INTO workloads_pod (cluster_id, workload_id, uid, owner_uid, namespace, name, resource_version, node,
+    phase, ready, scheduled, reason, message, exit_code, restarts, containers, gpu_millis, created_at,
+    started_at, finished_at)
+SELECT w.cluster_id, w.id, md5(w.uid || n || %s), w.uid, w.namespace, w.name || '-' || n, '1',
+    coalesce(w.nodes[1 + n %% greatest(cardinality(w.nodes), 1)], ''),
+    CASE w.phase WHEN 'Completed' THEN 'Succeeded' WHEN 'Failed' THEN 'Failed' WHEN 'Running' THEN 'Running'
+                 WHEN 'Degraded' THEN 'Running' ELSE 'Pending' END,
+    w.phase = 'Running', cardinality(w.nodes) > 0, w.reason, w.message,
+    CASE WHEN w.phase = 'Failed' THEN 1 END, w.restarts,
+    jsonb_build_array(jsonb_build_object('name', 'main', 'image', w.image, 'init', false, 'restarts', 0,
+        'state', 'terminated', 'previous', false)),
+    w.gpu_millis / greatest(w.pods_requested, 1), w.created_at, w.started_at, w.completed_at
+FROM workloads_workload w, generate_series(0, least(w.pods_requested, 4) + w.id %% 2) n
+WHERE w.cluster_id = %s AND NOT w.phase = ANY(%s)
+"""
