@@ -16,9 +16,9 @@ from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils import timezone
-
 from runyard.clusters.models import Cluster, Node
 from runyard.tenancy.models import AccessRule, Department, Project, User
+
 from workloads.models import Workload
 from workloads.status import Phase, Reason
 
@@ -29,8 +29,8 @@ TEAMS = {
 }
 PEOPLE = (
     "Ada Lovell", "Bo Tran", "Cy Okafor", "Ines Fabre", "Mara Lindt", "Jun Sato", "Kai Berg", "Lena Roth",
-    "Noor Haddad", "Omar Diaz", "Priya Nair", "Rosa Weiss", "Sven Holm", "Tara Quinn", "Uma Costa", "Wei
-    Zhang",
+    "Noor Haddad", "Omar Diaz", "Priya Nair", "Rosa Weiss", "Sven Holm", "Tara Quinn", "Uma Costa",
+    "Wei Zhang",
 )  # fmt: skip
 STEMS = (
     "llama-70b-sft", "retriever-eval", "sdxl-finetune", "tokenizer-sweep", "protein-fold", "whisper-distil",
