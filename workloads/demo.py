@@ -18,6 +18,7 @@ from django.db.models import Sum
 from django.utils import timezone
 from runyard.clusters.models import Cluster, Node
 from runyard.tenancy.models import AccessRule, Department, Project, User
+from runyard.tenancy.roles import Role
 
 from workloads.models import Workload
 from workloads.status import Phase, Reason
@@ -97,8 +98,8 @@ def _cast() -> Cast:
         first, last = full_name.split()
         fields = {"first_name": first, "last_name": last, "password": make_password(None)}
         person, _ = User.objects.get_or_create(username=f"{first}.{last}".lower(), defaults=fields)
-        role = {"role": "practitioner", "project": projects[number % len(projects)]}
-        AccessRule.objects.get_or_create(user=person, **role)
+        project = projects[number % len(projects)]
+        AccessRule.objects.get_or_create(user=person, role=Role.PRACTITIONER, project=project)
         people.append(person)
     return Cast(cluster, projects, people)
 
