@@ -5,10 +5,14 @@ import { page, paced } from "./fetching.js";
 import { watch } from "./live.js";
 import { show } from "./times.js";
 
+const TICK = 10000; // durations grow without a hint
+
 export function start(element) {
+  const now = () => [...element.querySelectorAll(".now .phase, .now .reason")].map((part) => part.innerText.trim()).join(", ");
   const refresh = paced(async () => {
     const fetched = await page(location.href);
     let changed = false;
+    const before = now();
     for (const part of element.querySelectorAll("[data-live]")) {
       const fresh = fetched.getElementById(part.id);
       if (fresh && swap(part, fresh)) changed = true;
@@ -16,12 +20,14 @@ export function start(element) {
     if (!changed) return;
     show(element);
     document.dispatchEvent(new CustomEvent("runyard:swapped"));
-    announce(`Now ${element.querySelector(".now")?.innerText.replace(/\s+/g, " ")}`);
+    if (now() !== before) announce(now());
   });
   document.body.addEventListener("workloads-changed", refresh);
   const stop = watch(element.dataset.topic, { hint: refresh, resume: refresh });
+  const timer = setInterval(() => document.hidden || refresh(), TICK);
   return () => {
     stop();
+    clearInterval(timer);
     refresh.stop();
     document.body.removeEventListener("workloads-changed", refresh);
   };
