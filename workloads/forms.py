@@ -112,10 +112,7 @@ def _draft(
     projects = list(projects_where(user, "workload.create").order_by("name"))
     clusters = list(Cluster.objects.order_by("name"))
     return Draft(
-        texts={
-            name: _clean(text) if name not in ("command", "arguments") else text
-            for name, text in texts.items()
-        },
+        texts={name: text.replace("\r\n", "\n").strip() for name, text in texts.items()},
         environment=[(name.strip(), value) for name, value in environment if name.strip() or value],
         project=_chosen(projects, project),
         cluster=_chosen(clusters, cluster),
@@ -127,10 +124,6 @@ def _draft(
 def _chosen(among: list[Any], name: str) -> Any:
     """The one called `name`; without a name, the only one or the first."""
     return next((one for one in among if one.name == name), among[0] if among and not name else None)
-
-
-def _clean(text: str) -> str:
-    return text.strip()
 
 
 def memory(text: str) -> str:

@@ -84,7 +84,10 @@ class LogView {
     else if (frame.denied || frame.error || frame.note) return this.complain(frame.denied ?? frame.error ?? frame.note);
     else return undefined;
     if (frame.lines) this.complain("");
-    if (frame.end) this.ended = true;
+    if (frame.end) {
+      this.ended = true;
+      this.part("jump").textContent = "Jump to the end";
+    }
     if (dropped) this.window.drop(dropped);
     else this.window.grow();
     if (this.following) this.window.toEnd();

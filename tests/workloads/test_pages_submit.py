@@ -1,6 +1,10 @@
 """New Workload: the form, its preview, what it refuses and in which words, copies and the sample."""
 
+import html
+import re
+
 import pytest
+import yaml
 from runyard.clusters.models import Node
 
 from tests.make import make_workload
@@ -102,7 +106,7 @@ def test_a_name_that_is_taken_is_refused_at_the_name(form, red, cluster):
 
 def test_the_first_wrong_field_gets_the_focus(form):
     text = said(form(cpu="none", image=""))
-    focused = text[: text.index("autofocus")].rsplit("<input", 1)[1]
+    focused = text[: text.index("autofocus")].rsplit("<", 1)[1]
     assert 'id="image"' in focused
     assert "2 fields need you: Image, CPU" in text
 
@@ -209,5 +213,18 @@ def test_the_sample_is_one_click_where_pods_read_our_files(ada, cluster, browse,
 def test_elsewhere_the_sample_fills_the_form_with_a_script_any_image_runs(ada, cluster, browse):
     client = browse(ada)
     assert client.post("/workloads/sample")["Location"] == "/workloads/new?sample=1"
-    assert "python -c" in said(client.get("/workloads/new?sample=1"))
+    form = said(client.get("/workloads/new?sample=1"))
+    command = html.unescape(re.search(r'name="command".*?>\n(.*?)</textarea>', form, re.S)[1])
     assert Workload.objects.count() == 0
+    client.post("/workloads/new", GOOD | {"command": command.replace("\n", "\r\n")})  # as browsers send it
+    program = Workload.objects.get().manifest["spec"]["template"]["spec"]["containers"][0]["command"]
+    assert program[:2] == ["python", "-c"]
+    compile(program[2], "sample", "exec")
+    assert "\nfor step in" in program[2]
+
+
+def test_the_yaml_shown_can_be_applied_by_hand(ada, cluster, browse):
+    shown = preview(browse(ada))
+    job = yaml.safe_load(html.unescape(re.search(r"<pre[^>]*>(.*?)</pre>", shown, re.S)[1]))
+    assert job["metadata"] == {"name": GOOD["name"], "namespace": "red"}
+    assert job["spec"]["template"]["spec"]["containers"][0]["args"] == ["--epochs", "3"]

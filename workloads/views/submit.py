@@ -147,11 +147,14 @@ def _outlook(draft: Draft, training: TrainingSpec, wrong: dict[str, str]) -> fit
 
 
 def _manifest(draft: Draft, training: TrainingSpec, wrong: dict[str, str]) -> str:
-    """The YAML that would be sent; what is still wrong shows as the default or as a gap."""
+    """The YAML that would be sent, but for the labels that bind it to its row here, so that it can be applied
+    by hand; what is still wrong shows as the default or as a gap."""
     gaps: dict[str, Any] = {"name": "…", "image": "…", "command": "…", "environment": [], "retries": 0}
     mended = {name: gaps.get(name, getattr(_DEFAULTS, name)) for name in wrong}
     namespace = draft.project.namespace if draft.project else "…"
-    job = spec.job(replace(training, **mended), namespace, "set when submitted")
+    job = spec.job(replace(training, **mended), namespace, "")
+    for labelled in (job, job["spec"]["template"]):
+        labelled["metadata"] = {k: v for k, v in labelled["metadata"].items() if k != "labels"}
     return yaml.dump(job, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=4096)
 
 
