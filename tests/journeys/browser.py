@@ -23,7 +23,11 @@ SWITCHES = (
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 GRAVE = ("serious", "critical")
 # What the browser itself says of a server that was killed on purpose.
-AWAY = re.compile(r"WebSocket connection to|ERR_CONNECTION_|ERR_EMPTY_RESPONSE|status of 5\d\d")
+AWAY = re.compile(
+    r"WebSocket connection to|ERR_CONNECTION_|ERR_EMPTY_RESPONSE|status of 5\d\d|htmx:sendError"
+)
+# htmx tells the console of every request of its own that a newer one has replaced.
+REPLACED = re.compile(r"^htmx:(sendAbort|afterRequest), ")
 
 
 @contextmanager
@@ -60,17 +64,20 @@ class Session:
 
     def check(self) -> None:
         """Fail when anything was said to the console that should not have been."""
-        assert not self._errors, "\n".join(["errors in the browser's console:", *self._errors])
+        self.forgive(REPLACED)
+        errors, self._errors = self._errors, []
+        assert not errors, "\n".join(["errors in the browser's console:", *errors])
 
     def close(self) -> None:
         self.context.close()
 
 
-def assert_accessible(page: Page) -> None:
-    """axe finds nothing serious on the page as it stands, light and dark."""
+def assert_accessible(page: Page, but: str = "") -> None:
+    """axe finds nothing serious on the page as it stands, light and dark, `but` (a selector) aside."""
+    context = {"exclude": [[but]]} if but else None
     for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        found = [one for one in Axe().run(page).response["violations"] if one["impact"] in GRAVE]
+        found = [one for one in Axe().run(page, context).response["violations"] if one["impact"] in GRAVE]
         assert not found, f"axe, {scheme}, {page.url}:\n" + "\n".join(map(_words, found))
 
 

@@ -4,7 +4,6 @@ Both run once for this folder and end with its last test: the browser holds the 
 which other tests need for themselves.
 """
 
-import re
 import signal
 from collections.abc import Iterator
 
@@ -66,7 +65,6 @@ def page(session: Session) -> Iterator[Page]:
     yield opened
     opened.close()
     session.check()
-    session.forgive(re.compile(""))
 
 
 @pytest.fixture
