@@ -97,7 +97,9 @@ def _of_action(action: Action) -> Happening:
 
 def time_line(user: Any, workload: Workload) -> list[Span]:
     """Every stay in a phase, oldest first; the last ends now, and a terminal phase takes no time."""
-    changes = sorted(queries.visible_phase_changes(user, workload)[:MOST], key=lambda change: (change.at, change.pk))
+    changes = sorted(
+        queries.visible_phase_changes(user, workload)[:MOST], key=lambda change: (change.at, change.pk)
+    )
     end = workload.deleted_at or timezone.now()
     stays = [Span(a.phase, b.at - a.at) for a, b in pairwise(changes)]
     if changes and changes[-1].phase not in TERMINAL:
