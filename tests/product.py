@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import psutil
+
 from runyardctl.poll import until
 
 AWAY = (httpx.TransportError, httpx.HTTPStatusError)

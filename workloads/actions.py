@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+
 from runyard.clusters.models import Cluster
 from runyard.tenancy.access import Denied, require
 from runyard.tenancy.models import Project, User
-
 from workloads import policies, spec, tasks, transitions
 from workloads.models import Action, SubmittedThrough, Verb, Workload
 from workloads.policies import Refused

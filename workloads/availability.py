@@ -6,7 +6,6 @@ Used by pages and the API to show what can be done; `actions` alone decides.
 from typing import Any
 
 from runyard.tenancy.access import denial, may
-
 from workloads import policies
 from workloads.models import Verb, Workload
 

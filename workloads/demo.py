@@ -16,10 +16,10 @@ from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils import timezone
+
 from runyard.clusters.models import Cluster, Node
 from runyard.tenancy.models import AccessRule, Department, Project, User
 from runyard.tenancy.roles import Role
-
 from workloads.models import Workload
 from workloads.status import Phase, Reason
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from runyard.clusters import quantities
 from runyard.clusters.models import Cluster, Node
 from runyard.kit.pages import cores, counted, gib
-
 from workloads.models import Pod
 from workloads.spec import TrainingSpec
 

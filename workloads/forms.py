@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import QueryDict
+
 from runyard.clusters.models import Cluster
 from runyard.tenancy.access import projects_where
 from runyard.tenancy.models import Project
-
 from workloads import spec
 from workloads.models import Workload
 from workloads.spec import TrainingSpec

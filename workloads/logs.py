@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import urllib3
-from runyard.clusters.connection import ApiError, ClusterError, Unreachable, connect, interrupt
 
+from runyard.clusters.connection import ApiError, ClusterError, Unreachable, connect, interrupt
 from workloads.models import Pod
 
 LONGEST_LINE = 64 * 1024

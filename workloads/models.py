@@ -11,10 +11,10 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
+
 from runyard.clusters.models import Cluster
 from runyard.tenancy.access import ScopedQuerySet
 from runyard.tenancy.models import Project
-
 from workloads.status import Desired, Phase, Reason
 
 

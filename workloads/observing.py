@@ -12,11 +12,11 @@ from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
+
 from runyard.clusters import objects
 from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen
 from runyard.tenancy.models import Project
-
 from workloads import transitions
 from workloads.kinds import BY_RESOURCE
 from workloads.models import Event, PhaseChange, Pod, Workload

@@ -3,9 +3,9 @@
 from typing import Any
 
 from django.db.models import Count, QuerySet
+
 from runyard.tenancy.access import readable_projects
 from runyard.tenancy.models import Project
-
 from workloads.models import Action, Event, PhaseChange, Pod, Workload
 
 

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 from runyard.clusters import objects, quantities
-
 from workloads.kinds.kind import Facts, Kind
 
 GPU = "nvidia.com/gpu"

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from django.db.models import Value
 from django.db.models.functions import Coalesce, Concat, NullIf, Trim
+
 from runyard.kit.columns import Choice, Instant, Number, Text
 from runyard.kit.tables import Filter, Table
-
 from workloads import queries
 from workloads.status import Phase
 

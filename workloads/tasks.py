@@ -12,8 +12,8 @@ from celery import shared_task
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
-from runyard.clusters.connection import ApiError, ClusterError, connect
 
+from runyard.clusters.connection import ApiError, ClusterError, connect
 from workloads import transitions
 from workloads.kinds import KINDS
 from workloads.models import Action, Verb, Workload

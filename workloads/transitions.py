@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+
 from runyard.clusters import quantities
 from runyard.clusters.models import Cluster
 from runyard.kit.publish import publish_on_commit
 from runyard.tenancy.models import Project, User
-
 from workloads import spec
 from workloads.models import PhaseChange, Pod, SubmittedThrough, Workload
 from workloads.phases import active, derive

@@ -93,6 +93,7 @@ def _ours_watch(url: str):
 
 def _bare(url: str):
     import msgspec
+
     from runyard.clusters import objects
 
     body = urllib.request.urlopen(f"{url}/api/v1/pods").read()

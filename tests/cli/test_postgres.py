@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+
 from runyardctl import pg_account
 from runyardctl.pg_binaries import find_binaries
 from runyardctl.poll import until

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from runyardctl import reloading
 from runyardctl.child import Patience
 from runyardctl.home import Home
 from runyardctl.product import Product
 from runyardctl.supervisor import Supervisor
-
 from tests.cli.yard import StandIn
 
 

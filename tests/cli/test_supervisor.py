@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from runyardctl.poll import until
 from runyardctl.process import is_gone
 

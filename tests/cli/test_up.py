@@ -8,9 +8,9 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+
 from runyardctl.poll import until
 from runyardctl.process import is_gone
-
 from tests.product import Up
 
 NAMES = ("PostgreSQL", "Valkey", "Cluster", "Worker", "Beat", "Web")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from runyardctl.home import Home
 from runyardctl.poll import until
 from runyardctl.trouble import Trouble

@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import redis
+
 from runyardctl.valkey import Valkey
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from runyard.clusters.connection import ApiError, Unreachable, connect
 from runyard.clusters.models import Cluster
-
 from tests.embedded import embedded, free_port
 
 

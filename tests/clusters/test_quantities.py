@@ -1,6 +1,7 @@
 """Kubernetes quantities."""
 
 import pytest
+
 from runyard.clusters import quantities
 
 

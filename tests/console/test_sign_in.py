@@ -1,6 +1,7 @@
 """Signing in and out, sign-in links, and the pages that stand alone."""
 
 import pytest
+
 from runyard.tenancy.signin import link_for
 
 PASSWORD = "a long password"

@@ -25,6 +25,7 @@ def real_cluster(transactional_db, running_cluster, valkey):
 def syncing(real_cluster):
     """The sync of `real_cluster`, running until the test ends."""
     from django.db import connections
+
     from runyard.sync import lease
     from runyard.sync.runner import Runner
 

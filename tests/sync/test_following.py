@@ -4,13 +4,13 @@ import threading
 from queue import Queue
 
 import pytest
+
 from runyard.clusters import objects
 from runyard.clusters.connection import ApiError, Unreachable
 from runyard.sync import follower as follower_module
 from runyard.sync.follower import Follower
 from runyard.sync.source import Change, Damaged, Expired, Listing, Source, Watched
 from runyard.sync.store import Store
-
 from tests.sync.fakes import FakeApi, bookmark, error, event, expired, pod
 
 PODS = Watched("pods", "/api/v1/pods", objects.Pod)

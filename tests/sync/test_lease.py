@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+
 from runyard.sync import lease, tasks
 from runyard.sync.models import SyncState
 

@@ -2,8 +2,8 @@
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
-from runyard.tenancy.access import Denied, may, projects_where, readable_projects, require
 
+from runyard.tenancy.access import Denied, may, projects_where, readable_projects, require
 from workloads.queries import visible_workloads
 
 

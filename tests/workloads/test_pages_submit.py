@@ -5,8 +5,8 @@ import re
 
 import pytest
 import yaml
-from runyard.clusters.models import Node
 
+from runyard.clusters.models import Node
 from tests.make import make_workload
 from workloads.models import Workload
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from runyard.clusters.connection import ApiError, Unreachable
 
+from runyard.clusters.connection import ApiError, Unreachable
 from tests.make import make_pod
 from workloads import history, log_text, logs
 from workloads.models import Action, Event, PhaseChange, Workload

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+
 from runyard.clusters.objects import PodSpec
 
 

@@ -4,7 +4,6 @@ Terminal conditions and `suspend` as in the Kubernetes Job documentation.
 """
 
 from runyard.clusters.objects import Job, conditions
-
 from workloads.kinds.kind import Facts, Kind
 
 

@@ -9,8 +9,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
-from runyard.kit.pages import counted
 
+from runyard.kit.pages import counted
 from workloads import actions, bulk
 from workloads.models import Verb
 

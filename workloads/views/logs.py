@@ -7,9 +7,9 @@ from asgiref.sync import sync_to_async
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
+
 from runyard.clusters.connection import ClusterError
 from runyard.tenancy.access import denial, may
-
 from workloads import log_text, logs
 from workloads.models import Pod, Workload
 from workloads.views.workload import find, header, latest

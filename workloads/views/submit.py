@@ -8,9 +8,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
+
 from runyard.clusters.models import Cluster
 from runyard.tenancy.access import Denied, may, projects_where
-
 from workloads import actions, fit, forms, queries, sample, spec
 from workloads.forms import Draft
 from workloads.models import Workload

@@ -7,10 +7,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, Query
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
+
 from runyard.clusters.models import Cluster
 from runyard.kit.tables import BadQuery
 from runyard.tenancy.access import projects_where
-
 from workloads import bulk, queries, sample
 from workloads.availability import Availability
 from workloads.tables import TALLY, Tile, WorkloadTable

@@ -5,8 +5,8 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
-from runyard.tenancy.access import may
 
+from runyard.tenancy.access import may
 from workloads import history, queries
 from workloads.availability import Availability
 from workloads.models import Pod, Workload
