@@ -49,7 +49,7 @@ def parse_json(body: bytes) -> Any:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise bad_request(f"couldn't get version/kind; json parse error: {str(error)[:200]}") from None
-    _check_depth(value)
+    check_depth(value)
     return value
 
 
@@ -70,16 +70,17 @@ def parse_yaml(body: bytes) -> Any:
         msgspec.json.encode(value)
     except (yaml.YAMLError, RecursionError, ValueError, TypeError, msgspec.EncodeError) as error:
         raise bad_request(f"error converting YAML to JSON: {str(error)[:300]}") from None
-    _check_depth(value)
+    check_depth(value)
     return value
 
 
-def _check_depth(value: Any, depth: int = 0) -> None:
+def check_depth(value: Any, depth: int = 0) -> None:
+    """400 for what is nested deeper than anyone means, and than the rules could walk."""
     if depth > _DEPTH:
         raise bad_request(f"the body of the request is nested more than {_DEPTH} levels deep")
     if isinstance(value, dict):
         for one in value.values():
-            _check_depth(one, depth + 1)
+            check_depth(one, depth + 1)
     elif isinstance(value, list):
         for one in value:
-            _check_depth(one, depth + 1)
+            check_depth(one, depth + 1)

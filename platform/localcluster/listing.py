@@ -42,6 +42,8 @@ def answer(registry: Registry, kind: Kind, namespace: str | None, options: ListO
     """The JSON of a List object for these options; ApiError 410 when its version is compacted."""
     chosen = selection(kind, options.labels, options.fields)
     token = _read(options.token) if options.token else _Token(_version(registry, options), "")
+    if token.rv > registry.store.version:
+        raise _bad_token()
     if token.rv and token.rv < registry.store.compacted:
         raise _too_old(token, bool(options.token))
     at = token.rv or registry.store.version
@@ -110,6 +112,8 @@ def _read(text: str) -> _Token:
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=_Token)
     except (binascii.Error, ValueError, msgspec.DecodeError):
-        raise bad_request(
-            "continue key is not valid: use the token of the previous page, unchanged"
-        ) from None
+        raise _bad_token() from None
+
+
+def _bad_token() -> ApiError:
+    return bad_request("continue key is not valid: use the token of the previous page, unchanged")

@@ -9,10 +9,12 @@ import copy
 from typing import Any
 
 import jsonpatch
+import msgspec
 
 from localcluster import fields
+from localcluster.bodies import LIMIT_BYTES, check_depth
 from localcluster.fields import MergeKeys, Obj
-from localcluster.status import ApiError, bad_request, unsupported_media_type
+from localcluster.status import ApiError, bad_request, too_large, unsupported_media_type
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -45,7 +47,7 @@ def _by_operations(obj: Obj, operations: Any) -> Obj:
         )
         raise ApiError(413, "RequestEntityTooLarge", message)
     try:
-        result = jsonpatch.JsonPatch(operations).apply(obj)
+        result = _applied(obj, jsonpatch.JsonPatch(operations))
     except jsonpatch.InvalidJsonPatch as error:
         raise bad_request(f"error decoding patch: {error}") from None
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, ValueError) as error:
@@ -53,6 +55,20 @@ def _by_operations(obj: Obj, operations: Any) -> Obj:
         raise ApiError(422, "Invalid", message) from None
     if not isinstance(result, dict) or not isinstance(result.get("metadata"), dict):
         raise ApiError(422, "Invalid", "the patch must leave an object with metadata")
+    return result
+
+
+def _applied(obj: Obj, patch: jsonpatch.JsonPatch) -> Any:
+    """`obj` after each operation in turn; 413 when they copy more than a body may hold, over and over."""
+    result, copied = copy.deepcopy(obj), 0
+    for operation in patch._ops:
+        if isinstance(operation, jsonpatch.CopyOperation):
+            source = jsonpatch.JsonPointer(operation.operation["from"]).resolve(result)
+            copied += len(msgspec.json.encode(source))
+            if copied > LIMIT_BYTES:
+                raise too_large(LIMIT_BYTES)
+        result = operation.apply(result)
+    check_depth(result)
     return result
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from localcluster.registry import Deletion
 from localcluster.status import bad_request, invalid
-from localcluster.validation import Problems
+from localcluster.validation import MAX_SECONDS, Problems
 
 Obj = dict[str, Any]
 Params = Mapping[str, str]
@@ -120,8 +120,9 @@ def deletion(params: Params, options: Obj, dry: list[str]) -> Deletion:
     orphan = options.get("orphanDependents")
     preconditions = options.get("preconditions") or {}
     problems = Problems()
-    if grace is not None and not isinstance(grace, int):
-        raise bad_request("gracePeriodSeconds: must be a whole number of seconds")
+    dry = [*dry, *_words(options, "dryRun")]
+    if grace is not None and (type(grace) is not int or grace > MAX_SECONDS):
+        raise bad_request(f"gracePeriodSeconds: must be a whole number of seconds, at most {MAX_SECONDS}")
     if not isinstance(preconditions, dict):
         raise bad_request("preconditions: must be an object")
     problems.one_of("propagationPolicy", policy, _POLICIES)
@@ -130,7 +131,14 @@ def deletion(params: Params, options: Obj, dry: list[str]) -> Deletion:
     refuse("DeleteOptions", problems)
     if orphan is not None:
         policy = "Orphan" if orphan else "Background"
-    return Deletion(grace, policy, preconditions, dry_run([*dry, *(options.get("dryRun") or [])]))
+    return Deletion(grace, policy, preconditions, dry_run(dry))
+
+
+def _words(options: Obj, name: str) -> list[str]:
+    words = options.get(name) or []
+    if not isinstance(words, list) or not all(isinstance(one, str) for one in words):
+        raise bad_request(f"{name}: must be a list of strings")
+    return words
 
 
 def flag(params: Params, name: str) -> bool:

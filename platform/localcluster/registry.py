@@ -19,11 +19,20 @@ from localcluster.kinds.core import SYSTEM_NAMESPACES
 from localcluster.kinds.shapes import as_shape
 from localcluster.managed import Writer
 from localcluster.resources import Kind, Obj, kind_of
-from localcluster.status import ApiError, already_exists, bad_request, conflict, forbidden, not_found
+from localcluster.status import (
+    ApiError,
+    already_exists,
+    bad_request,
+    conflict,
+    forbidden,
+    not_found,
+    too_large,
+)
 from localcluster.store import Store
 from localcluster.watches import Subscription, Waker
 
 MANAGER = "localcluster"
+LARGEST_BYTES = 4 * 1024 * 1024  # of one stored object: the largest body, and what the server adds to it
 Change = Callable[[Obj], None]
 
 
@@ -315,7 +324,10 @@ class Registry:
     def _encode(self, obj: Obj) -> bytes:
         """The JSON to store, after giving the object the version this write will have."""
         obj["metadata"]["resourceVersion"] = str(self.store.version + 1)
-        return msgspec.json.encode(obj)
+        body = msgspec.json.encode(obj)
+        if len(body) > LARGEST_BYTES:
+            raise too_large(LARGEST_BYTES)
+        return body
 
     def _expiry(self, kind: Kind) -> float | None:
         return self._now().timestamp() + kind.ttl_seconds if kind.ttl_seconds else None

@@ -22,16 +22,16 @@ Fields = Mapping[str, Callable[[Obj], str]]
 
 _KEY = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9.]*[A-Za-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _VALUE = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
-_TERMS = re.compile(r",(?![^()]*\))")
 _EXISTS = re.compile(rf"(!?)\s*({_KEY})")
 _EQUALS = re.compile(rf"({_KEY})\s*(==|=|!=)\s*({_VALUE})")
 _IN = re.compile(rf"({_KEY})\s+(in|notin)\s*\(([^()]*)\)")
-_COMPARES = re.compile(rf"({_KEY})\s*([<>])\s*(-?[0-9]+)")
+_COMPARES = re.compile(rf"({_KEY})\s*([<>])\s*(-?[0-9]{{1,19}})")
+_FIELD = re.compile(r"([^=!\s]+)\s*(==|=|!=)(.*)", re.DOTALL)
 
 
 def labels(text: str) -> LabelPredicate | None:
     """The predicate of a label selector such as "app=web,tier in (a,b),!old"; None selects everything."""
-    terms = [_label_term(term.strip(), text) for term in _TERMS.split(text)] if text.strip() else []
+    terms = [_label_term(term.strip(), text) for term in _terms(text)] if text.strip() else []
     if not terms:
         return None
     return lambda has: _all(terms, has)
@@ -88,6 +88,19 @@ def _all(terms: list[Callable[[Any], bool]], subject: Any) -> bool:
     return all(term(subject) for term in terms)
 
 
+def _terms(text: str) -> list[str]:
+    """The parts between commas; a comma in parentheses separates nothing."""
+    terms, inside = [], False
+    for part in text.split(","):
+        if inside:
+            terms[-1] += f",{part}"
+        else:
+            terms.append(part)
+        if "(" in part or ")" in part:
+            inside = part.rfind("(") > part.rfind(")")
+    return terms
+
+
 def _label_term(term: str, whole: str) -> LabelPredicate:
     if match := _EQUALS.fullmatch(term):
         key, sign, value = match.groups()
@@ -133,10 +146,10 @@ def _expression(one: Obj, has: Mapping[str, str]) -> bool:
 
 
 def _field_term(term: str, whole: str, selectable: Fields, resource: str) -> Predicate:
-    match = re.fullmatch(r"([^=!]+?)\s*(==|=|!=)\s*(.*)", term)
+    match = _FIELD.fullmatch(term)
     if match is None:
         raise bad_request(f"invalid selector: '{whole[:200]}'; can't understand '{term[:200]}'")
-    name, sign, value = match.groups()
+    name, sign, value = match[1], match[2], match[3].strip()
     read = selectable.get(name)
     if read is None:
         raise bad_request(f'field label not supported: {name[:200]} (of "{resource}")')
