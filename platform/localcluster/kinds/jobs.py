@@ -23,15 +23,14 @@ _NEVER_NEGATIVE = (
     "backoffLimit",
     "activeDeadlineSeconds",
     "ttlSecondsAfterFinished",
-    "backoffLimitPerIndex",
-    "maxFailedIndexes",
 )
+_NOT_OFFERED = ("backoffLimitPerIndex", "maxFailedIndexes", "successPolicy")  # unheeded, they would mislead
+_ACTIONS = ("Count", "FailJob", "Ignore")
+_OPERATORS = ("In", "NotIn")
 _FIXED = (
     "selector",
     "completionMode",
     "podFailurePolicy",
-    "successPolicy",
-    "backoffLimitPerIndex",
     "managedBy",
 )
 _SCHEDULING = ("nodeSelector", "affinity", "tolerations", "schedulingGates")
@@ -46,7 +45,7 @@ def default(obj: Obj) -> None:
     if spec.get("completions") is None and spec.get("parallelism") is None:
         spec["completions"] = 1
     spec.setdefault("parallelism", 1)
-    spec.setdefault("backoffLimit", 6 if spec.get("backoffLimitPerIndex") is None else 2**31 - 1)
+    spec.setdefault("backoffLimit", 6)
     spec.setdefault("completionMode", "NonIndexed")
     spec.setdefault("suspend", False)
     spec.setdefault(
@@ -77,10 +76,10 @@ def validate(obj: Obj, old: Obj | None, problems: Problems) -> None:
     problems.one_of("spec.podReplacementPolicy", spec["podReplacementPolicy"], _REPLACEMENTS)
     if spec["completionMode"] == "Indexed":
         _validate_indexed(obj, problems)
-    elif spec.get("backoffLimitPerIndex") is not None:
-        problems.invalid(
-            "spec.backoffLimitPerIndex", spec["backoffLimitPerIndex"], "requires indexed completion mode"
-        )
+    for name in _NOT_OFFERED:
+        if spec.get(name) is not None:
+            problems.forbidden(f"spec.{name}", "the embedded cluster does not offer this field")
+    _validate_failure_policy(spec, problems)
     _validate_template(spec, problems)
     if old is not None:
         _validate_change(spec, old, problems)
@@ -91,14 +90,31 @@ def _validate_indexed(obj: Obj, problems: Problems) -> None:
     if spec.get("completions") is None:
         problems.required("spec.completions", "when completion mode is Indexed")
         return
-    if spec["parallelism"] > _MAX_INDEXED:
-        why = f"must be less than or equal to {_MAX_INDEXED} when completion mode is Indexed"
-        problems.invalid("spec.parallelism", spec["parallelism"], why)
+    for name in ("completions", "parallelism"):
+        if spec[name] > _MAX_INDEXED:
+            why = f"must be less than or equal to {_MAX_INDEXED} when completion mode is Indexed"
+            problems.invalid(f"spec.{name}", spec[name], why)
     last_host = f"{obj['metadata'].get('name', '')}-{max(spec['completions'] - 1, 0)}"
     for why in validation.dns_label(last_host):
         problems.invalid(
             "metadata.name", last_host, f"will not able to create pod with invalid DNS label: {why}"
         )
+
+
+def _validate_failure_policy(spec: Obj, problems: Problems) -> None:
+    for index, rule in enumerate((spec.get("podFailurePolicy") or {}).get("rules") or []):
+        at = f"spec.podFailurePolicy.rules[{index}]"
+        problems.one_of(f"{at}.action", rule.get("action", ""), _ACTIONS)
+        codes, patterns = rule.get("onExitCodes"), rule.get("onPodConditions") or []
+        if bool(codes) == bool(patterns):
+            problems.invalid(at, rule, "specifying one of OnExitCodes and OnPodConditions is required")
+        if codes:
+            problems.one_of(f"{at}.onExitCodes.operator", codes.get("operator", ""), _OPERATORS)
+            if not codes.get("values"):
+                problems.required(f"{at}.onExitCodes.values")
+        for place, pattern in enumerate(patterns):
+            if not pattern.get("type"):
+                problems.required(f"{at}.onPodConditions[{place}].type")
 
 
 def _validate_template(spec: Obj, problems: Problems) -> None:

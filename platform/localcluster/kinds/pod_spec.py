@@ -8,7 +8,7 @@ from typing import Any
 
 from localcluster import validation
 from localcluster.quantities import is_whole, parse
-from localcluster.validation import Problems
+from localcluster.validation import MAX_SECONDS, Problems
 
 Obj = dict[str, Any]
 
@@ -23,12 +23,13 @@ _NAMES = {
     "hostname": validation.dns_label,
     "subdomain": validation.dns_label,
 }
-_HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
+_PROBES = ("exec", "httpGet", "tcpSocket", "grpc")
+_HOOKS = ("exec", "httpGet", "tcpSocket", "sleep")
+_MAX_PATH = 1024
 _ENV_SOURCES = ("configMapKeyRef", "fieldRef", "fileKeyRef", "resourceFieldRef", "secretKeyRef")
 _ENV_NAME = re.compile(r"[ -<>-~]+")
 _PORT_NAME = re.compile(r"(?=.*[a-z])(?!.*--)[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
 _NATIVE = ("cpu", "memory", "ephemeral-storage")
-_MAX_SECONDS = 2**31 - 1
 
 _ENV_WORDS = (
     "a valid environment variable name must consist only of printable ASCII characters other than '='"
@@ -121,9 +122,10 @@ def validate(spec: Obj, where: str, problems: Problems) -> None:
 def _validate_policies(spec: Obj, where: str, problems: Problems) -> None:
     problems.one_of(f"{where}.restartPolicy", spec["restartPolicy"], RESTART_POLICIES)
     problems.one_of(f"{where}.dnsPolicy", spec["dnsPolicy"], _DNS_POLICIES)
-    problems.at_least(f"{where}.terminationGracePeriodSeconds", spec["terminationGracePeriodSeconds"], 0)
+    grace = spec["terminationGracePeriodSeconds"]
+    problems.within(f"{where}.terminationGracePeriodSeconds", grace, 0, MAX_SECONDS)
     if spec.get("activeDeadlineSeconds") is not None:
-        problems.within(f"{where}.activeDeadlineSeconds", spec["activeDeadlineSeconds"], 1, _MAX_SECONDS)
+        problems.within(f"{where}.activeDeadlineSeconds", spec["activeDeadlineSeconds"], 1, MAX_SECONDS)
 
 
 def _validate_placement(spec: Obj, where: str, problems: Problems) -> None:
@@ -175,9 +177,30 @@ def _validate_source(volume: Obj, at: str, problems: Problems) -> None:
     for source, part in (("configMap", "name"), ("secret", "secretName"), ("hostPath", "path")):
         if volume.get(source) is not None and not volume[source].get(part):
             problems.required(f"{at}.{source}.{part}")
+    path = (volume.get("hostPath") or {}).get("path", "")
+    if path and (not path.startswith("/") or ".." in path.split("/") or "\0" in path):
+        problems.invalid(f"{at}.hostPath.path", path, "must be an absolute path without '..'")
+    for source in ("configMap", "secret", "downwardAPI"):
+        _validate_items(volume.get(source) or {}, f"{at}.{source}", source != "downwardAPI", problems)
+    for index, inner in enumerate((volume.get("projected") or {}).get("sources") or []):
+        for source in ("configMap", "secret", "downwardAPI"):
+            where = f"{at}.projected.sources[{index}].{source}"
+            _validate_items(inner.get(source) or {}, where, source != "downwardAPI", problems)
     size = (volume.get("emptyDir") or {}).get("sizeLimit")
     if size is not None:
         _check_amount(f"{at}.emptyDir.sizeLimit", size, problems)
+
+
+def _validate_items(source: Obj, at: str, keyed: bool, problems: Problems) -> None:
+    """Each file of a volume says where it goes, below the volume, and (`keyed`) which key it holds."""
+    for index, item in enumerate(source.get("items") or []):
+        where, path = f"{at}.items[{index}]", item.get("path", "")
+        if keyed and not item.get("key"):
+            problems.required(f"{where}.key")
+        if not path:
+            problems.required(f"{where}.path")
+        elif path.startswith("/") or ".." in path.split("/") or "\0" in path:
+            problems.invalid(f"{where}.path", path, "must be a relative path without '..'")
 
 
 def _check_name(name: str, field: str, seen: set[str], problems: Problems) -> None:
@@ -208,6 +231,11 @@ def _validate_container(
     _validate_ports(container.get("ports") or [], f"{at}.ports", problems)
     _validate_mounts(container.get("volumeMounts") or [], f"{at}.volumeMounts", volumes, problems)
     _validate_resources(container["resources"], f"{at}.resources", problems)
+    working_dir = container.get("workingDir", "")
+    if len(working_dir) > _MAX_PATH or "\0" in working_dir:
+        problems.invalid(f"{at}.workingDir", working_dir, f"must be a path of at most {_MAX_PATH} characters")
+    for kind, hook in (container.get("lifecycle") or {}).items():
+        _validate_handler(hook, f"{at}.lifecycle.{kind}", _HOOKS, problems)
     for kind in ("livenessProbe", "readinessProbe", "startupProbe"):
         if container.get(kind) is not None:
             _validate_probe(container[kind], f"{at}.{kind}", kind != "readinessProbe", problems)
@@ -313,11 +341,7 @@ def _validate_request(name: str, request: Any, limit: Any, at: str, problems: Pr
 
 def _validate_probe(probe: Obj, at: str, once: bool, problems: Problems) -> None:
     """`once`: liveness and startup probes must succeed on one success."""
-    chosen = [one for one in _HANDLERS if probe.get(one) is not None]
-    if not chosen:
-        problems.required(at, "must specify a handler type")
-    for extra in chosen[1:]:
-        problems.forbidden(f"{at}.{extra}", "may not specify more than 1 handler type")
+    _validate_handler(probe, at, _PROBES, problems)
     for name in (
         "initialDelaySeconds",
         "timeoutSeconds",
@@ -328,14 +352,23 @@ def _validate_probe(probe: Obj, at: str, once: bool, problems: Problems) -> None
         problems.at_least(f"{at}.{name}", probe.get(name), 0)
     if once and probe["successThreshold"] != 1:
         problems.invalid(f"{at}.successThreshold", probe["successThreshold"], "must be 1")
-    if probe.get("exec") is not None and not probe["exec"].get("command"):
+
+
+def _validate_handler(handler: Obj, at: str, offered: tuple[str, ...], problems: Problems) -> None:
+    """What a probe or a hook does: exactly one thing, described whole."""
+    chosen = [one for one in offered if handler.get(one) is not None]
+    if not chosen:
+        problems.required(at, "must specify a handler type")
+    for extra in chosen[1:]:
+        problems.forbidden(f"{at}.{extra}", "may not specify more than 1 handler type")
+    if handler.get("exec") is not None and not handler["exec"].get("command"):
         problems.required(f"{at}.exec.command")
-    for handler in ("httpGet", "tcpSocket"):
-        if probe.get(handler) is not None:
-            _validate_probe_port(probe[handler].get("port"), f"{at}.{handler}.port", problems)
+    for one in ("httpGet", "tcpSocket"):
+        if handler.get(one) is not None:
+            _validate_handler_port(handler[one].get("port"), f"{at}.{one}.port", problems)
 
 
-def _validate_probe_port(port: Any, at: str, problems: Problems) -> None:
+def _validate_handler_port(port: Any, at: str, problems: Problems) -> None:
     if isinstance(port, str) and not _PORT_NAME.fullmatch(port):
         problems.invalid(at, port, _PORT_WORDS)
     elif not isinstance(port, str):

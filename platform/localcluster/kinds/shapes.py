@@ -160,11 +160,16 @@ class TcpSocket(Shape):
     host: str | None = None
 
 
+class Sleep(Shape):
+    seconds: Int | None = None
+
+
 class Handler(Shape):
     exec: ExecAction | None = None
     http_get: HttpGet | None = None
     tcp_socket: TcpSocket | None = None
     grpc: Json | None = None
+    sleep: Sleep | None = None
 
 
 class Probe(Handler):
@@ -178,7 +183,7 @@ class Probe(Handler):
 
 class Lifecycle(Shape):
     post_start: Handler | None = None
-    pre_stop: Json | None = None
+    pre_stop: Handler | None = None
 
 
 class Container(Shape):
@@ -235,8 +240,33 @@ class HostPath(Shape):
     type: str | None = None
 
 
+class DownwardFile(Shape):
+    path: str | None = None
+    mode: Int | None = None
+    field_ref: FieldRef | None = None
+    resource_field_ref: ResourceFieldRef | None = None
+
+
+class DownwardVolume(Shape):
+    items: list[DownwardFile] | None = None
+    default_mode: Int | None = None
+
+
+class Projection(Shape):
+    config_map: ConfigMapVolume | None = None
+    secret: ConfigMapVolume | None = None  # named as a configMap is, not by secretName
+    downward_api: DownwardVolume | None = msgspec.field(default=None, name="downwardAPI")
+
+
+class ProjectedVolume(Shape):
+    sources: list[Projection] | None = None
+    default_mode: Int | None = None
+
+
 class Volume(Shape):
     name: str | None = None
+    downward_api: DownwardVolume | None = msgspec.field(default=None, name="downwardAPI")
+    projected: ProjectedVolume | None = None
     empty_dir: EmptyDir | None = None
     host_path: HostPath | None = None
     config_map: ConfigMapVolume | None = None
@@ -317,6 +347,27 @@ class PodTemplate(Shape):
     spec: PodSpec | None = None
 
 
+class ExitCodes(Shape):
+    container_name: str | None = None
+    operator: str | None = None
+    values: list[Int] | None = None
+
+
+class ConditionPattern(Shape):
+    type: str | None = None
+    status: str | None = None
+
+
+class FailureRule(Shape):
+    action: str | None = None
+    on_exit_codes: ExitCodes | None = None
+    on_pod_conditions: list[ConditionPattern] | None = None
+
+
+class FailurePolicy(Shape):
+    rules: list[FailureRule] | None = None
+
+
 class JobSpec(Shape):
     parallelism: Int | None = None
     completions: Int | None = None
@@ -331,7 +382,7 @@ class JobSpec(Shape):
     pod_replacement_policy: str | None = None
     selector: LabelSelector | None = None
     template: PodTemplate | None = None
-    pod_failure_policy: Json | None = None
+    pod_failure_policy: FailurePolicy | None = None
     success_policy: Json | None = None
     managed_by: str | None = None
 

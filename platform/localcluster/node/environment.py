@@ -75,7 +75,7 @@ class Environment:
         for mount, place in sorted(self.mounts.items(), reverse=True):
             if asked == mount or asked.startswith(mount.rstrip("/") + "/"):
                 return _made(place / asked[len(mount) :].lstrip("/"))
-        if Path(asked).is_absolute() and Path(asked).is_dir():
+        if asked.startswith("/") and os.path.isdir(asked):
             return Path(asked)
         return _made(_below(self.places.scratch, asked))
 

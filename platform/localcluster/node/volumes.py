@@ -34,7 +34,7 @@ class Volumes:
             if "hostPath" in volume:
                 return host_path(volume["hostPath"])
             return self._filled(volume)
-        except (ConfigError, OSError) as error:
+        except (ConfigError, OSError, ValueError) as error:
             words = f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}'
             raise ConfigError(words) from error
 
