@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -37,6 +38,9 @@ class Application:
             response = _refusal(error)
         except ClientDisconnect:
             return
+        except sqlite3.OperationalError as error:
+            log.error("%s %s: %s", request.method, scope["path"], error)
+            response = _refusal(status.storage_failed(str(error)))
         except Exception:
             log.exception("%s %s", request.method, scope["path"])
             response = _refusal(status.internal())

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 _HOUSEKEEPING_SECONDS = 60
 _DRAIN_SECONDS = 5
+_HEAD_BYTES = 64 * 1024
 
 
 class CannotStart(Exception):
@@ -99,6 +100,8 @@ class _Server(uvicorn.Server):
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=_DRAIN_SECONDS,
                 ws="none",
+                http="h11",  # it bounds what a stranger may send as a head; httptools keeps whatever comes
+                h11_max_incomplete_event_size=_HEAD_BYTES,
             )
         )
 

@@ -126,5 +126,10 @@ def too_large_version(asked: int, current: int) -> ApiError:
     return ApiError(504, "Timeout", message, {"causes": [cause], "retryAfterSeconds": 1})
 
 
+def storage_failed(why: str) -> ApiError:
+    """500 that tells of a full or failing disk, in the words of the store."""
+    return ApiError(500, "InternalError", f"Internal error occurred: the cluster's store: {why}")
+
+
 def internal() -> ApiError:
     return ApiError(500, "InternalError", "Internal error occurred: see the server's log")
