@@ -5,20 +5,18 @@ from __future__ import annotations
 import platform
 from typing import Any
 
-from localcluster import openapi
+from localcluster import VERSION, openapi
 from localcluster.resources import KINDS, Kind, Subresource
 
 Obj = dict[str, Any]
-_MINOR = "35"
-_GIT_VERSION = f"v1.{_MINOR}.0+localcluster"
 
 
 def version() -> Obj:
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     return {
-        "major": "1",
-        "minor": _MINOR,
-        "gitVersion": _GIT_VERSION,
+        "major": VERSION[1:].split(".")[0],
+        "minor": VERSION.split(".")[1],
+        "gitVersion": VERSION,
         "gitCommit": "",
         "gitTreeState": "",
         "buildDate": "1970-01-01T00:00:00Z",

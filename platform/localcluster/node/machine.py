@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from localcluster import times
+from localcluster import VERSION, times
 from localcluster.status import ApiError
 
 from . import gpus
@@ -81,7 +81,7 @@ def node_info() -> dict[str, str]:
         "bootID": boot_id(),
         "containerRuntimeVersion": "process://1",
         "kernelVersion": platform.release(),
-        "kubeletVersion": "v1.33.0",
+        "kubeletVersion": VERSION,
         "kubeProxyVersion": "",
         "machineID": machine_id.read_text().strip() if machine_id.exists() else "",
         "operatingSystem": "linux",
