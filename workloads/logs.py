@@ -83,9 +83,16 @@ class LogStream:
         interrupt(self._response)
 
 
-def stream(pod: Pod, container: str, *, previous: bool = False, timestamps: bool = False) -> LogStream:
-    """The whole log as bytes, for a download."""
-    return LogStream(pod, container, **_options(previous=previous, timestamps=timestamps))
+def whole(pod: Pod, container: str, *, previous: bool = False, timestamps: bool = False) -> Iterator[bytes]:
+    """All of a log, for a download; one that breaks off says so at its end. Raises ClusterError at once."""
+    return _to_the_end(LogStream(pod, container, **_options(previous=previous, timestamps=timestamps)))
+
+
+def _to_the_end(stream: LogStream) -> Iterator[bytes]:
+    try:
+        yield from stream
+    except ClusterError as error:
+        yield f"\n[the log breaks off here: {error}]\n".encode()
 
 
 def follow(pod: Pod, container: str, *, previous: bool = False, since: str = "") -> LogStream:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from runyard.tenancy.access import readable_projects
 from runyard.tenancy.models import Project
@@ -41,12 +41,6 @@ def visible_phase_changes(user: Any, workload: Workload) -> QuerySet[PhaseChange
 def visible_actions(user: Any, workload: Workload) -> QuerySet[Action]:
     rows = Action.objects.visible_to(user).filter(workload=workload)
     return rows.select_related("by").order_by("-created_at", "-id")
-
-
-def phase_counts(user: Any) -> dict[str, int]:
-    """How many visible workloads are in each phase; phases with none are absent."""
-    rows = Workload.objects.visible_to(user).filter(deleted_at=None)
-    return dict(rows.order_by().values_list("phase").annotate(Count("id")))
 
 
 def visible_projects(user: Any) -> QuerySet[Project]:

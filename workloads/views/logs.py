@@ -1,14 +1,13 @@
 """Logs of a workload's pods: the page with the last lines, and the download of all."""
 
-from collections.abc import Iterator
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from runyard.clusters.connection import ClusterError
+from runyard.kit.streaming import stream_response
 from runyard.tenancy.access import denial, may
 from workloads import log_text, logs
 from workloads.models import Pod, Workload
@@ -76,19 +75,7 @@ def download(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpRespo
     container = _container(pod, request.GET.get("container", ""))
     previous, times = request.GET.get("previous") == "1", request.GET.get("timestamps") == "1"
     try:
-        stream = logs.stream(pod, container, previous=previous, timestamps=times)
+        chunks = logs.whole(pod, container, previous=previous, timestamps=times)
     except ClusterError as error:
         return HttpResponse(logs.unavailable(error), status=409, content_type="text/plain")
-    response = StreamingHttpResponse(_chunks(iter(stream)), content_type="text/plain; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{pod.name}-{container}.log"'
-    return response
-
-
-async def _chunks(stream: Iterator[bytes]) -> Any:
-    """Read in a thread, a chunk at a time: the event loop serves others meanwhile."""
-    read = sync_to_async(lambda: next(stream, b""), thread_sensitive=False)
-    try:
-        while chunk := await read():
-            yield chunk
-    except ClusterError as error:
-        yield f"\n[the log breaks off here: {error}]\n".encode()
+    return stream_response(chunks, "text/plain; charset=utf-8", f"{pod.name}-{container}.log")

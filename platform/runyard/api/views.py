@@ -120,8 +120,7 @@ class Log(APIView):
                 raise NotFound(page.error)
             body = "".join(f"{text}\n" for _, text in page.lines)
             return HttpResponse(body, content_type="text/plain; charset=utf-8")
-        found = logs.stream(pod, container, previous=previous)
-        return stream_response(found, "text/plain; charset=utf-8")
+        return stream_response(logs.whole(pod, container, previous=previous), "text/plain; charset=utf-8")
 
 
 def _person(request: Request) -> User:
