@@ -7,6 +7,7 @@ DIR/log/    CRI log files 00000000, 00000001, ...; the highest is being written
 """
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -149,8 +150,9 @@ class Attempt:
         """TERM for the whole tree, KILL for what is left after `grace` seconds; asked again, sooner wins."""
         if self.exited:
             return
-        (self.folder / "stop.new").write_text(f"{grace} {reason}")
-        (self.folder / "stop.new").rename(self.folder / "stop")
+        with contextlib.suppress(OSError):  # a full disk: without the file the shim gives 30 seconds
+            (self.folder / "stop.new").write_text(f"{grace} {reason}")
+            (self.folder / "stop.new").rename(self.folder / "stop")
         self._stop_asked = True
         self._pass_on_stop()
 

@@ -112,5 +112,6 @@ class Attendant:
             await ask(container, hook, grace)
         except ProbeFailed as failure:
             self.say("Warning", "FailedPreStopHook", f"PreStopHook failed: {failure}")
-        if container.attempt:
-            container.attempt.stop(max(1.0, grace - (time.monotonic() - started)))
+        finally:  # whatever became of the hook
+            if container.attempt:
+                container.attempt.stop(max(1.0, grace - (time.monotonic() - started)))

@@ -98,9 +98,13 @@ class Container:
             attempt.fail("StartError", str(error))
 
     def retry_at(self, backoff: Backoff) -> float:
-        """When, in seconds since the epoch, an ended container may run again."""
+        """When, in seconds since the epoch, an ended container may run again.
+
+        At once when it ended in the future: the clock was set back, and says nothing about how long ago.
+        """
         assert self.record is not None
-        return self.record.finished_at / 1e9 + backoff.delay(self.failures)
+        ended = self.record.finished_at / 1e9
+        return ended + backoff.delay(self.failures) if ended <= time.time() else 0.0
 
     def count_failure(self, backoff: Backoff) -> None:
         """An end counts with those before it, unless the container ran long enough to be forgiven."""

@@ -93,10 +93,11 @@ class Node:
 
     async def _follow(self) -> None:
         async for event in self._subscription:
-            if event.resource != "pods":
-                self._wake_unprepared(event.object["metadata"]["namespace"])
-            elif self._is_ours(event.object):
-                self._see(event.type, event.object)
+            with _logged("following pods"):
+                if event.resource != "pods":
+                    self._wake_unprepared(event.object["metadata"]["namespace"])
+                elif self._is_ours(event.object):
+                    self._see(event.type, event.object)
 
     def _is_ours(self, pod: Obj) -> bool:
         return pod["metadata"]["uid"] in self.workers or pod["spec"].get("nodeName") == self.name
@@ -270,7 +271,7 @@ def _orphan(folder: Path, saved: Obj) -> Obj:
 
 @contextlib.contextmanager
 def _logged(what: str) -> Iterator[None]:
-    """What runs by the clock outlives its own mistakes."""
+    """What runs as long as the node does outlives its own mistakes."""
     try:
         yield
     except Exception:

@@ -16,6 +16,7 @@ PR_SET_CHILD_SUBREAPER = 36
 READ_BYTES = 65536
 PART_BYTES = 16384
 DRAIN_SECONDS = 2.0
+RETRY_SECONDS = 0.5
 
 
 def start_ticks(pid: int) -> str:
@@ -42,8 +43,10 @@ class State:
         path = f"{self.path}.{os.getpid()}"
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         lines = [f"{key}={' '.join(value.split())}\n" for key, value in self.values.items()]
-        os.write(fd, "".join(lines).encode("utf-8", "replace"))
-        os.close(fd)
+        try:
+            os.write(fd, "".join(lines).encode("utf-8", "replace"))
+        finally:
+            os.close(fd)
         return path
 
     def claim(self) -> bool:
@@ -60,6 +63,16 @@ class State:
     def write(self, **values: str) -> None:
         self.values.update(values)
         os.rename(self._write_beside(), self.path)
+
+    def write_at_last(self, **values: str) -> None:
+        """How it ended is not lost to a full disk: waits until there is room, or the folder is gone."""
+        while True:
+            try:
+                return self.write(**values)
+            except FileNotFoundError:
+                return
+            except OSError:
+                time.sleep(RETRY_SECONDS)
 
 
 class Log:
@@ -358,16 +371,16 @@ def main() -> None:
         container.start()
     except Exception as error:  # whatever it was, the server has to hear of it
         outcome = explain(error, container.command)
-        container.state.write(phase="exited", started_at=started, finished_at=now(), **outcome)
+        container.state.write_at_last(phase="exited", started_at=started, finished_at=now(), **outcome)
         return notify(notify_fd)
     try:
         child = f"{container.pid} {start_ticks(container.pid)}"
     except OSError:
         child = f"{container.pid} 0"
-    container.state.write(phase="running", started_at=started, child=child)
+    container.state.write_at_last(phase="running", started_at=started, child=child)
     notify(notify_fd)
     container.run(wake)
-    container.state.write(phase="exited", finished_at=now(), **container.outcome())
+    container.state.write_at_last(phase="exited", finished_at=now(), **container.outcome())
 
 
 if __name__ == "__main__":

@@ -1,16 +1,20 @@
 """What a pod does on the node: it starts, runs, ends, and its status says so in Kubernetes' words."""
 
+import errno
 import os
 import signal
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
+
 from localcluster.backoff import Backoff
 from localcluster.logoptions import LogOptions
-from localcluster.node import usage
-from localcluster.node.attempt import MARK
+from localcluster.node import attendant, shim, usage
+from localcluster.node.attempt import MARK, Attempt, Record
+from localcluster.node.container import Container
 from localcluster.node.proc import marked_with
-
 from tests.localcluster.running import (
     NODE,
     Cluster,
@@ -307,3 +311,48 @@ async def test_every_process_of_a_container_carries_its_mark(cluster):
     running = await cluster.running("one")
     marked = marked_with(f"{MARK}={created['metadata']['uid']}/main/0")
     assert [one.pid for one in marked] == [process_of(running)]
+
+
+async def test_a_hook_that_breaks_does_not_keep_its_container(cluster, monkeypatch):
+    async def broken(*_):
+        raise KeyError("a fault of ours")
+
+    cluster.run("one", container("sleep", "60", lifecycle={"preStop": {"exec": {"command": ["true"]}}}))
+    await cluster.running("one")
+    monkeypatch.setattr(attendant, "ask", broken)
+    cluster.registry.delete("pods", "default", "one")
+    await cluster.gone("one")
+
+
+async def test_a_full_disk_does_not_keep_a_pod_from_being_stopped(cluster, monkeypatch):
+    cluster.run("one", container("sleep", "60"))
+    process = process_of(await cluster.running("one"))
+    monkeypatch.setattr(Path, "write_text", _no_space)
+    cluster.registry.delete("pods", "default", "one")
+    await cluster.gone("one")
+    assert not alive(process)
+
+
+def _no_space(*_, **__):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_how_a_container_ended_is_written_once_the_disk_has_room(tmp_path, monkeypatch):
+    ended, tried = shim.State(str(tmp_path)), []
+
+    def full(path, *mode):
+        tried.append(path)
+        return _no_space() if len(tried) < 3 else os.open(path, *mode)
+
+    monkeypatch.setattr(shim, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(shim, "os", SimpleNamespace(**{**vars(os), "open": full}))
+    ended.write_at_last(phase="exited", exit_code="0")
+    assert len(tried) == 3
+    assert Record.read(tmp_path / "state").phase == "exited"
+
+
+def test_a_clock_that_was_set_back_does_not_prolong_the_back_off(tmp_path):
+    one = Container(container("true"), tmp_path, "", lambda: None, False)
+    one.attempt, one.failures = Attempt(tmp_path, "", lambda: None), 5
+    one.attempt.record = Record("exited", finished_at=time.time_ns() + 3600 * 10**9)
+    assert one.retry_at(Backoff()) <= time.time()
