@@ -17,6 +17,7 @@ from localcluster.logoptions import LogOptions
 
 CHUNK_BYTES = 64 * 1024
 TIME_WIDTH, TAG_AT, TEXT_AT = 30, 38, 40
+LAST_SECOND = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 FIRST_WAIT, LONGEST_WAIT = 0.01, 0.1
 
 
@@ -123,8 +124,10 @@ class Printer:
 def since_of(options: LogOptions) -> int:
     """Nanoseconds since the epoch before which nothing is wanted; 0 when everything is."""
     if options.since_seconds is not None:
-        return time.time_ns() - options.since_seconds * 1_000_000_000
-    return int(options.since_time.timestamp() * 1_000_000) * 1000 if options.since_time else 0
+        since = time.time() - options.since_seconds
+    else:
+        since = options.since_time.timestamp() if options.since_time else 0.0
+    return int(min(max(since, 0.0), LAST_SECOND) * 1_000_000) * 1000
 
 
 async def read(folder: Path, options: LogOptions, ended: Callable[[], bool]) -> AsyncIterator[bytes]:

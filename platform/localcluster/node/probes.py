@@ -35,7 +35,7 @@ async def run_command(container: Container, command: list[str], timeout: float) 
         raise ProbeFailed(str(error)) from error
     try:
         async with asyncio.timeout(timeout):
-            output, _ = await process.communicate()
+            output = await _output(process)
     except TimeoutError:
         raise ProbeFailed(f"command timed out after {timeout:g}s") from None
     finally:
@@ -43,7 +43,17 @@ async def run_command(container: Container, command: list[str], timeout: float) 
             os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
     if process.returncode:
-        raise ProbeFailed(output[:OUTPUT_BYTES].decode("utf-8", "replace"))
+        raise ProbeFailed(output.decode("utf-8", "replace"))
+
+
+async def _output(process: asyncio.subprocess.Process) -> bytes:
+    """The beginning of what it says, once it has ended; the rest is read and forgotten."""
+    assert process.stdout is not None
+    kept = b""
+    while chunk := await process.stdout.read(64 * 1024):
+        kept += chunk[: OUTPUT_BYTES - len(kept)]
+    await process.wait()
+    return kept
 
 
 def port_of(container: Container, port: str | int) -> int:

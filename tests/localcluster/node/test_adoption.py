@@ -9,11 +9,11 @@ import time
 
 import psutil
 import pytest
+
 from localcluster.node.attempt import MARK, Attempt, Record, Spec
 from localcluster.node.proc import Identity, boot_id, marked_with, start_ticks
 from localcluster.registry import Registry
 from localcluster.store import Store
-
 from tests.localcluster.running import (
     Server,
     alive,

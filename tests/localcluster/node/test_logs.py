@@ -6,10 +6,10 @@ import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
+
 from localcluster.logoptions import LogOptions
 from localcluster.node import logs
 from localcluster.node.attempt import Attempt, Spec
-
 from tests.localcluster.running import eventually, python, shell
 
 
@@ -173,3 +173,17 @@ async def test_logs_stay_until_the_pod_is_deleted(cluster):
     cluster.registry.delete("pods", "default", "one")
     await cluster.gone("one")
     await eventually(lambda: not list((cluster.home / "pods").iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"since_seconds": 9 * 10**17}, b"one\n"),
+        ({"since_time": datetime(1, 1, 1, tzinfo=UTC)}, b"one\n"),
+        ({"since_time": datetime.fromisoformat("9999-12-31T23:59:59-23:59")}, b""),
+    ],
+)
+async def test_times_beyond_the_calendar_choose_all_or_nothing(tmp_path, options, expected):
+    (tmp_path / "00000000").write_bytes(b"2026-01-02T03:04:05.000000006Z stdout F one\n")
+    chunks = logs.read(tmp_path, LogOptions(**options), lambda: True)
+    assert b"".join([chunk async for chunk in chunks]) == expected

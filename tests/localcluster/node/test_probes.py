@@ -1,9 +1,14 @@
 """Probes decide what is ready and what is started again."""
 
+import os
 import socket
+import tracemalloc
+from pathlib import Path
 
 import pytest
 
+from localcluster.node.container import Container
+from localcluster.node.probes import ProbeFailed, run_command
 from tests.localcluster.running import condition, container, eventually, python, restarts, shell, state
 
 EVERY = {"periodSeconds": 1, "failureThreshold": 1}
@@ -70,3 +75,14 @@ async def test_a_probe_that_hangs_is_cut_off(cluster):
     cluster.run("one", shell("sleep 60", readinessProbe=probe))
     words = "Readiness probe failed: command timed out after 1s"
     await eventually(lambda: ("Unhealthy", words) in cluster.events("one"))
+
+
+async def test_a_probe_that_never_stops_talking_costs_no_memory():
+    one = Container(container("true"), Path("/nowhere"), "", lambda: None, False)
+    one.environment = {"PATH": os.defpath}
+    tracemalloc.start()
+    with pytest.raises(ProbeFailed):
+        await run_command(one, ["sh", "-c", "head -c 50000000 /dev/zero; exit 1"], 10)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5_000_000
