@@ -1,15 +1,18 @@
 """Sets of completion indexes as Kubernetes writes them: "0,2-4". Pure; used by the job controller."""
 
+import re
 from collections.abc import Iterable
 
+_INDEX = re.compile(r"[0-9]{1,10}")
 
-def parse(text: str) -> set[int]:
-    """The indexes in `text`; parts that are none are passed over."""
+
+def parse(text: str, below: int) -> set[int]:
+    """The indexes in `text` that are less than `below`; parts that are none are passed over."""
     found: set[int] = set()
     for part in text.split(","):
         first, _, last = part.partition("-")
-        if first.isdigit() and (last or first).isdigit():
-            found |= set(range(int(first), int(last or first) + 1))
+        if _INDEX.fullmatch(first) and _INDEX.fullmatch(last or first):
+            found |= set(range(int(first), min(int(last or first) + 1, below)))
     return found
 
 

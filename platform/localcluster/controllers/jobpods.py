@@ -1,6 +1,7 @@
 """The pods of a Job: making one, and what each has come to. Pure; used by the job controller."""
 
 import copy
+import re
 from typing import Any
 
 from localcluster import times
@@ -47,7 +48,7 @@ def _indexed(pod: Obj, job_name: str, index: int) -> Obj:
 def index_of(pod: Obj) -> int:
     """The completion index; -1 for a pod without a good one."""
     text = (pod["metadata"].get("annotations") or {}).get(INDEX, "")
-    return int(text) if text.isdigit() else -1
+    return int(text) if re.fullmatch(r"[0-9]{1,10}", text) else -1
 
 
 def phase(pod: Obj) -> str:

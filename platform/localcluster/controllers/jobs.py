@@ -142,7 +142,7 @@ class JobLook:
     def _count(self) -> None:
         """Every finished pod exactly once; see the module's first words."""
         fresh = [one for one in self.pods if jobpods.tracked(one) and self._finished(one)]
-        done = indexes.parse(self.status.get("completedIndexes", ""))
+        done = self._done_indexes()
         uncounted = self.status.setdefault("uncountedTerminatedPods", {})
         known = {uid for uids in uncounted.values() for uid in uids}
         news = False
@@ -167,6 +167,9 @@ class JobLook:
         valid = {index for index in done if 0 <= index < self.spec["completions"]}
         self.status["completedIndexes"] = indexes.text(valid)
         self.status["succeeded"] = len(valid)
+
+    def _done_indexes(self) -> set[int]:
+        return indexes.parse(self.status.get("completedIndexes", ""), self.spec.get("completions") or 0)
 
     def _finished(self, pod: Obj) -> bool:
         return jobpods.succeeded(pod) or jobpods.failed(pod, self.job)
@@ -294,7 +297,7 @@ class JobLook:
     def _extra(self, active: list[Obj]) -> list[Obj]:
         """Active pods that should not be: a second for an index, one for an index that is done, too many."""
         extra, keep = [], []
-        taken = indexes.parse(self.status.get("completedIndexes", ""))
+        taken = self._done_indexes()
         for pod in sorted(active, key=lambda one: one["metadata"]["creationTimestamp"]):
             index = jobpods.index_of(pod)
             if self.indexed and (index in taken or not 0 <= index < self.spec["completions"]):
@@ -311,10 +314,11 @@ class JobLook:
         wins = [jobpods.finished_at(one) for one in self.pods if jobpods.succeeded(one)]
         since = max([since, *wins])
         losses = [jobpods.finished_at(one) for one in self.pods if jobpods.phase(one) == "Failed"]
-        losses = [moment for moment in losses if moment >= since]
+        now = time.time()
+        losses = [moment for moment in losses if since <= moment <= now]  # none of a clock that was set back
         if not losses:
             return 0.0
-        return max(0.0, max(losses) + self.backoff.delay(len(losses)) - time.time())
+        return max(0.0, max(losses) + self.backoff.delay(len(losses)) - now)
 
     def _create(self, count: int, present: list[Obj]) -> None:
         for index in self._free_indexes(count, present) if self.indexed else [None] * count:
@@ -326,9 +330,7 @@ class JobLook:
             self.events.append(("Normal", "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}"))
 
     def _free_indexes(self, count: int, present: list[Obj]) -> list[int]:
-        taken = indexes.parse(self.status.get("completedIndexes", "")) | {
-            jobpods.index_of(one) for one in present
-        }
+        taken = self._done_indexes() | {jobpods.index_of(one) for one in present}
         free = (index for index in range(self.spec["completions"]) if index not in taken)
         return [index for index, _ in zip(free, range(count), strict=False)]
 

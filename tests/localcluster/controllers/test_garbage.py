@@ -1,8 +1,8 @@
 """What becomes of dependents, and of namespaces."""
 
 import pytest
-from localcluster.status import ApiError
 
+from localcluster.status import ApiError
 from tests.localcluster.running import container, eventually, job, pod, shell
 
 

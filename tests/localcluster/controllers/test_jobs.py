@@ -3,10 +3,10 @@
 import time
 
 import pytest
+
 from localcluster.backoff import Backoff
 from localcluster.controllers import JOB_BACKOFF, indexes, jobpods
 from localcluster.controllers.jobs import JobController
-
 from tests.localcluster.running import Cluster, condition, container, eventually, job, shell
 
 
@@ -259,7 +259,7 @@ class Frail:
 )
 def test_sets_of_indexes_are_written_as_kubernetes_does(numbers, text):
     assert indexes.text(numbers) == text
-    assert indexes.parse(text) == set(numbers)
+    assert indexes.parse(text, 100) == set(numbers)
 
 
 async def test_many_pods_at_once(cluster):
@@ -268,3 +268,8 @@ async def test_many_pods_at_once(cluster):
     done = await ended(cluster, seconds=30)
     assert done["status"]["succeeded"] == 40
     assert time.monotonic() - started < 20
+
+
+def test_a_forged_set_of_indexes_costs_nothing():
+    assert indexes.parse("0-9999999999,5-3,7", 4) == {0, 1, 2, 3}
+    assert indexes.parse("0-" + "9" * 5000 + ",\u00b2", 4) == set()

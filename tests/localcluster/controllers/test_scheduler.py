@@ -1,11 +1,11 @@
 """Who gets the node, who waits, and what those who wait are told."""
 
 import pytest
+
 from localcluster.controllers.affinity import selects
 from localcluster.controllers.scheduler import requests
 from localcluster.node import kubelet
 from localcluster.node.gpus import Gpu, Ledger
-
 from tests.localcluster.running import NODE, Cluster, condition, container, eventually, pod, shell
 
 SLEEP = ("sleep", "60")
