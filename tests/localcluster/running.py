@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import yaml
+
 from localcluster.backoff import Backoff
 from localcluster.controllers import start_controllers
 from localcluster.logoptions import LogOptions

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+
 from localcluster.app import Application
 from localcluster.registry import Registry
 from localcluster.store import Store

@@ -3,11 +3,11 @@
 import copy
 
 import pytest
+
 from localcluster import patch
 from localcluster.kinds.pods import LISTS
 from localcluster.registry import Write
 from localcluster.status import ApiError
-
 from tests.contracts.objects import config_map, job, pod
 
 ODD = (

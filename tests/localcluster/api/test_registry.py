@@ -1,8 +1,8 @@
 """The registry as the controllers of this process use it."""
 
 import pytest
-from localcluster.status import ApiError
 
+from localcluster.status import ApiError
 from tests.contracts.objects import config_map, job, pod
 
 

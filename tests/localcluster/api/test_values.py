@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+
 from localcluster import fields, patch, quantities
 from localcluster.kinds.pods import LISTS
 from localcluster.selectors import match_labels
