@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
-from runyardctl.process import is_gone
 
+from runyardctl.process import is_gone
 from tests.embedded import free_port
 from tests.journeys.browser import Session, chromium
 from tests.product import Api, Up
