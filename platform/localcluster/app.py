@@ -38,7 +38,7 @@ class Application:
             response = _refusal(error)
         except ClientDisconnect:
             return
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             log.error("%s %s: %s", request.method, scope["path"], error)
             response = _refusal(status.storage_failed(str(error)))
         except Exception:

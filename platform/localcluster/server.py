@@ -29,6 +29,7 @@ from localcluster.store import Store
 
 log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
+_STORE = "objects.db"
 _HOUSEKEEPING_SECONDS = 60
 _DRAIN_SECONDS = 5
 _HEAD_BYTES = 64 * 1024
@@ -55,15 +56,13 @@ async def serve(options: Options) -> None:
 
 
 async def _run(options: Options, listener: socket.socket, registry: Registry) -> None:
-    registry.bootstrap()
-    registry.expire()
-    token = auth.keep_token(options.home)
     stopping = _stop_signal()
     port = listener.getsockname()[1]
-    try:
+    with _explained(options.home):
+        registry.bootstrap()
+        registry.expire()
+        token = auth.keep_token(options.home)
         node = await start_node(registry, options.home, options.node_name, service=(HOST, port))
-    except OSError as error:
-        raise CannotStart(f"cannot keep pods in {options.home}: {error.strerror}") from None
     controllers = await start_controllers(registry)
     application = Application(registry, token, node.logs)
     server = _Server(application)
@@ -72,7 +71,8 @@ async def _run(options: Options, listener: socket.socket, registry: Registry) ->
     try:
         await server.up.wait()
         address = f"http://{HOST}:{port}"
-        kubeconfig.write(options.home / "kubeconfig", address, token)
+        with _explained(options.home):
+            kubeconfig.write(options.home / "kubeconfig", address, token)
         print(f"localcluster: listening on {address}", file=sys.stderr, flush=True)  # noqa: T201 - for the user
         await stopping.wait()
     finally:
@@ -142,6 +142,20 @@ def _prepare_folder(home: Path) -> None:
 
 
 @contextlib.contextmanager
+def _explained(home: Path) -> Iterator[None]:
+    """What the folder or the store refuses while starting is told as CannotStart, with what to do."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename2 or error.filename or home
+        raise CannotStart(f"cannot use {where}: {error.strerror}; put that right, or move it away") from None
+    except sqlite3.Error as error:
+        full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        advice = "free some space" if full else "it may be damaged, move it away to start empty"
+        raise CannotStart(f"cannot use {home / _STORE}: {error}; {advice}") from None
+
+
+@contextlib.contextmanager
 def _only_one(home: Path) -> Iterator[None]:
     """Hold the folder: two servers over one store would each believe to be its only writer."""
     try:
@@ -174,12 +188,7 @@ def _listener(port: int) -> Iterator[socket.socket]:
 
 @contextlib.contextmanager
 def _opened(home: Path) -> Iterator[Registry]:
-    path = home / "objects.db"
-    try:
-        store = Store(path)
-    except (sqlite3.Error, OSError) as error:
-        raise CannotStart(
-            f"cannot open {path}: {error}; it may be damaged, move it away to start empty"
-        ) from None
+    with _explained(home):
+        store = Store(home / _STORE)
     with contextlib.closing(store):
         yield Registry(store)

@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
+from localcluster import server
 from tests.contracts.objects import config_map, eventually, watching
 
 CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
@@ -104,7 +107,33 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line():
 
 def test_a_damaged_store_is_one_clear_line(tmp_path):
     (tmp_path / "objects.db").write_bytes(b"not a database at all, but long enough to be read as one" * 50)
-    assert "cannot open" in refusal(tmp_path)
+    line = refusal(tmp_path)
+    assert f"cannot use {tmp_path}/objects.db" in line
+    assert "move it away to start empty" in line
+
+
+@pytest.mark.parametrize("name", ["token", "kubeconfig", "pods"])
+def test_a_thing_in_the_place_of_another_is_one_clear_line(tmp_path, name):
+    if name == "pods":
+        (tmp_path / name).touch()
+    else:
+        (tmp_path / name).mkdir()
+    assert f"cannot use {tmp_path / name}" in refusal(tmp_path)
+
+
+def test_a_full_disk_is_said_to_be_one(tmp_path):
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+    with pytest.raises(server.CannotStart, match="free some space"), server._explained(tmp_path):
+        raise full
+
+
+def test_a_head_without_end_is_refused(tmp_path):
+    with running(tmp_path) as (_, client):
+        with socket.create_connection((client.base_url.host, client.base_url.port)) as stranger:
+            stranger.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 66_000)
+            assert stranger.recv(100).startswith(b"HTTP/1.1 400")
+        assert client.get("/readyz").status_code == 200
 
 
 def test_one_folder_has_one_server(tmp_path):
