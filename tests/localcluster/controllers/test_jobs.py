@@ -273,3 +273,13 @@ async def test_many_pods_at_once(cluster):
 def test_a_forged_set_of_indexes_costs_nothing():
     assert indexes.parse("0-9999999999,5-3,7", 4) == {0, 1, 2, 3}
     assert indexes.parse("0-" + "9" * 5000 + ",\u00b2", 4) == set()
+
+
+async def test_a_job_made_anew_under_the_same_name_lets_the_old_one_s_pods_go(cluster):
+    cluster.create("jobs.batch", job("work", shell("sleep 60")))
+    await eventually(lambda: active(cluster) == 1)
+    old = cluster.pods()[0]["metadata"]["name"]
+    cluster.registry.delete("jobs.batch", "default", "work", propagation="Background")
+    cluster.create("jobs.batch", job("work", shell("true")))  # before any controller could look
+    await ended(cluster)
+    await eventually(lambda: old not in [one["metadata"]["name"] for one in cluster.pods()])
