@@ -35,7 +35,7 @@ export function start(grid) {
     for (const name of ["after", "before"]) query.delete(name);
     query.set("ids", ids.join(","));
     const fetched = await page(`${grid.dataset.rowsUrl}?${query}`);
-    swapPart(section, fetched, "tally");
+    swapPart(fetched, "tally");
     for (const row of fetched.querySelectorAll("tr[data-row]")) apply(document.adoptNode(row));
     settle();
   };
@@ -70,7 +70,7 @@ export function start(grid) {
     const count = waiting.size;
     waiting.clear();
     pill.hidden = true;
-    for (const part of ["tally", "foot"]) swapPart(section, fetched, part);
+    for (const part of ["tally", "foot", "workload-count"]) swapPart(fetched, part);
     if (body() && fresh.querySelector("tbody")) arrange(body(), fresh.querySelector("tbody"));
     else grid.replaceChildren(...fresh.childNodes);
     show(section);
@@ -149,8 +149,8 @@ function arrange(body, fresh) {
   focused?.focus({ preventScroll: true });
 }
 
-function swapPart(section, fetched, id) {
-  const [old, fresh] = [section.querySelector(`#${id}`), fetched.getElementById(id)];
+function swapPart(fetched, id) {
+  const [old, fresh] = [document.getElementById(id), fetched.getElementById(id)];
   if (old && fresh && old.innerHTML !== fresh.innerHTML) {
     old.replaceChildren(...fresh.childNodes);
     htmx.process(old);

@@ -10,7 +10,11 @@ from playwright.sync_api import Locator, Page, expect
 
 HERE = Path(__file__).parent
 IMAGES = HERE.parents[1] / "docs" / "images"
-SOON, LATER = 10_000, 40_000  # milliseconds
+LATER = 40_000  # milliseconds
+TO_THE_TOP = """() => {
+  document.activeElement.blur();
+  for (const part of [window, document.getElementById("main")]) part.scrollTo(0, 0);
+}"""
 
 
 def python(code: str) -> str:
@@ -83,5 +87,8 @@ def picture(page: Page, name: str) -> None:
     mouse_away(page)
     for toast in page.locator(".toast [data-action=dismiss]").all():
         toast.click()
+    page.evaluate(
+        "document.activeElement.blur(); scrollTo(0, 0); document.querySelector('main').scrollTo(0, 0)"
+    )
     IMAGES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=IMAGES / f"{name}.png")
+    page.screenshot(path=IMAGES / f"{name}.png", animations="disabled")

@@ -142,16 +142,16 @@ def test_a_table_of_every_state_says_why_each_is_in_it(signed_in: Page, api: Api
     live(page)
     steps = python("import time\nfor n in range(10**6): print('step', n, flush=True); time.sleep(0.3)")
     for name, command, fields in (
-        ("tokenizer-bpe", python("print('vocabulary of 32,000 written')"), {}),
-        ("vit-pretrain", steps, {"gpus": 8, "image": "registry.example/torch:2.6"}),
-        ("eval-mmlu", python("raise SystemExit('the checkpoint is not there')"), {}),
-        ("whisper-finetune", steps, {"image": "registry.example/torch:2.6"}),
+        ("tokenizer-bpe", python("print('vocabulary of 32,000 written')"), {"memory": "2Gi"}),
+        ("vit-pretrain", steps, {"gpus": 8, "cpu": "32", "memory": "256Gi"}),
+        ("eval-mmlu", python("raise SystemExit('the checkpoint is not there')"), {"memory": "1Gi"}),
+        ("whisper-finetune", steps, {"memory": "512Mi"}),
         ("sd-lora", steps, {"image": "registry.example/diffusers:0.31"}),
         ("feature-store-sync", steps, {"memory": "128Mi"}),
-        ("ranker-nightly", steps, {"cpu": "1000"}),
+        ("ranker-nightly", steps, {"cpu": "64", "memory": "8Gi"}),
     ):
-        started.append(api.submit(name, command, **fields))
-    page.evaluate("scrollTo(0, 0)")
+        torch = {"image": "registry.example/torch:2.6", "cpu": "100m", "memory": "256Mi"}
+        started.append(api.submit(name, command, **(torch | fields)))
     mouse_away(page)
     expect_status(page, "tokenizer-bpe", "Completed")
     expect_status(page, "vit-pretrain", "Pending")

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.journeys.browser import assert_accessible
 from tests.journeys.pages import (
+    HERE,
     LATER,
     counting,
     expect_log_to_grow,
@@ -123,13 +124,15 @@ def expect_hostile_lines(page: Page) -> None:
     expect(rows.nth(7)).to_contain_text("not UTF-8")
 
 
-def test_the_sample_s_page_shows_its_loss(signed_in: Page, api: Api):
-    """The sample of the first test, or a new one: its page with its history and its log."""
-    page = signed_in
-    page.get_by_role("button", name="Try a sample").first.click()
+def test_a_training_s_page_shows_its_loss(signed_in: Page, api: Api):
+    """The example of the sample, under a name of its own: what runs, what happened, and the log of it."""
+    page, path = signed_in, str(HERE.parents[1] / "examples")
+    small = {"image": "python:3.12-slim", "cpu": "500m", "memory": "256Mi"}
+    pk = api.submit("two-spirals", "python3 -m train", environment={"PYTHONPATH": path}, **small)
+    page.goto(f"/workloads/{pk}/")
     expect_now(page, "Running")
     expect(log_rows(page).nth(12)).to_contain_text("accuracy", timeout=LATER)
     picture(page, "workload")
     page.emulate_media(color_scheme="dark")
     picture(page, "workload-dark")
-    api.delete(int(page.url.rstrip("/").rsplit("/", 1)[1]))
+    api.delete(pk)
