@@ -138,8 +138,8 @@ WORKLOAD_COLUMNS = (
     "version", "phase",
     "reason", "message", "phase_at", "desired", "suspended", "was_running", "terminal", "terminal_reason",
     "terminal_message", "finalizers", "created_by_id", "submitted_through", "spec", "manifest", "image",
-    "gpu_millis", "cpu_millis", "memory_bytes", "pods_requested", "pods_running", "restarts", "nodes",
-    "created_at", "started_at", "completed_at",
+    "gpu_millis", "cpu_millis", "memory_bytes", "pods_requested", "pods_running", "retries", "restarts",
+    "nodes", "created_at", "started_at", "completed_at",
 )  # fmt: skip
 
 
@@ -179,7 +179,7 @@ def _row(
         dice.choices(("form", "api", "cli", "cluster"), (5, 3, 3, 2))[0], json.dumps({}), json.dumps({}),
         dice.choice(IMAGES), gpus * pods * 1000, 4000 * pods * max(1, gpus), 2**34 * pods * max(1,
         gpus), pods,
-        pods if phase in _LIVE else 0, int(phase == Phase.DEGRADED) * dice.randrange(1, 9),
+        pods if phase in _LIVE else 0, 0, int(phase == Phase.DEGRADED) * dice.randrange(1, 9),
         sorted(set(nodes)),
         created, started if placed else None, ended if over else None,
     )  # fmt: skip

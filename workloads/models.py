@@ -25,12 +25,6 @@ class SubmittedThrough(models.TextChoices):
     CLUSTER = "cluster", "Cluster"
 
 
-class WorkloadQuerySet(ScopedQuerySet["Workload"]):
-    def live(self) -> "WorkloadQuerySet":
-        """Without those that are gone from their cluster."""
-        return self.filter(deleted_at=None)
-
-
 class Workload(models.Model):
     """One workload of any kind, ours or a third party's."""
 
@@ -70,6 +64,7 @@ class Workload(models.Model):
     cpu_millis = models.BigIntegerField(default=0)
     memory_bytes = models.BigIntegerField(default=0)
     pods_requested = models.IntegerField(default=1)
+    retries = models.IntegerField(default=0, help_text="How many failed pods it survives.")
     pods_running = models.IntegerField(default=0)
     restarts = models.IntegerField(default=0)
     nodes = ArrayField(models.CharField(max_length=253), default=list)
@@ -79,7 +74,7 @@ class Workload(models.Model):
     completed_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
 
-    objects = WorkloadQuerySet.as_manager()
+    objects = ScopedQuerySet["Workload"].as_manager()
 
     class Meta:
         constraints = [
@@ -165,6 +160,7 @@ class Event(models.Model):
     workload = models.ForeignKey(Workload, models.CASCADE, null=True, related_name="events")
     uid = models.CharField(max_length=64)
     resource_version = models.CharField(max_length=64)
+    namespace = models.CharField(max_length=63, default="", blank=True)
     regarding_uid = models.CharField(max_length=64, db_index=True)
     regarding_kind = models.CharField(max_length=63)
     regarding_name = models.CharField(max_length=253)
@@ -219,6 +215,8 @@ class Action(models.Model):
         CLAIMED = "claimed", "Being done"
         DONE = "done", "Done"
         FAILED = "failed", "Failed"
+
+    OPEN = (State.QUEUED, State.CLAIMED)
 
     workload = models.ForeignKey(Workload, models.CASCADE, related_name="actions")
     verb = models.CharField(max_length=10, choices=Verb.choices)

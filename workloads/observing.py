@@ -5,7 +5,7 @@ object come in the order in which they were made; `runyard.sync` sees to that an
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,24 +17,25 @@ from runyard.clusters import objects
 from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen
 from runyard.tenancy.models import Project
-from workloads import transitions
+from workloads import observing_events, transitions
 from workloads.kinds import BY_RESOURCE
 from workloads.models import Event, PhaseChange, Pod, Workload
-from workloads.reading import event_fields, pod_fields, workload_fields
+from workloads.reading import pod_fields, workload_fields
 from workloads.spec import KEY_LABEL
 from workloads.status import Desired
 
 _POD_COLUMNS = tuple(
     f.attname for f in Pod._meta.concrete_fields if f.attname not in ("id", "cluster_id", "uid")
 )
-_EVENT_COLUMNS = tuple(
-    f.attname for f in Event._meta.concrete_fields if f.attname not in ("id", "cluster_id", "uid")
-)
 _ROOT_COLUMNS = (
     "uid", "resource_version", "desired", "suspended", "terminal", "terminal_reason", "terminal_message",
     "terminating_at", "finalizers", "image", "gpu_millis", "cpu_millis", "memory_bytes", "pods_requested",
-    "completed_at", "created_at", "deleted_at", "version", *transitions.SETTLED,
+    "completed_at", "created_at", "deleted_at", "version", "project", "retries",
+    *transitions.SETTLED,
 )  # fmt: skip
+
+#: Namespace and uid: what lives elsewhere may name any uid as its owner, and owns nothing by it.
+Owner = tuple[str, str]
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Batch:
     by_key: dict[str, Workload] = field(default_factory=dict)
     by_name: dict[tuple[str, str, str], Workload] = field(default_factory=dict)  # live, on the cluster
     pods: dict[str, Pod] = field(default_factory=dict)
-    pods_of: dict[str, dict[str, Pod]] = field(default_factory=lambda: defaultdict(dict))
+    pods_of: dict[Owner, dict[str, Pod]] = field(default_factory=lambda: defaultdict(dict))
     new: list[Workload] = field(default_factory=list)
     touched: dict[str, Workload] = field(default_factory=dict)  # by workload uid
     changed_pods: dict[str, Pod] = field(default_factory=dict)
@@ -63,7 +64,8 @@ def observe(cluster: Cluster, seen: Sequence[Seen]) -> int:
         if one.resource == "pods":
             _pod(batch, one)
         elif one.resource == "events":
-            _event(batch, one)
+            if one.object is not None:  # the cluster forgets events after an hour; we do not
+                batch.events[one.uid] = observing_events.read(cluster, one, batch.now)
         elif one.resource in BY_RESOURCE:
             _root(batch, one)
     return _write(batch)
@@ -90,10 +92,9 @@ def _load(cluster: Cluster, seen: Sequence[Seen]) -> Batch:
     rows = Pod.objects.filter(cluster=cluster).filter(
         Q(uid__in=pods) | Q(owner_uid__in=roots) | Q(workload__in=batch.by_key.values())
     )
-    owner_of = {w.pk: uid for uid, w in batch.by_uid.items()}
     for pod in rows:
         batch.pods[pod.uid] = pod
-        batch.pods_of[owner_of.get(pod.workload_id or 0, pod.owner_uid)][pod.uid] = pod
+        batch.pods_of[pod.namespace, pod.owner_uid][pod.uid] = pod
     return batch
 
 
@@ -108,7 +109,7 @@ def _root(batch: Batch, seen: Seen) -> None:
     if seen.object is None:
         if workload is not None and workload.deleted_at is None:
             workload.deleted_at, workload.desired = batch.now, Desired.DELETED
-            for pod in batch.pods_of[seen.uid].values():
+            for pod in batch.pods_of[workload.namespace, seen.uid].values():
                 _pod_gone(batch, pod)
             _settle(batch, workload)
         return
@@ -119,6 +120,8 @@ def _root(batch: Batch, seen: Seen) -> None:
     if workload.suspended != fields["suspended"] and workload.desired != Desired.DELETED:
         workload.desired = Desired.STOPPED if fields["suspended"] else Desired.RUNNING
     _assign(workload, fields)
+    if workload.project_id is None:  # the project may be younger than the workload
+        workload.project = batch.projects.get(workload.namespace)
     _settle(batch, workload)
 
 
@@ -178,7 +181,7 @@ def _pod(batch: Batch, seen: Seen) -> None:
         return
     _assign(pod, fields)
     batch.changed_pods[pod.uid] = pod
-    batch.pods_of[pod.owner_uid][pod.uid] = pod
+    batch.pods_of[pod.namespace, pod.owner_uid][pod.uid] = pod
     _settle_owner(batch, pod)
 
 
@@ -187,27 +190,24 @@ def _pod_gone(batch: Batch, pod: Pod) -> None:
     batch.changed_pods[pod.uid] = pod
 
 
-def _settle_owner(batch: Batch, pod: Pod) -> None:
+def _owner(batch: Batch, pod: Pod) -> Workload | None:
+    """Its workload; one of another namespace is none, whatever the pod says."""
     workload = batch.by_uid.get(pod.owner_uid)
+    return workload if workload is not None and workload.namespace == pod.namespace else None
+
+
+def _settle_owner(batch: Batch, pod: Pod) -> None:
+    workload = _owner(batch, pod)
     if workload is not None and workload.deleted_at is None:
         _settle(batch, workload)
 
 
 def _settle(batch: Batch, workload: Workload) -> None:
-    pods = list(batch.pods_of[workload.uid or ""].values())
+    pods = list(batch.pods_of[workload.namespace, workload.uid or ""].values())
     change = transitions.settle(workload, pods, batch.now)
     if change:
         batch.changes.append(change)
     batch.touched[workload.uid or ""] = workload
-
-
-def _event(batch: Batch, seen: Seen) -> None:
-    if seen.object is None:
-        return  # the cluster forgets events after an hour; we do not
-    fields = event_fields(seen.object)
-    fields["first_at"] = fields["first_at"] or batch.now
-    fields["last_at"] = fields["last_at"] or fields["first_at"]
-    batch.events[seen.uid] = Event(cluster=batch.cluster, uid=seen.uid, **fields)
 
 
 def _assign(row: Any, fields: dict[str, Any]) -> None:
@@ -221,22 +221,26 @@ def _write(batch: Batch) -> int:
         workload.version += 1
     Workload.objects.bulk_update(old, _ROOT_COLUMNS, batch_size=500)
     Workload.objects.bulk_create(batch.new, batch_size=500)
-    _write_pods(batch)
+    places = _write_pods(batch)
     PhaseChange.objects.bulk_create(batch.changes, batch_size=500)
-    changed = list(batch.touched.values()) + _write_events(batch)
-    transitions.announce(changed)
+    if places:
+        observing_events.adopt(batch.cluster, places)
+    about = observing_events.write(batch.cluster, batch.events.values())
+    others = about - {workload.pk for workload in batch.touched.values()}
+    others_rows = Workload.objects.filter(pk__in=others).only("pk", "project_id", "version") if others else []
+    transitions.announce([*batch.touched.values(), *others_rows])
     return len(batch.touched)
 
 
-def _write_pods(batch: Batch) -> None:
-    for pod in batch.changed_pods.values():
-        owner = batch.by_uid.get(pod.owner_uid)
-        if owner is not None:
-            pod.workload_id = owner.pk
+def _write_pods(batch: Batch) -> dict[observing_events.Place, int]:
+    """Write the pods that changed; where each of them and each new workload lives, and its workload."""
     for workload in batch.new:  # pods that came before their owner
-        for pod in batch.pods_of[workload.uid or ""].values():
-            pod.workload_id = workload.pk
-            batch.changed_pods[pod.uid] = pod
+        batch.changed_pods.update(batch.pods_of[workload.namespace, workload.uid or ""])
+    places = {(w.namespace, w.uid or ""): w.pk for w in batch.new}
+    for pod in batch.changed_pods.values():
+        owner = _owner(batch, pod)
+        if owner is not None:
+            pod.workload_id = places[pod.namespace, pod.uid] = owner.pk
     Pod.objects.bulk_create(
         batch.changed_pods.values(),
         update_conflicts=True,
@@ -244,53 +248,4 @@ def _write_pods(batch: Batch) -> None:
         update_fields=_POD_COLUMNS,
         batch_size=500,
     )
-    _adopt_events(batch)
-
-
-def _adopt_events(batch: Batch) -> None:
-    """Events that came before the pod or workload they are about."""
-    owners: dict[int, list[str]] = defaultdict(list)
-    for workload in batch.new:
-        owners[workload.pk].append(workload.uid or "")
-    for pod in batch.changed_pods.values():
-        if pod.workload_id:
-            owners[pod.workload_id].append(pod.uid)
-    if not owners:
-        return
-    about_all = [uid for found in owners.values() for uid in found]
-    orphaned = Event.objects.filter(cluster=batch.cluster, workload=None)
-    orphans = set(orphaned.filter(regarding_uid__in=about_all).values_list("regarding_uid", flat=True))
-    for pk, about in owners.items():
-        mine = orphans.intersection(about)
-        if mine:
-            orphaned.filter(regarding_uid__in=mine).update(workload=pk)
-
-
-def _write_events(batch: Batch) -> list[Workload]:
-    """Write the events that are new or newer; the workloads they are about."""
-    if not batch.events:
-        return []
-    rows = Event.objects.filter(cluster=batch.cluster, uid__in=batch.events)
-    have = dict(rows.values_list("uid", "resource_version"))
-    fresh = [e for e in batch.events.values() if have.get(e.uid) != e.resource_version]
-    owners = _owners(batch, {event.regarding_uid for event in fresh})
-    for event in fresh:
-        event.workload_id = owners.get(event.regarding_uid)
-    Event.objects.bulk_create(
-        fresh,
-        update_conflicts=True,
-        unique_fields=["cluster", "uid"],
-        update_fields=_EVENT_COLUMNS,
-        batch_size=500,
-    )
-    about = {event.workload_id for event in fresh if event.workload_id}
-    about -= {workload.pk for workload in batch.touched.values()}
-    return list(Workload.objects.filter(pk__in=about).only("pk", "project_id", "version"))
-
-
-def _owners(batch: Batch, uids: Iterable[str]) -> dict[str, int]:
-    """The workload each uid (of a root or a pod) belongs to."""
-    pods = Pod.objects.filter(cluster=batch.cluster, uid__in=uids).exclude(workload=None)
-    roots = Workload.objects.filter(cluster=batch.cluster, uid__in=uids)
-    rows = [*pods.values_list("uid", "workload_id"), *roots.values_list("uid", "pk")]
-    return {uid: pk for uid, pk in rows if uid and pk}
+    return places

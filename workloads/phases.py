@@ -54,30 +54,37 @@ def _stopped(workload: Workload, living: list[Pod]) -> Status:
 def _without_pods(workload: Workload, pods: Sequence[Pod]) -> Status:
     if workload.phase in _WAS_STOPPED:
         return Status(Phase.RESUMING, Reason.NO_PODS)
-    if any(pod.phase == "Failed" for pod in pods):
+    failed = sum(pod.phase == "Failed" for pod in pods)
+    if failed > workload.retries:  # the cluster is about to say so
+        return why_failed(workload, pods)
+    if failed:
         failure = why_failed(workload, pods)
         return Status(Phase.DEGRADED, failure.reason, f"waits to try again: {failure.message}")
     if workload.was_running:
         return Status(Phase.RUNNING, message="finishing")
+    if workload.pods_requested == 0:
+        return Status(Phase.STOPPED, Reason.NO_PODS_WANTED)
     return Status(Phase.CREATING, Reason.NO_PODS)
 
 
 def _with_pods(workload: Workload, pods: Sequence[Pod], living: list[Pod]) -> Status:
-    waiting = [pod for pod in living if not pod.scheduled]
-    if waiting:
-        return why_unscheduled(waiting)
     unready = [pod for pod in living if not pod.ready]
     if not unready:
         return Status(Phase.RUNNING)
-    status = why_not_ready(unready)
+    unplaced = [pod for pod in unready if not pod.scheduled]
     hurt = any(pod.restarts for pod in unready) or any(pod.phase == "Failed" for pod in pods)
     if workload.was_running and hurt:
+        status = why_unscheduled(unplaced) if unplaced else why_not_ready(unready)
         return Status(Phase.DEGRADED, status.reason, status.message)
-    if workload.was_running and len(unready) < len(living):
-        return Status(
-            Phase.RUNNING, Reason.NOT_READY, f"{len(living) - len(unready)} of {_count(living)} ready"
-        )
-    return status
+    if workload.was_running and _goes_on(pods, living):
+        ready = len(living) - len(unready)
+        return Status(Phase.RUNNING, Reason.NOT_READY, f"{ready} of {_count(living)} ready")
+    return why_unscheduled(unplaced) if unplaced else why_not_ready(unready)
+
+
+def _goes_on(pods: Sequence[Pod], living: list[Pod]) -> bool:
+    """Whether it makes headway: a pod is ready, or some have ended well and others follow."""
+    return any(pod.ready for pod in living) or any(pod.phase == "Succeeded" for pod in pods)
 
 
 def _count(pods: Sequence[Pod]) -> str:

@@ -10,6 +10,8 @@ from runyard.clusters import objects, quantities
 from workloads.kinds.kind import Facts, Kind
 
 GPU = "nvidia.com/gpu"
+MOST, MOST_BIG = 2**31 - 1, 2**63 - 1  # what PostgreSQL holds
+_BIG = frozenset({"gpu_millis", "cpu_millis", "memory_bytes"})
 
 
 def amount(spec: objects.PodSpec, resource: str) -> Decimal:
@@ -33,22 +35,25 @@ def workload_fields(kind: Kind, root: Any) -> dict[str, Any]:
     facts: Facts = kind.facts(root)
     meta: objects.Meta = root.metadata
     pods = facts.pods_requested
-    return {
-        "resource_version": meta.resource_version,
-        "suspended": facts.suspended,
-        "terminal": facts.terminal,
-        "terminal_reason": facts.terminal_reason[:63],
-        "terminal_message": facts.terminal_message,
-        "terminating_at": meta.deletion_timestamp,
-        "finalizers": list(meta.finalizers or ()),
-        "image": facts.image[:1024],
-        "gpu_millis": int(amount(facts.pod, GPU) * 1000) * pods,
-        "cpu_millis": int(amount(facts.pod, "cpu") * 1000) * pods,
-        "memory_bytes": int(amount(facts.pod, "memory")) * pods,
-        "pods_requested": pods,
-        "completed_at": facts.completed_at,
-        "created_at": meta.creation_timestamp,
-    }
+    return _storable(
+        {
+            "resource_version": meta.resource_version,
+            "suspended": facts.suspended,
+            "terminal": facts.terminal,
+            "terminal_reason": facts.terminal_reason[:63],
+            "terminal_message": facts.terminal_message,
+            "terminating_at": meta.deletion_timestamp,
+            "finalizers": list(meta.finalizers or ()),
+            "image": facts.image[:1024],
+            "gpu_millis": int(amount(facts.pod, GPU) * 1000) * pods,
+            "cpu_millis": int(amount(facts.pod, "cpu") * 1000) * pods,
+            "memory_bytes": int(amount(facts.pod, "memory")) * pods,
+            "pods_requested": pods,
+            "retries": facts.retries,
+            "completed_at": facts.completed_at,
+            "created_at": meta.creation_timestamp,
+        }
+    )
 
 
 def pod_fields(pod: objects.Pod) -> dict[str, Any]:
@@ -59,29 +64,31 @@ def pod_fields(pod: objects.Pod) -> dict[str, Any]:
     ended = [s.state.terminated for s in statuses if s.state and s.state.terminated]
     reason, message, code = _trouble(pod, statuses)
     owner = pod.metadata.controller
-    return {
-        "owner_uid": owner.uid if owner else "",
-        "namespace": pod.metadata.namespace,
-        "name": pod.metadata.name,
-        "resource_version": pod.metadata.resource_version,
-        "node": pod.spec.node_name or "",
-        "phase": pod.status.phase or "Pending",
-        "ready": bool((ready := found.get("Ready")) and ready.status == "True"),
-        "scheduled": bool(pod.spec.node_name) or bool(scheduled and scheduled.status == "True"),
-        "reason": reason[:63],
-        "message": message,
-        "exit_code": code,
-        "restarts": sum(status.restart_count for status in statuses),
-        "containers": [_container(c, statuses, init=False) for c in pod.spec.containers]
-        + [_container(c, statuses, init=True) for c in pod.spec.init_containers or ()],
-        "gpu_millis": int(amount(pod.spec, GPU) * 1000),
-        "created_at": pod.metadata.creation_timestamp,
-        "started_at": pod.status.start_time,
-        "finished_at": max((t.finished_at for t in ended if t.finished_at), default=None)
-        if pod.status.phase in ("Succeeded", "Failed")
-        else None,
-        "terminating_at": pod.metadata.deletion_timestamp,
-    }
+    return _storable(
+        {
+            "owner_uid": owner.uid if owner else "",
+            "namespace": pod.metadata.namespace,
+            "name": pod.metadata.name,
+            "resource_version": pod.metadata.resource_version,
+            "node": pod.spec.node_name or "",
+            "phase": pod.status.phase or "Pending",
+            "ready": bool((ready := found.get("Ready")) and ready.status == "True"),
+            "scheduled": bool(pod.spec.node_name) or bool(scheduled and scheduled.status == "True"),
+            "reason": reason[:63],
+            "message": message,
+            "exit_code": code,
+            "restarts": sum(status.restart_count for status in statuses),
+            "containers": [_container(c, statuses, init=False) for c in pod.spec.containers]
+            + [_container(c, statuses, init=True) for c in pod.spec.init_containers or ()],
+            "gpu_millis": int(amount(pod.spec, GPU) * 1000),
+            "created_at": pod.metadata.creation_timestamp,
+            "started_at": pod.status.start_time,
+            "finished_at": max((t.finished_at for t in ended if t.finished_at), default=None)
+            if pod.status.phase in ("Succeeded", "Failed")
+            else None,
+            "terminating_at": pod.metadata.deletion_timestamp,
+        }
+    )
 
 
 def _trouble(pod: objects.Pod, statuses: list[objects.ContainerStatus]) -> tuple[str, str, int | None]:
@@ -89,8 +96,9 @@ def _trouble(pod: objects.Pod, statuses: list[objects.ContainerStatus]) -> tuple
     for status in statuses:
         state = status.state
         if state and state.terminated and state.terminated.exit_code:
-            why = pod.status.reason or state.terminated.reason or "Error"
-            return why, state.terminated.message or pod.status.message or "", state.terminated.exit_code
+            ended = _own_end(status, state.terminated)
+            why = pod.status.reason or ended.reason or "Error"
+            return why, ended.message or pod.status.message or "", ended.exit_code
         if state and state.waiting and state.waiting.reason:
             last = status.last_state.terminated if status.last_state else None
             return state.waiting.reason, state.waiting.message or "", last.exit_code if last else None
@@ -100,6 +108,13 @@ def _trouble(pod: objects.Pod, statuses: list[objects.ContainerStatus]) -> tuple
     if scheduled and scheduled.status == "False":
         return scheduled.reason or "", scheduled.message or "", None
     return "", "", None
+
+
+def _own_end(status: objects.ContainerStatus, ended: objects.Terminated) -> objects.Terminated:
+    """How it failed by itself, where it was only killed in the end (a crash loop that was given up)."""
+    last = status.last_state.terminated if status.last_state else None
+    killed = ended.exit_code in (137, 143) and ended.reason != "OOMKilled"
+    return last if killed and last is not None and last.exit_code else ended
 
 
 def _container(
@@ -127,16 +142,36 @@ def event_fields(event: objects.Event) -> dict[str, Any]:
     series = event.series
     first = event.first_timestamp or event.event_time or event.metadata.creation_timestamp
     last = event.last_timestamp or (series and series.last_observed_time) or event.event_time or first
-    return {
-        "resource_version": event.metadata.resource_version,
-        "regarding_uid": regarding.uid[:64],
-        "regarding_kind": regarding.kind[:63],
-        "regarding_name": regarding.name[:253],
-        "type": (event.type or "Normal")[:20],
-        "reason": (event.reason or "")[:128],
-        "message": event.message or "",
-        "source": ((event.source and event.source.component) or event.reporting_component or "")[:128],
-        "count": (series and series.count) or event.count or 1,
-        "first_at": first,
-        "last_at": last,
-    }
+    return _storable(
+        {
+            "resource_version": event.metadata.resource_version,
+            "namespace": (event.metadata.namespace or regarding.namespace)[:63],
+            "regarding_uid": regarding.uid[:64],
+            "regarding_kind": regarding.kind[:63],
+            "regarding_name": regarding.name[:253],
+            "type": (event.type or "Normal")[:20],
+            "reason": (event.reason or "")[:128],
+            "message": event.message or "",
+            "source": ((event.source and event.source.component) or event.reporting_component or "")[:128],
+            "count": (series and series.count) or event.count or 1,
+            "first_at": first,
+            "last_at": last,
+        }
+    )
+
+
+def _storable(fields: dict[str, Any]) -> dict[str, Any]:
+    """What PostgreSQL can hold: text without NUL, numbers within its columns."""
+    return {name: _one(value, MOST_BIG if name in _BIG else MOST) for name, value in fields.items()}
+
+
+def _one(value: Any, most: int) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return max(-most, min(value, most))
+    if isinstance(value, list):
+        return [_one(item, most) for item in value]
+    if isinstance(value, dict):
+        return {key: _one(item, most) for key, item in value.items()}
+    return value

@@ -13,7 +13,7 @@ from runyard.clusters import quantities
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*\Z")
-MAX_GPUS, MAX_ENV_BYTES, MAX_COMMAND = 1024, 128 * 1024, 32 * 1024
+MAX_GPUS, MAX_ENV_BYTES, MAX_COMMAND, MAX_VARIABLES = 1024, 128 * 1024, 32 * 1024, 200
 KEY_LABEL = "runyard.io/workload"
 
 
@@ -97,7 +97,9 @@ def _command(line: str) -> str:
 
 
 def _environment(pairs: list[tuple[str, str]]) -> str:
-    names = [name for name, _ in pairs]
+    if len(pairs) > MAX_VARIABLES:
+        return f"At most {MAX_VARIABLES} variables; mount a file instead."
+    names: set[str] = set()
     for name, value in pairs:
         if not ENV_NAME.match(name):
             return f"{name[:40]!r} is no variable name: use letters, digits and _, not first a digit."
@@ -105,8 +107,12 @@ def _environment(pairs: list[tuple[str, str]]) -> str:
             return f"{name} is larger than {MAX_ENV_BYTES // 1024} KiB; mount a file instead."
         if "\0" in value:
             return f"{name} holds a NUL character; remove it."
-    twice = next((name for name in names if names.count(name) > 1), "")
-    return f"{twice} is given twice; keep one." if twice else ""
+        if name in names:
+            return f"{name} is given twice; keep one."
+        names.add(name)
+    if sum(len(name) + len(value) for name, value in pairs) > 2 * MAX_ENV_BYTES:
+        return f"More than {2 * MAX_ENV_BYTES // 1024} KiB in all; mount a file instead."
+    return ""
 
 
 def _gpus(text: str) -> str:

@@ -31,6 +31,7 @@ class Reason(TextChoices):
     SUBMITTED = "Submitted", "sent to the cluster"
     NOT_CREATED = "NotCreated", "the cluster refused it"
     NO_PODS = "NoPods", "no pod yet"
+    NO_PODS_WANTED = "NoPodsWanted", "asks for no pods"
     UNSCHEDULABLE = "Unschedulable", "no node has room"
     NOT_SCHEDULED = "NotScheduled", "waiting for a node"
     GATED = "SchedulingGated", "held back by a scheduling gate"

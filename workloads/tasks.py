@@ -4,28 +4,38 @@ The row is the truth, Celery only wakes it. Performing twice is harmless: a work
 one name with our key on it, stop, run and delete are the same however often they are said.
 """
 
-import json
 import logging
 from datetime import timedelta
+from typing import Any
 
 from celery import shared_task
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from runyard.clusters.connection import ApiError, ClusterError, connect
+from runyard.kit.background import soon
 from workloads import transitions
 from workloads.kinds import KINDS
 from workloads.models import Action, Verb, Workload
 from workloads.spec import KEY_LABEL
 
 log = logging.getLogger(__name__)
-CLAIM = timedelta(seconds=30)
+CLAIM = timedelta(seconds=120)  # longer than the requests of one attempt may take
 GIVE_UP_AFTER = timedelta(hours=1)
+MOST_WOKEN = 200
+
+
+class Gone(Exception):
+    """The cluster has the workload no more."""
 
 
 def wake(action: int) -> None:
     """Have `action` performed soon. No Redis is no error: the reaper finds the row."""
+    soon(_send, action)
+
+
+def _send(action: int) -> None:
     try:
         perform.apply_async(args=[action], retry=False, expires=60)
     except Exception as error:
@@ -34,13 +44,20 @@ def wake(action: int) -> None:
 
 @shared_task(name="workloads.reap")
 def reap() -> None:
-    """Wake what is due and unfinished: lost messages, killed workers, clusters that did not answer."""
-    for action in Action.objects.filter(_due()).order_by("due_at").values_list("pk", flat=True)[:200]:
+    """Wake what is due and next in line: lost messages, killed workers, clusters that did not answer."""
+    earlier = _before(OuterRef("workload"), OuterRef("pk"))
+    ready = Action.objects.filter(~Exists(earlier), _due()).order_by("due_at")
+    for action in ready.values_list("pk", flat=True)[:MOST_WOKEN]:
         wake(action)
 
 
 def _due() -> Q:
-    return Q(state__in=[Action.State.QUEUED, Action.State.CLAIMED], due_at__lte=timezone.now())
+    return Q(state__in=Action.OPEN, due_at__lte=timezone.now())
+
+
+def _before(workload: Any, pk: Any) -> QuerySet[Action]:
+    """What must be finished first: actions of one workload keep their order."""
+    return Action.objects.filter(state__in=Action.OPEN, workload=workload, pk__lt=pk)
 
 
 @shared_task(name="workloads.perform")
@@ -51,6 +68,8 @@ def perform(pk: int) -> None:
         return
     try:
         uid = _VERBS[Verb(action.verb)](action.workload)
+    except Gone:
+        _finish(action, gone=True)
     except ApiError as error:
         _retry(action, error) if _passing(error) else _finish(action, error=str(error))
     except ClusterError as error:
@@ -60,33 +79,22 @@ def perform(pk: int) -> None:
 
 
 def _claim(pk: int) -> Action | None:
-    """Take the action for CLAIM seconds; a holder that dies loses it to the reaper."""
+    """Take the action for CLAIM; a holder that dies loses it to the reaper."""
     with transaction.atomic():
         rows = Action.objects.select_for_update(of=("self",), skip_locked=True)
         action = rows.select_related("workload__cluster").filter(_due(), pk=pk).first()
-        if action is None or _earlier(action):
+        if action is None or _before(action.workload_id, pk).exists():
             return None
-        action.state, action.due_at, action.attempts = (
-            Action.State.CLAIMED,
-            timezone.now() + CLAIM,
-            F("attempts") + 1,
-        )
+        action.state, action.due_at = Action.State.CLAIMED, timezone.now() + CLAIM
+        action.attempts += 1
         action.save(update_fields=["state", "due_at", "attempts"])
-        action.refresh_from_db(fields=["attempts"])
         return action
-
-
-def _earlier(action: Action) -> bool:
-    open_states = [Action.State.QUEUED, Action.State.CLAIMED]
-    return Action.objects.filter(
-        workload=action.workload_id, pk__lt=action.pk, state__in=open_states
-    ).exists()
 
 
 def _create(workload: Workload) -> str:
     path = KINDS[workload.kind].path(workload.namespace)
     try:
-        return connect(workload.cluster).create(path, workload.manifest)["metadata"]["uid"]
+        return connect(workload.cluster).create(path, workload.manifest)
     except ApiError as error:
         if error.code != 409:
             raise
@@ -95,11 +103,10 @@ def _create(workload: Workload) -> str:
 
 def _ours(workload: Workload, conflict: ApiError) -> str:
     """The uid of the object that is in the way, if it is our own of an earlier try."""
-    path = KINDS[workload.kind].path(workload.namespace, workload.name)
-    meta = json.loads(connect(workload.cluster).read("GET", path))["metadata"]
-    if meta.get("labels", {}).get(KEY_LABEL) != str(workload.key):
+    meta = connect(workload.cluster).meta(_path(workload))
+    if (meta.labels or {}).get(KEY_LABEL) != str(workload.key):
         raise conflict
-    return meta["uid"]
+    return meta.uid
 
 
 def _stop(workload: Workload) -> str:
@@ -114,25 +121,28 @@ def _patch(workload: Workload, change: dict[str, object]) -> str:
     """Patch the object of our uid only: another one of the same name is refused."""
     if workload.uid is None:  # its creation failed: there is nothing to change
         return ""
-    path = KINDS[workload.kind].path(workload.namespace, workload.name)
-    guarded = {**change, "metadata": {"uid": workload.uid}}
-    connect(workload.cluster).patch(path, guarded)
+    try:
+        connect(workload.cluster).patch(_path(workload), {**change, "metadata": {"uid": workload.uid}})
+    except ApiError as error:
+        raise Gone if error.code == 404 else error from error
     return ""
 
 
 def _delete(workload: Workload) -> str:
     if workload.uid is None:
-        return ""
-    path = KINDS[workload.kind].path(workload.namespace, workload.name)
+        raise Gone
     try:
-        connect(workload.cluster).delete(path, uid=workload.uid)
+        connect(workload.cluster).delete(_path(workload), uid=workload.uid)
     except ApiError as error:
-        if error.code not in (404, 409):
-            raise
+        raise Gone if error.code in (404, 409) else error from error
     return ""
 
 
 _VERBS = {Verb.CREATE: _create, Verb.STOP: _stop, Verb.RUN: _run, Verb.DELETE: _delete}
+
+
+def _path(workload: Workload) -> str:
+    return KINDS[workload.kind].path(workload.namespace, workload.name)
 
 
 def _passing(error: ApiError) -> bool:
@@ -145,36 +155,28 @@ def _retry(action: Action, error: ClusterError) -> None:
     if timezone.now() - action.created_at > GIVE_UP_AFTER:
         return _finish(action, error=str(error))
     wait = timedelta(seconds=min(60, 2 ** min(action.attempts, 6)))
-    Action.objects.filter(pk=action.pk).update(
-        state=Action.State.QUEUED, due_at=timezone.now() + wait, error=str(error)
-    )
+    _mine(action).update(state=Action.State.QUEUED, due_at=timezone.now() + wait, error=str(error))
     return None
 
 
-def _finish(action: Action, *, uid: str = "", error: str = "") -> None:
+def _mine(action: Action) -> QuerySet[Action]:
+    """The row, while the claim of this attempt stands: after that a later one's outcome counts, not ours."""
+    return Action.objects.filter(pk=action.pk, state=Action.State.CLAIMED, attempts=action.attempts)
+
+
+def _finish(action: Action, *, uid: str = "", error: str = "", gone: bool = False) -> None:
     """Write the outcome and let the workload follow, in one transaction."""
     state = Action.State.FAILED if error else Action.State.DONE
     with transaction.atomic():
         workload = Workload.objects.select_for_update(of=("self",)).get(pk=action.workload_id)
-        done = Action.objects.filter(pk=action.pk, state=Action.State.CLAIMED, attempts=action.attempts)
-        if not done.update(state=state, error=error, finished_at=timezone.now()):
-            return  # another claim took over; its outcome counts
-        _apply(workload, Verb(action.verb), uid, error)
-    _wake_next(workload)
-
-
-def _apply(workload: Workload, verb: Verb, uid: str, error: str) -> None:
-    if verb == Verb.CREATE and error:
-        transitions.refused(workload, error)
-    elif verb == Verb.CREATE:
-        transitions.created(workload, uid)
-    elif error:
-        transitions.reverted(workload)
-    elif verb == Verb.DELETE and workload.uid is None:
-        transitions.gone(workload)
-
-
-def _wake_next(workload: Workload) -> None:
-    following = Action.objects.filter(workload=workload, state=Action.State.QUEUED).order_by("pk").first()
+        if not _mine(action).update(state=state, error=error, finished_at=timezone.now()):
+            return
+        following = Action.objects.filter(workload=workload, state__in=Action.OPEN).order_by("pk").first()
+        if gone:
+            transitions.gone(workload)
+        elif action.verb == Verb.CREATE:
+            transitions.refused(workload, error) if error else transitions.created(workload, uid)
+        elif error and following is None:
+            transitions.reverted(workload)
     if following:
         wake(following.pk)

@@ -77,6 +77,7 @@ def submitted(
         gpu_millis=int(training.gpus) * 1000,
         cpu_millis=quantities.millis(training.cpu),
         memory_bytes=quantities.whole(training.memory),
+        retries=training.retries,
         version=1,
     )
     workload.manifest = spec.job(training, project.namespace, str(workload.key))

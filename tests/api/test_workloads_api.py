@@ -65,6 +65,8 @@ def test_ada_submits(post, ada, red, cluster):
         ({"command": ""}, "command"),
         ({"environment": {"A": "x" * 2**20}}, "environment"),
         ({"environment": [1]}, "environment"),
+        ({"project": "a\0"}, "body"),
+        ({"cluster": "a\0"}, "body"),
         ({"created_by": 1}, "body"),
         ({"id": 7}, "body"),
         ({"is_superuser": True}, "body"),
@@ -87,7 +89,8 @@ def test_a_body_that_is_no_submission_is_no_server_error(post, ada, red, cluster
 
 
 def test_a_body_that_is_too_large_is_refused(post, ada, red, cluster):
-    assert 400 <= post(ada, URL, json.dumps(BODY | {"command": "x" * 4 * 2**20})).status_code < 500
+    response = post(ada, URL, json.dumps(BODY | {"command": "x" * 4 * 2**20}))
+    assert (response.status_code, response.json()["message"]) == (413, "The body is larger than 2 MiB.")
 
 
 @pytest.mark.parametrize(

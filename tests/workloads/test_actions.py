@@ -8,6 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from runyard.clusters.connection import ApiError, Unreachable
+from runyard.clusters.objects import Meta
 from runyard.tenancy.access import Denied
 from tests.make import make_workload
 from workloads import actions, tasks
@@ -28,7 +29,7 @@ class FakeConnection:
         self.ledger.append(entry)
         if self.fail_with:
             raise self.fail_with.pop(0)
-        return {"metadata": {"uid": "uid-of-" + entry[1].rsplit("/", 1)[-1], "labels": {}}}
+        return "uid-of-" + entry[1].rsplit("/", 1)[-1]
 
     def create(self, path, manifest):
         return self._answer("create", f"{path}/{manifest['metadata']['name']}")
@@ -39,8 +40,8 @@ class FakeConnection:
     def delete(self, path, uid=""):
         return self._answer("delete", path, uid)
 
-    def read(self, method, path):
-        return b'{"metadata": {"uid": "theirs", "labels": {}}}'
+    def meta(self, path):
+        return Meta(name="new-run", uid="theirs")
 
 
 @pytest.fixture
@@ -141,8 +142,8 @@ def test_performing_twice_asks_once(ada, red, cluster, api):
 
 def test_a_creation_that_succeeded_before_we_died_is_recognised(ada, red, cluster, api, monkeypatch):
     workload = actions.submit(ada, red, cluster, training())
-    ours = f'{{"metadata": {{"uid": "first-try", "labels": {{"runyard.io/workload": "{workload.key}"}}}}}}'
-    monkeypatch.setattr(api, "read", lambda method, path: ours.encode())
+    ours = Meta(name="new-run", uid="first-try", labels={"runyard.io/workload": str(workload.key)})
+    monkeypatch.setattr(api, "meta", lambda path: ours)
     api.fail_with = [ApiError(409, "AlreadyExists", "jobs new-run already exists")]
     tasks.perform(workload.actions.get().pk)
     workload.refresh_from_db()
@@ -238,3 +239,43 @@ def test_two_stops_at_once_become_one_action(ada, ada_training):
     for thread in threads:
         thread.join(10)
     assert (Action.objects.count(), refused) == (1, [1])
+
+
+def test_a_slow_attempt_that_fails_late_does_not_undo_a_later_one(ada, ada_training, api):
+    stop = actions.stop(ada_training, ada)
+    slow = tasks._claim(stop.pk)
+    Action.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    tasks.perform(stop.pk)
+    tasks._retry(slow, Unreachable("timed out"))
+    stop.refresh_from_db()
+    assert (stop.state, len(api.ledger)) == ("done", 1)
+
+
+def test_the_reaper_is_not_starved_by_what_must_wait(ada, red, cluster, woken):
+    blocked = [make_workload(red, cluster) for _ in range(tasks.MOST_WOKEN + 1)]
+    for workload in blocked:
+        actions.stop(workload, ada)
+    for workload in blocked:
+        actions.delete(workload, ada)
+    later = timezone.now() + timedelta(hours=1)
+    Action.objects.filter(verb="stop").exclude(workload=blocked[-1]).update(due_at=later)
+    tasks.reap()
+    assert woken == [blocked[-1].actions.get(verb="stop").pk]
+
+
+def test_a_refused_stop_does_not_undo_a_delete(ada, ada_training, api):
+    stop = actions.stop(ada_training, ada)
+    actions.delete(ada_training, ada)
+    api.fail_with = [ApiError(403, "Forbidden", "jobs is forbidden")]
+    tasks.perform(stop.pk)
+    ada_training.refresh_from_db()
+    assert (ada_training.phase, ada_training.desired) == (Phase.DELETING, "Deleted")
+
+
+@pytest.mark.parametrize("verb", [Verb.STOP, Verb.DELETE])
+def test_what_the_cluster_has_no_more_is_gone(ada, ada_training, api, verb):
+    api.fail_with = [ApiError(404, "NotFound", "jobs not found")]
+    tasks.perform(actions.VERBS[verb](ada_training, ada).pk)
+    ada_training.refresh_from_db()
+    assert ada_training.deleted_at
+    assert not ada_training.pods.filter(gone_at=None).exists()

@@ -37,11 +37,11 @@ def job(uid="job-1", version="1", name="llama", namespace="red", labels=None, sp
 ASKED = {"requests": {"cpu": "500m", "memory": "1Gi", "nvidia.com/gpu": "2"}}
 
 
-def pod(uid="pod-1", version="1", owner="job-1", node="node-1", ready=True, **status):
+def pod(uid="pod-1", version="1", owner="job-1", node="node-1", ready=True, namespace="red", **status):
     meta = {
         "uid": uid,
         "name": f"llama-{uid}",
-        "namespace": "red",
+        "namespace": namespace,
         "resourceVersion": version,
         "creationTimestamp": NOW,
         "ownerReferences": [{"kind": "Job", "name": "llama", "uid": owner, "controller": True}],
@@ -56,12 +56,13 @@ def pod(uid="pod-1", version="1", owner="job-1", node="node-1", ready=True, **st
     return Seen("pods", uid, decode(found, objects.Pod))
 
 
-def event(uid="event-1", about="pod-1", version="1", count=1):
+def event(uid="event-1", about="pod-1", version="1", count=1, namespace="red", message="image pulled"):
+    meta = {"uid": uid, "name": uid, "namespace": namespace, "resourceVersion": version}
     found = {
-        "metadata": {"uid": uid, "name": uid, "resourceVersion": version, "creationTimestamp": NOW},
+        "metadata": meta | {"creationTimestamp": NOW},
         "involvedObject": {"kind": "Pod", "name": "llama-pod-1", "uid": about},
         "reason": "Pulled",
-        "message": "image pulled",
+        "message": message,
         "count": count,
         "firstTimestamp": NOW,
         "lastTimestamp": NOW,
@@ -197,3 +198,32 @@ def test_queries_do_not_grow_with_the_batch(red, cluster, django_assert_max_num_
     ]
     with django_assert_max_num_queries(12):
         observe(cluster, changed)
+
+
+def test_a_pod_of_another_namespace_is_nobodys_whatever_owner_it_names(red, blue, cluster):
+    observe(cluster, [job(), pod()])
+    observe(cluster, [pod("forged", node="", ready=False, namespace="blue", phase="Pending")])
+    assert Workload.objects.get().phase == Phase.RUNNING
+    assert Pod.objects.get(uid="forged").workload is None
+
+
+@pytest.mark.parametrize("first", ["job", "event"])
+def test_an_event_of_another_namespace_says_nothing_here(red, blue, cluster, first):
+    forged = event("forged", about="job-1", namespace="blue")
+    for seen in [job(), forged] if first == "job" else [forged, job()]:
+        observe(cluster, [seen])
+    assert Event.objects.get().workload is None
+
+
+def test_a_project_made_after_the_job_was_seen_gets_it(cluster, red):
+    observe(cluster, [job(namespace="late")])
+    late = type(red).objects.create(name="late", namespace="late", department=red.department)
+    observe(cluster, [job(namespace="late", version="2")])
+    assert Workload.objects.get().project == late
+
+
+def test_what_a_database_cannot_hold_is_cut_to_what_it_can(red, cluster):
+    observe(cluster, [job(spec={"parallelism": 2**31, "completions": 2**31, "backoffLimit": 2**40})])
+    observe(cluster, [pod(message="a\0b", reason="c\0d", phase="Failed"), event(message="\0")])
+    assert Workload.objects.get().memory_bytes == 2**61
+    assert Pod.objects.get().message == "ab"

@@ -48,6 +48,8 @@ def test_a_good_one_has_no_problems():
         ("environment", [("1A", "x")], "variable name"),
         ("environment", [("A", "x" * 2**20)], "mount a file"),
         ("environment", [("A", "1"), ("A", "2")], "twice"),
+        ("environment", [(f"A{n}", "1") for n in range(30_000)], "At most 200"),
+        ("environment", [(f"A{n}", "x" * 100_000) for n in range(3)], "in all"),
         ("environment", [("A", "a\0b")], "NUL"),
         ("retries", -1, "0 to 100"),
     ],

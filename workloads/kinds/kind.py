@@ -17,6 +17,7 @@ class Facts:
     image: str
     pod: PodSpec
     pods_requested: int
+    retries: int = 0  # how many failed pods it survives
     suspended: bool = False
     terminal: str = ""  # "", "Completed" or "Failed"
     terminal_reason: str = ""

@@ -17,6 +17,7 @@ def facts(job: Job) -> Facts:
         image=job.spec.template.spec.containers[0].image if job.spec.template.spec.containers else "",
         pod=job.spec.template.spec,
         pods_requested=min(together, wanted),
+        retries=job.spec.backoff_limit if job.spec.backoff_limit is not None else 6,
         suspended=bool(job.spec.suspend),
         terminal={"Failed": "Failed", "Complete": "Completed"}[ended.type] if ended else "",
         terminal_reason=(ended.reason or "") if ended else "",

@@ -6,6 +6,7 @@ that refuses), both `ClusterError`, with words for people.
 """
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -16,14 +17,22 @@ from urllib.parse import urlencode
 import msgspec
 import urllib3
 from kubernetes import client, config
+from urllib3.connection import HTTPConnection
 
 from runyard.clusters.models import Cluster
-from runyard.clusters.objects import Status
+from runyard.clusters.objects import Meta, OnlyMeta, Status
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
-APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+#: A peer that is gone without a word is noticed after about a minute, however silent the stream.
+KEEP_ALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+]
 _status = msgspec.json.Decoder(Status)
+_only_meta = msgspec.json.Decoder(OnlyMeta)
 
 
 class ClusterError(Exception):
@@ -92,17 +101,17 @@ class Connection:
         """The lines of a stream, as they come. Raises Unreachable when nothing came for `read_seconds`."""
         return Lines(self.request("GET", path, params, read_seconds=read_seconds))
 
-    def create(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
-        return json.loads(self.read("POST", path, body=manifest))
+    def meta(self, path: str) -> Meta:
+        """The metadata of one object."""
+        return _meta_of(self.read("GET", path))
 
-    def apply(self, path: str, manifest: dict[str, Any], manager: str = "runyard") -> dict[str, Any]:
-        """Server-side apply; `manager` owns the fields it names."""
-        params = {"fieldManager": manager, "force": "true"}
-        return json.loads(self.read("PATCH", path, params=params, body=manifest, content_type=APPLY))
+    def create(self, path: str, manifest: dict[str, Any]) -> str:
+        """Create one object; its uid."""
+        return _meta_of(self.read("POST", path, body=manifest)).uid
 
-    def patch(self, path: str, change: dict[str, Any]) -> dict[str, Any]:
+    def patch(self, path: str, change: dict[str, Any]) -> None:
         """JSON merge patch."""
-        return json.loads(self.read("PATCH", path, body=change, content_type=MERGE))
+        self.read("PATCH", path, body=change, content_type=MERGE)
 
     def delete(self, path: str, uid: str = "", propagation: str = "Background") -> None:
         """Delete one object, and only the one of that uid when given."""
@@ -147,12 +156,20 @@ def _configuration(kubeconfig: str) -> client.Configuration:
     if not Path(kubeconfig).is_file():
         raise Unreachable(f"There is no kubeconfig at {kubeconfig}.")
     settings = client.Configuration()
+    settings.socket_options = [*HTTPConnection.default_socket_options, *KEEP_ALIVE]
     settings.connection_pool_maxsize = 64  # idle ones are kept; watches and logs hold one each
     try:
         config.load_kube_config(config_file=kubeconfig, client_configuration=settings, persist_config=False)
     except Exception as error:  # the loader raises whatever YAML, base64 or a missing key raise
         raise Unreachable(f"The kubeconfig {kubeconfig} cannot be used: {_words(error)}") from error
     return settings
+
+
+def _meta_of(body: bytes) -> Meta:
+    try:
+        return _only_meta.decode(body).metadata
+    except msgspec.MsgspecError as error:
+        raise Unreachable(f"What answers is no Kubernetes API: {error}") from error
 
 
 def _refusal(response: urllib3.BaseHTTPResponse) -> ApiError:

@@ -125,6 +125,7 @@ class JobSpec(Struct):
     template: PodTemplate
     parallelism: int | None = 1
     completions: int | None = None
+    backoff_limit: int | None = 6
     suspend: bool | None = False
 
 

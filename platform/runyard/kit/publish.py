@@ -12,6 +12,8 @@ import redis
 from django.conf import settings
 from django.db import transaction
 
+from runyard.kit.background import soon
+
 log = logging.getLogger(__name__)
 CHANNEL = "runyard:hints"
 
@@ -35,5 +37,5 @@ def publish(*hints: tuple[str, Any]) -> None:
 
 
 def publish_on_commit(*hints: tuple[str, Any]) -> None:
-    """Send the hints once the current transaction is committed; at once outside of one."""
-    transaction.on_commit(lambda: publish(*hints), robust=True)
+    """Send the hints once the current transaction is committed, in the background."""
+    transaction.on_commit(lambda: soon(publish, *hints), robust=True)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.conf import settings
+from django.http.request import split_domain_port, validate_host
 
 App = Callable[[dict[str, Any], Any, Any], Awaitable[Any]]
 
@@ -20,12 +21,9 @@ class SameOrigin:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = dict(scope["headers"])
         origin = headers.get(b"origin", b"").decode("latin1").rstrip("/").lower()
-        host = headers.get(b"host", b"").decode("latin1").rsplit(":", 1)[0]
-        if origin in {o.rstrip("/").lower() for o in settings.ORIGINS} and _allowed(host):
+        host, _ = split_domain_port(headers.get(b"host", b"").decode("latin1"))
+        ours = {allowed.rstrip("/").lower() for allowed in settings.ORIGINS}
+        if origin in ours and validate_host(host, settings.ALLOWED_HOSTS):
             await self._app(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 4403})
-
-
-def _allowed(host: str) -> bool:
-    return any(host == known or known == "*" for known in settings.ALLOWED_HOSTS)

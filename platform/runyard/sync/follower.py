@@ -28,6 +28,7 @@ class Follower:
         self._source, self._store, self._inbox, self._stop = source, store, inbox, stop
         self._version, self._relist_at = "", 0.0
         self._wait, self._calm_since = FIRST_WAIT, 0.0
+        self._hurry = threading.Event()
         self.error, self.listed = "", False
 
     @property
@@ -58,8 +59,14 @@ class Follower:
                 self._version = ""
                 self._back_off(error)
 
+    def hurry(self) -> None:
+        """From another thread: the cluster answers again, wait no longer."""
+        self._wait = FIRST_WAIT
+        self._hurry.set()
+
     def interrupt(self) -> None:
         """After `stop` is set, from another thread: do not wait for the watch to end."""
+        self._hurry.set()
         self._source.interrupt()
 
     def _list(self) -> None:
@@ -71,8 +78,10 @@ class Follower:
 
     def _watch(self) -> None:
         began, heard = time.monotonic(), False
-        for change in self._source.watch(self._version):
-            heard, self.error = True, ""
+        changes = self._source.watch(self._version)
+        self.error = ""
+        for change in changes:
+            heard = True
             seen = self._store.apply(change)
             if seen is not None:
                 self._put(seen)
@@ -81,7 +90,6 @@ class Follower:
                 return
         if not heard and time.monotonic() - began < 1:
             raise ClusterError(f"The watch of {self.resource} ends as soon as it begins.")
-        self.error = ""
 
     def _put(self, seen: Seen) -> None:
         """Wait while the inbox is full, so that memory stays bounded; give up when stopped."""
@@ -100,7 +108,8 @@ class Follower:
 
     def _pause(self, seconds: float, error: str) -> None:
         self.error = error or self.error
-        self._stop.wait(min(seconds, LONGEST_WAIT))
+        self._hurry.wait(min(seconds, LONGEST_WAIT))
+        self._hurry.clear()
 
 
 def start(follower: Follower) -> threading.Thread:

@@ -39,5 +39,7 @@ def freshness_of(cluster: Cluster) -> Freshness:
     if state is None or state.synced_at is None:
         return Freshness(cluster.name, "never", None, (state and state.error) or "waiting for the first sync")
     if state.fresh:
-        return Freshness(cluster.name, "live", state.synced_at, "")
+        odd = len(state.quarantined)
+        why = f"{odd} object{'s' if odd > 1 else ''} of this cluster cannot be read" if odd else ""
+        return Freshness(cluster.name, "live", state.synced_at, why)
     return Freshness(cluster.name, "stale", state.synced_at, state.error or "the worker does not sync")

@@ -12,12 +12,14 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import F, Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from runyard.clusters.models import Cluster
 from runyard.sync.models import SyncState
 
 LEASE = timedelta(seconds=15)
+#: By the database's clock: workers' own may differ.
+FREE = Q(expires_at=None) | Q(expires_at__lt=Now())
 
 
 class LeaseLost(Exception):
@@ -31,10 +33,8 @@ def holder() -> str:
 def take(cluster: Cluster) -> int | None:
     """The new epoch, or None while somebody else holds the lease."""
     SyncState.objects.get_or_create(cluster=cluster)
-    now = timezone.now()
-    free = Q(expires_at=None) | Q(expires_at__lt=now)
-    taken = SyncState.objects.filter(free, cluster=cluster).update(
-        epoch=F("epoch") + 1, holder=holder(), expires_at=now + LEASE
+    taken = SyncState.objects.filter(FREE, cluster=cluster).update(
+        epoch=F("epoch") + 1, holder=holder(), expires_at=Now() + LEASE
     )
     return SyncState.objects.get(cluster=cluster).epoch if taken else None
 
@@ -42,7 +42,7 @@ def take(cluster: Cluster) -> int | None:
 def renew(cluster: Cluster, epoch: int, **facts: object) -> None:
     """Keep the lease and write what is known of freshness. Raises LeaseLost."""
     rows = SyncState.objects.filter(cluster=cluster, epoch=epoch)
-    if not rows.update(expires_at=timezone.now() + LEASE, **facts):
+    if not rows.update(expires_at=Now() + LEASE, **facts):
         raise LeaseLost
 
 

@@ -14,7 +14,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from django.utils import timezone
 
 from runyard.clusters import objects
-from runyard.clusters.connection import ClusterError, connect
+from runyard.clusters.connection import ClusterError, Connection, connect
 from runyard.clusters.models import Cluster, Node
 from runyard.clusters.observed import Seen, observe_nodes
 from runyard.kit.publish import publish
@@ -48,13 +48,14 @@ class Runner:
         self._inbox: Queue[Seen] = Queue(INBOX)
         self._followers: list[Follower] = []
         self._bad: dict[str, str] = {}
-        self._beat_at = 0.0
+        self._connection: Connection | None = None
+        self._beat_at, self._away = 0.0, False
 
     def run(self, seconds: float) -> None:
         """Follow everything for at most `seconds`."""
         ends = time.monotonic() + seconds
         try:
-            while time.monotonic() < ends and not self._asked_to_stop.is_set():
+            while time.monotonic() < ends and not self._asked_to_stop.is_set() and not self._moved():
                 self._start_followers()
                 batch = self._take()
                 if batch:
@@ -71,7 +72,7 @@ class Runner:
         if self._followers:
             return
         try:
-            connection = connect(self._cluster)
+            connection = self._connection = connect(self._cluster)
         except ClusterError:
             return
         known = _known(self._cluster)
@@ -80,6 +81,13 @@ class Runner:
             follower = Follower(Source(connection, watched), store, self._inbox, self._stop)
             self._followers.append(follower)
             start(follower)
+
+    def _moved(self) -> bool:
+        """Whether the kubeconfig has changed: whoever follows next reads the new one."""
+        try:
+            return self._connection is not None and connect(self._cluster) is not self._connection
+        except ClusterError:
+            return False
 
     def _take(self) -> list[Seen]:
         """What has come in, at most BATCH; waits a little for the first."""
@@ -127,7 +135,12 @@ class Runner:
         try:
             connect(self._cluster).read("GET", "/readyz", read_seconds=3)
         except ClusterError as error:
+            self._away = True
             return str(error)
+        if self._away:
+            self._away = False
+            for follower in self._followers:
+                follower.hurry()
         for follower in self._followers:
             if follower.error or not follower.listed:
                 return follower.error or f"The first list of {follower.resource} is on its way."

@@ -114,7 +114,7 @@ class Source:
         return page.metadata
 
     def watch(self, since: str) -> Iterator[Change]:
-        """Changes exactly after version `since`, until the server ends the stream."""
+        """Opens now; then changes exactly after version `since`, until the server ends the stream."""
         seconds = random.randint(*WATCH_SECONDS)
         params = {
             "watch": "true",
@@ -124,10 +124,9 @@ class Source:
         }
         try:
             self._lines = self._connection.lines(self._watched.path, params, read_seconds=seconds + 15)
-            for line in self._lines:
-                yield self._change(line)
         except ApiError as error:
             raise _expired(error) from error
+        return map(self._change, self._lines)
 
     def interrupt(self) -> None:
         """From another thread: end the watch that is open."""

@@ -8,11 +8,10 @@ import threading
 
 from celery import shared_task
 from celery.signals import worker_shutting_down
-from django.db.models import Q
-from django.utils import timezone
 
 from runyard.clusters.models import Cluster
 from runyard.sync import lease
+from runyard.sync.models import SyncState
 from runyard.sync.runner import Runner
 
 log = logging.getLogger(__name__)
@@ -28,8 +27,8 @@ def _stop_runners(**_: object) -> None:
 @shared_task(name="sync.ensure")
 def ensure() -> None:
     """Have every cluster followed whose lease is free."""
-    free = Q(sync=None) | Q(sync__expires_at=None) | Q(sync__expires_at__lt=timezone.now())
-    for pk in Cluster.objects.filter(free).exclude(kubeconfig="").values_list("pk", flat=True):
+    held = SyncState.objects.exclude(lease.FREE).values("cluster")
+    for pk in Cluster.objects.exclude(pk__in=held).exclude(kubeconfig="").values_list("pk", flat=True):
         follow.apply_async(args=[pk], expires=10)
 
 

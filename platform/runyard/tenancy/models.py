@@ -68,7 +68,9 @@ class AccessRule(models.Model):
                 condition=Q(project__isnull=False, department__isnull=True)
                 | Q(project__isnull=True, department__isnull=False),
             ),
-            models.UniqueConstraint(fields=["user", "role", "project", "department"], name="one_rule_each"),
+            models.UniqueConstraint(
+                fields=["user", "role", "project", "department"], name="one_rule_each", nulls_distinct=False
+            ),
         ]
 
     def __str__(self) -> str:
