@@ -8,15 +8,16 @@ from tests.bench.report import HEAD
 PARTS = ("reading", "story")
 
 
-def main(wanted: list[str]) -> int:
+def main(wanted: list[str]) -> None:
+    """Print every result as it is found, and how many goals were missed: a slow machine is no failure."""
     print(HEAD)
     missed = 0
     for name in wanted or PARTS:
         for result in importlib.import_module(f"tests.bench.{name}").measure():
             print(result, flush=True)
             missed += not result.met
-    return 1 if missed else 0
+    print(f"{missed} goals were missed." if missed else "Every goal was met.")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

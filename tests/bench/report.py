@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Result:
-    """`ratio` is None where the goal is absolute; `met` says whether the goal was reached in this run."""
+    """`ratio` is None where the goal is absolute; `met` says whether the goal was reached in this run.
+
+    Without a goal the line is a figure to compare with, and always met.
+    """
 
     what: str
     measured: str
@@ -16,7 +19,7 @@ class Result:
 
     def __str__(self) -> str:
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}x"
-        mark = "met" if self.met else "MISSED"
+        mark = ("met" if self.met else "MISSED") if self.goal else ""
         return f"{self.what:<46} {self.measured:<26} {self.yardstick:<40} {ratio:>8}  {self.goal:<22} {mark}"
 
 
