@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import signal
 import socket
 import sys
 from pathlib import Path
 
-from localcluster.server import CannotStart, Options, serve
+from localcluster.server import STOP_SIGNALS, CannotStart, Options, serve
 from localcluster.validation import dns_subdomain
 
 
@@ -22,6 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
     except CannotStart as error:
         print(f"localcluster: {error}", file=sys.stderr)  # noqa: T201 - for the user
         return 2
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, STOP_SIGNALS
+    )  # told again on its way out, it is out all the same
     return 0
 
 

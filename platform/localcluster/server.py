@@ -30,6 +30,7 @@ from localcluster.store import Store
 log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 _STORE = "objects.db"
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _HOUSEKEEPING_SECONDS = 60
 _DRAIN_SECONDS = 5
 _HEAD_BYTES = 64 * 1024
@@ -116,8 +117,13 @@ class _Server(uvicorn.Server):
 
 def _stop_signal() -> asyncio.Event:
     stopping, loop = asyncio.Event(), asyncio.get_running_loop()
-    for one in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(one, stopping.set)
+
+    def stop(*_: object) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stopping.set)
+
+    for one in STOP_SIGNALS:
+        signal.signal(one, stop)  # not the loop's own, which ends before the process does
     return stopping
 
 

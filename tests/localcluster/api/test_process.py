@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -140,3 +141,12 @@ def test_one_folder_has_one_server(tmp_path):
     with running(tmp_path) as (_, client):
         assert "another localcluster already runs" in refusal(tmp_path)
         assert client.get("/readyz").status_code == 200
+
+
+def test_being_told_to_end_again_and_again_changes_nothing(tmp_path):
+    with running(tmp_path) as (process, _):
+        deadline = time.monotonic() + 20
+        while process.poll() is None and time.monotonic() < deadline:
+            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGINT)
+        assert process.returncode == 0
