@@ -23,9 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     except CannotStart as error:
         print(f"localcluster: {error}", file=sys.stderr)  # noqa: T201 - for the user
         return 2
-    signal.pthread_sigmask(
-        signal.SIG_BLOCK, STOP_SIGNALS
-    )  # told again on its way out, it is out all the same
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # it is on its way out already
     return 0
 
 

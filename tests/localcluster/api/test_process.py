@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -149,4 +149,6 @@ def test_being_told_to_end_again_and_again_changes_nothing(tmp_path):
         while process.poll() is None and time.monotonic() < deadline:
             process.send_signal(signal.SIGTERM)
             process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.005)
         assert process.returncode == 0
