@@ -47,7 +47,7 @@ def _by_operations(obj: Obj, operations: Any) -> Obj:
         )
         raise ApiError(413, "RequestEntityTooLarge", message)
     try:
-        result = _applied(obj, jsonpatch.JsonPatch(operations))
+        result = _applied(obj, operations)
     except jsonpatch.InvalidJsonPatch as error:
         raise bad_request(f"error decoding patch: {error}") from None
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, ValueError) as error:
@@ -58,16 +58,16 @@ def _by_operations(obj: Obj, operations: Any) -> Obj:
     return result
 
 
-def _applied(obj: Obj, patch: jsonpatch.JsonPatch) -> Any:
+def _applied(obj: Obj, operations: list[Obj]) -> Any:
     """`obj` after each operation in turn; 413 when they copy more than a body may hold, over and over."""
     result, copied = copy.deepcopy(obj), 0
-    for operation in patch._ops:
-        if isinstance(operation, jsonpatch.CopyOperation):
-            source = jsonpatch.JsonPointer(operation.operation["from"]).resolve(result)
+    for operation in operations:
+        if operation.get("op") == "copy" and isinstance(operation.get("from"), str):
+            source = jsonpatch.JsonPointer(operation["from"]).resolve(result)
             copied += len(msgspec.json.encode(source))
             if copied > LIMIT_BYTES:
                 raise too_large(LIMIT_BYTES)
-        result = operation.apply(result)
+        result = jsonpatch.JsonPatch([operation]).apply(result, in_place=True)
     check_depth(result)
     return result
 

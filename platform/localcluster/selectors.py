@@ -90,7 +90,8 @@ def _all(terms: list[Callable[[Any], bool]], subject: Any) -> bool:
 
 def _terms(text: str) -> list[str]:
     """The parts between commas; a comma in parentheses separates nothing."""
-    terms, inside = [], False
+    terms: list[str] = []
+    inside = False
     for part in text.split(","):
         if inside:
             terms[-1] += f",{part}"
