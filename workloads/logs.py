@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import urllib3
+from django.db import connection
 
 from runyard.clusters.connection import ApiError, ClusterError, Unreachable, connect, interrupt
 from workloads.models import Pod
 
 LONGEST_LINE = 64 * 1024
-FOLLOW_SILENCE_SECONDS = 3600.0
+ANSWER_SECONDS, FOLLOW_SILENCE_SECONDS = 10.0, 120.0
 Line = tuple[str, str]  # RFC 3339 time with nanoseconds, text
 
 
@@ -65,8 +66,10 @@ class LogStream:
 
     def __init__(self, pod: Pod, container: str, **options: str):
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/log"
-        silence = FOLLOW_SILENCE_SECONDS if "follow" in options else 30.0
-        self._response: urllib3.BaseHTTPResponse = connect(pod.cluster).request(
+        silence = FOLLOW_SILENCE_SECONDS if "follow" in options else ANSWER_SECONDS
+        found = connect(pod.cluster)
+        _let_go_of_the_database()
+        self._response: urllib3.BaseHTTPResponse = found.request(
             "GET", path, {"container": container, **options}, read_seconds=silence
         )
 
@@ -81,6 +84,12 @@ class LogStream:
     def interrupt(self) -> None:
         """From another thread: end a reader that waits."""
         interrupt(self._response)
+
+
+def _let_go_of_the_database() -> None:
+    """A request that waits for a slow cluster must not keep one of the pool's connections meanwhile."""
+    if not connection.in_atomic_block:
+        connection.close()
 
 
 def whole(pod: Pod, container: str, *, previous: bool = False, timestamps: bool = False) -> Iterator[bytes]:

@@ -25,6 +25,13 @@ export class LogLines {
     return dropped;
   }
 
+  // The log began anew: what was counted means nothing any more.
+  restart() {
+    this.all = [];
+    this.next = 0;
+    this.note("The log began anew");
+  }
+
   skip(count) {
     this.note(`${count.toLocaleString("en")} line${count === 1 ? "" : "s"} skipped; the download has them`);
     this.next += count;

@@ -80,6 +80,7 @@ class LogView {
     let dropped = 0;
     if (frame.lines) dropped = this.lines.add(frame.from, frame.lines);
     else if (frame.skipped) this.lines.skip(frame.skipped);
+    else if (frame.reset) dropped = this.restart();
     else if (frame.end) this.lines.note(frame.why || "The log has ended.");
     else if (frame.denied || frame.error || frame.note) return this.complain(frame.denied ?? frame.error ?? frame.note);
     else return undefined;
@@ -93,6 +94,13 @@ class LogView {
     if (this.following) this.window.toEnd();
     if (this.words) this.searchAgain(dropped ? 0 : before);
     return this.tellState();
+  }
+
+  // Returns how many lines went.
+  restart() {
+    const held = this.lines.all.length;
+    this.lines.restart();
+    return held;
   }
 
   waitingLines() {

@@ -65,8 +65,6 @@ def test_ada_submits(post, ada, red, cluster):
         ({"command": ""}, "command"),
         ({"environment": {"A": "x" * 2**20}}, "environment"),
         ({"environment": [1]}, "environment"),
-        ({"project": "a\0"}, "body"),
-        ({"cluster": "a\0"}, "body"),
         ({"created_by": 1}, "body"),
         ({"id": 7}, "body"),
         ({"is_superuser": True}, "body"),
@@ -82,7 +80,7 @@ def test_a_bad_submission_is_refused_at_its_field(post, ada, red, blue, cluster,
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"[]", b"null", b'"x"', b"[" * 100_000, b'{"gpus": ' + b"9" * 200_000 + b"}", b'{"name": "\xff"}',
-     b'{"name": "\\ud800", "project": "red"}', b'{"gpus": NaN}'],
+     b'{"name": "\\ud800", "project": "red"}', b'{"name": "a", "project": "a\\u0000"}', b'{"gpus": NaN}'],
 )  # fmt: skip
 def test_a_body_that_is_no_submission_is_no_server_error(post, ada, red, cluster, body):
     assert 400 <= post(ada, URL, body).status_code < 500

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 import websockets
 from django.contrib.sessions.models import Session
+from django.utils import timezone
 
 from runyard.kit.publish import publish
 from runyard.live import consumer
@@ -68,8 +69,8 @@ async def test_eve_hears_nothing_of_red(connect, eve, ada_training):
 @pytest.mark.parametrize(
     "topic",
     [
-        "secrets", "workload:", "workload:x", "workload:99999999999999999999", "log:1", "log:1/../main", "hub",
-        "workloads:1 OR 1=1", "a" * 300, "clusters\n", "log:-1/main",
+        "secrets", "workload:", "workload:x", "workload:99999999999999999999", "log:1", "log:1/../main",
+        "hub",        "workloads:1 OR 1=1", "a" * 300, "clusters\n", "log:-1/main",
     ],
 )  # fmt: skip
 async def test_what_is_not_there_and_what_is_forbidden_are_denied_alike(connect, eve, topic):
@@ -121,10 +122,24 @@ async def test_a_right_that_is_taken_ends_the_subscription(connect, ada, ada_tra
         assert "denied" in await socket.hear(lambda m: "denied" in m)
 
 
-async def test_a_session_that_ends_closes_the_socket(connect, ada, monkeypatch):
+def _new_password(user):
+    user.set_password("another long password")
+    user.save()
+
+
+ENDS = {
+    "signed out": lambda user: Session.objects.all().delete(),
+    "expired": lambda user: Session.objects.update(expire_date=timezone.now()),
+    "a new password": _new_password,
+    "disabled": lambda user: type(user).objects.filter(pk=user.pk).update(is_active=False),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_a_session_that_ends_closes_the_socket(connect, ada, monkeypatch, end):
     monkeypatch.setattr(consumer, "CHECK_SECONDS", 0.2)
     async with connect(ada) as socket:
-        await asyncio.to_thread(Session.objects.all().delete)
+        await asyncio.to_thread(ENDS[end], ada)
         assert await socket.closed() == consumer.NOT_SIGNED_IN
 
 

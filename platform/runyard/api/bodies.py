@@ -64,8 +64,6 @@ def batch(data: Any) -> tuple[Verb, list[int]]:
 
 
 def _convert(data: Any, shape: type[Any]) -> Any:
-    if "\0" in str(data):
-        raise Invalid({"body": "Remove the NUL character."})
     try:
         return msgspec.convert(data, shape)
     except msgspec.ValidationError as error:

@@ -14,11 +14,15 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from django.utils.crypto import constant_time_compare
 
 from runyard.live import feeds
 from runyard.live.hub import hub
 from runyard.live.topics import Subscription, resolve
 from runyard.tenancy.access import Denied
+from runyard.tenancy.models import User
 
 log = logging.getLogger(__name__)
 NOT_SIGNED_IN, TOO_MUCH, BROKEN = 4401, 4400, 1011
@@ -196,9 +200,9 @@ def _parse(text: str | None) -> dict[str, Any] | None:
 
 @database_sync_to_async
 def _still_signed_in(scope: dict[str, Any]) -> bool:
-    """Whether the session that opened the socket still stands for the same, active person."""
-    session = scope["session"]
-    return (
-        bool(session.exists(session.session_key))
-        and scope["user"].__class__.objects.filter(pk=scope["user"].pk, is_active=True).exists()
-    )
+    """Whether the session that opened the socket lives, of the same active person with the same password."""
+    session = SessionStore(scope["session"].session_key).load()
+    user = User.objects.filter(pk=scope["user"].pk, is_active=True).first()
+    if user is None or session.get(SESSION_KEY) != str(user.pk):
+        return False
+    return constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash())

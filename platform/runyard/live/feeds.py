@@ -5,8 +5,8 @@ A watcher that falls behind the ring is told how many lines it lost: memory stay
 """
 
 import asyncio
+import logging
 import threading
-import time
 from collections import deque
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -19,8 +19,9 @@ from workloads import logs
 from workloads.models import Pod
 
 RING_LINES, RING_BYTES = 20_000, 8 * 2**20
-FRAME_LINES, FRAME_BYTES, FRAME_SECONDS = 1_000, 64 * 1024, 0.05
-LINGER_SECONDS, RETRY_SECONDS = 10.0, 1.0
+FRAME_LINES, FRAME_BYTES, GATHER_SECONDS = 1_000, 64 * 1024, 0.05
+LINGER_SECONDS, RETRY_SECONDS, RESET_SECONDS = 10.0, 1.0, 3.0
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,13 @@ class Frame:
     skipped: int = 0
     note: str = ""
     end: bool = False
+    reset: bool = False
 
     def message(self, topic: str) -> dict[str, Any]:
         if self.end:
             return {"topic": topic, "end": True, "why": self.note}
+        if self.reset:
+            return {"topic": topic, "reset": True}
         if self.skipped:
             return {"topic": topic, "skipped": self.skipped}
         if self.note:
@@ -89,7 +93,10 @@ class Feed:
         threading.Thread(target=self._read, name=f"log-{pod.name}", daemon=True).start()
 
     async def watch(self, start: int) -> AsyncGenerator[Frame, None]:
-        """Frames from line `start` on, until the log ends."""
+        """Frames from line `start` on, until the log ends.
+
+        A start that the log does not reach (it began anew since the viewer counted) resets to 0.
+        """
         news, place, noted = asyncio.Event(), start, ""
         self._news.add(news)
         try:
@@ -102,14 +109,16 @@ class Feed:
                 if lines:
                     yield Frame(place, lines)
                     place += len(lines)
-                    continue
-                if self._ended:
+                    await asyncio.sleep(GATHER_SECONDS)
+                elif self._ended:
                     yield Frame(note=self._note, end=True)
                     return
-                if self._note != noted:
+                elif self._note != noted:
                     noted = self._note
                     yield Frame(note=noted)
-                await news.wait()
+                elif not await _comes(news, RESET_SECONDS if place > self._ring.next else None):
+                    yield Frame(reset=True)
+                    place = 0
         finally:
             self._news.discard(news)
 
@@ -128,36 +137,45 @@ class Feed:
     def _read(self) -> None:
         while not self._stopped.is_set():
             try:
-                self._follow()
-                if self._has_ended():
-                    return self._tell([], "The container has ended.", ended=True)
-                self._stopped.wait(RETRY_SECONDS)
-            except ApiError as error:
-                if error.code == 404 or (self._previous and error.code == 400):
-                    return self._tell([], logs.unavailable(error), ended=True)
-                self._pause(error)
-            except ClusterError as error:
-                self._pause(error)
+                if self._follow() or self._stopped.wait(RETRY_SECONDS):
+                    return
+            except Exception:
+                log.exception("the log of %s is read no more", self._pod.name)
+                return self._tell([], "Reading this log failed; reload the page to try again.", ended=True)
             finally:
                 close_old_connections()
-        return None
 
-    def _pause(self, error: ClusterError) -> None:
-        if not self._stopped.is_set():
+    def _follow(self) -> bool:
+        """Read until the stream ends; whether there is nothing more to come."""
+        try:
+            stream = self._open()
+        except ApiError as error:
+            over = error.code == 404 or (self._previous and error.code == 400)
+            self._tell([], logs.unavailable(error), ended=over)
+            return over
+        except ClusterError as error:
             self._tell([], logs.unavailable(error))
-            self._stopped.wait(RETRY_SECONDS)
+            return False
+        try:
+            self._pump(stream)
+        except ClusterError:
+            return False  # cut, or silent for long: goes on where it was
+        if self._has_ended():
+            self._tell([], "The container has ended.", ended=True)
+            return True
+        return False
 
-    def _follow(self) -> None:
-        """Read to the end of the stream, telling lines in batches."""
-        since, seen = self._last
-        self._stream = stream = logs.follow(self._pod, self._container, previous=self._previous, since=since)
-        again, cutter, batch, told = _Again(since, seen), logs.Lines(), [], time.monotonic()
+    def _open(self) -> logs.LogStream:
+        self._stream = logs.follow(self._pod, self._container, previous=self._previous, since=self._last[0])
+        if self._stopped.is_set():  # `stop` came while we connected
+            self._stream.interrupt()
+        return self._stream
+
+    def _pump(self, stream: logs.LogStream) -> None:
+        again, cutter = _Again(*self._last), logs.Lines()
         for chunk in stream:
-            batch += again.drop(cutter.feed(chunk))
-            if batch and (time.monotonic() - told > FRAME_SECONDS or len(batch) >= FRAME_LINES):
-                self._tell(batch)
-                batch, told = [], time.monotonic()
-        self._tell(batch + again.drop(cutter.finish()))
+            self._tell(again.drop(cutter.feed(chunk)))
+        self._tell(again.drop(cutter.finish()))
 
     def _tell(self, lines: list[logs.Line], note: str = "", ended: bool = False) -> None:
         if lines:
@@ -187,18 +205,31 @@ class _Again:
     """After a reconnect the server sends the last second again; drops what was told already."""
 
     def __init__(self, since: str, seen: int):
-        self._since, self._seen = since, seen
+        self._since, self._seen = _moment(since), seen
 
     def drop(self, lines: list[logs.Line]) -> list[logs.Line]:
-        if not self._since:
-            return lines
-        return [line for line in lines if self._is_new(line)]
+        return [line for line in lines if self._is_new(_moment(line[0]))] if self._since[0] else lines
 
-    def _is_new(self, line: logs.Line) -> bool:
-        if line[0] == self._since and self._seen:
+    def _is_new(self, moment: tuple[str, str]) -> bool:
+        if moment == self._since and self._seen:
             self._seen -= 1
             return False
-        return line[0] >= self._since
+        return moment >= self._since
+
+
+def _moment(time: str) -> tuple[str, str]:
+    """An RFC 3339 time in UTC, comparable: servers leave out trailing zeros of the fraction."""
+    whole, _, fraction = time.removesuffix("Z").partition(".")
+    return whole, fraction.ljust(9, "0")
+
+
+async def _comes(news: asyncio.Event, seconds: float | None) -> bool:
+    """Whether there is news within `seconds` (None: wait for it)."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await news.wait()
+    except TimeoutError:
+        return False
 
 
 _feeds: dict[tuple[int, str, bool], Feed] = {}

@@ -1,7 +1,7 @@
 """One Redis subscription for all sockets of this process; hints fan out from here.
 
-A socket registers a queue per topic; a queue that is full loses nothing but hints, and is told to fetch
-everything. When Redis is gone every socket hears "stale", and "live" once it is back.
+A socket registers a listener per topic. When Redis is gone, or hangs, every socket hears "stale", and "live"
+once it is back.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from django.conf import settings
 from runyard.kit.publish import CHANNEL
 
 log = logging.getLogger(__name__)
+ANSWER_SECONDS = 5.0
 Listener = Callable[[str, Any], None]  # (topic, payload); must not block
 
 
@@ -40,40 +41,43 @@ class Hub:
         if not self._listeners[topic]:
             del self._listeners[topic]
 
-    def close(self) -> None:
-        if self._reader is not None:
-            self._reader.cancel()
-
     async def _read(self) -> None:
         wait = 0.2
         while True:
             try:
                 await self._follow()
                 wait = 0.2
-            except (redis.RedisError, OSError) as error:
+            except (redis.RedisError, OSError, TimeoutError) as error:
                 self._say(False, f"Redis does not answer: {error}")
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 5)
 
     async def _follow(self) -> None:
-        # No socket timeout: a quiet hour is no fault. The health check notices a server that is gone.
-        client = redis.Redis.from_url(self._url, socket_timeout=None, health_check_interval=15)
+        # No socket timeout: a quiet hour is no fault. A server that does not answer a ping in time is one.
+        client = redis.Redis.from_url(self._url, socket_timeout=None, socket_connect_timeout=5)
         async with client, client.pubsub() as pubsub:
-            await pubsub.subscribe(CHANNEL)
-            self._say(True, "")
+            await asyncio.wait_for(pubsub.subscribe(CHANNEL), ANSWER_SECONDS)
+            answered = True
             while True:
-                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=10)
-                if message is not None:
+                message = await pubsub.get_message(timeout=ANSWER_SECONDS)
+                if message is None:
+                    if not answered:
+                        raise redis.TimeoutError(f"no answer for {ANSWER_SECONDS} s")
+                    await pubsub.ping()
+                    answered = False
+                    continue
+                answered = True
+                self._say(True, "")
+                if message["type"] == "message":
                     self._dispatch(message["data"])
 
     def _dispatch(self, data: bytes) -> None:
         try:
             topic, payload = json.loads(data)
-        except ValueError:
-            log.warning("a hint that is no JSON was dropped")
-            return
-        for listener in list(self._listeners.get(topic, ())):
-            listener(topic, payload)
+            for listener in list(self._listeners.get(topic, ())):
+                listener(topic, payload)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            log.warning("a hint that is none was dropped: %.100r", data)
 
     def _say(self, live: bool, why: str) -> None:
         if live == self.live and live:

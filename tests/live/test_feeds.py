@@ -1,0 +1,144 @@
+"""A log feed: every line at once, none twice, none lost, and an end to it."""
+
+import asyncio
+import threading
+
+import pytest
+
+from runyard.clusters.connection import ApiError, Unreachable
+from runyard.live import feeds
+from tests.make import make_pod
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Script:
+    """Stands where the cluster's log would: each open answers with the next part of the script."""
+
+    def __init__(self, *parts):
+        self.parts, self.asked, self.go_on = list(parts), [], threading.Event()
+
+    def follow(self, pod, container, previous=False, since=""):
+        self.asked.append(since)
+        part = self.parts.pop(0) if self.parts else ApiError(404, "NotFound", "gone")
+        if isinstance(part, Exception):
+            raise part
+        return Stream(part, self.go_on)
+
+
+class Stream:
+    def __init__(self, part, go_on):
+        self._part, self._go_on = part, go_on
+
+    def __iter__(self):
+        for step in self._part:
+            if step is WAIT:
+                self._go_on.wait(10)
+            elif isinstance(step, Exception):
+                raise step
+            else:
+                yield step
+
+    def interrupt(self):
+        self._go_on.set()
+
+
+WAIT = object()
+
+
+def line(second, text, fraction=""):
+    return f"2026-01-02T03:04:{second:02}{fraction}Z {text}\n".encode()
+
+
+@pytest.fixture
+def script(monkeypatch):
+    def play(*parts):
+        found = Script(*parts)
+        monkeypatch.setattr(feeds.logs, "follow", found.follow)
+        monkeypatch.setattr(feeds, "RETRY_SECONDS", 0.01)
+        monkeypatch.setattr(feeds, "_feeds", {})
+        return found
+
+    return play
+
+
+async def lines_of(pod, start=0, seconds=5, most=None):
+    """Texts until the end (or `most` of them), and what was said beside them."""
+    texts, said = [], []
+    async with asyncio.timeout(seconds):
+        async for frame in feeds.watch(pod, "main", start, previous=False):
+            texts += [text for _, text in frame.lines]
+            said += [frame.note] if frame.note else ["reset"] if frame.reset else []
+            if most is not None and len(texts) >= most:
+                break
+    return texts, said
+
+
+@pytest.fixture
+def pod(ada_training):
+    return make_pod(ada_training)
+
+
+async def test_what_is_there_is_shown_though_nothing_more_comes(script, pod):
+    played = script([line(1, "one"), line(2, "two"), WAIT])
+    assert (await lines_of(pod, most=2))[0] == ["one", "two"]
+    played.go_on.set()
+
+
+async def test_a_cut_stream_goes_on_without_gap_or_repeat(script, pod):
+    first = [line(1, "a"), line(2, "b"), line(2, "c"), Unreachable("cut")]
+    again = [line(2, "b"), line(2, "c"), line(2, "d"), line(3, "e")]
+    played = script(first, again)
+    assert (await lines_of(pod))[0] == ["a", "b", "c", "d", "e"]
+    assert played.asked[1] == "2026-01-02T03:04:02Z"
+
+
+async def test_times_are_compared_as_times_and_not_as_text(script, pod):
+    first = [line(1, "a", ".12"), Unreachable("cut")]
+    script(first, [line(1, "a", ".12"), line(1, "b", ".123")])
+    assert (await lines_of(pod))[0] == ["a", "b"]
+
+
+async def test_a_start_beyond_the_log_is_reset(script, pod, monkeypatch):
+    monkeypatch.setattr(feeds, "RESET_SECONDS", 0.1)
+    played = script([line(1, "one"), line(2, "two"), WAIT])
+    texts, said = await lines_of(pod, start=1000, most=2)
+    assert (texts, said) == (["one", "two"], ["reset"])
+    played.go_on.set()
+
+
+async def test_a_slow_watcher_is_told_what_it_lost(script, pod, monkeypatch):
+    monkeypatch.setattr(feeds, "RING_LINES", 3)
+    script([b"".join(line(n, f"line {n}") for n in range(10))])
+    skipped = [frame.skipped async for frame in feeds.watch(pod, "main", 0, previous=False)]
+    assert max(skipped) == 7
+
+
+async def test_trouble_is_said_and_tried_again(script, pod):
+    script(Unreachable("no answer"), [line(1, "one")])
+    texts, said = await lines_of(pod)
+    assert texts == ["one"]
+    assert said[0] == "no answer"
+
+
+async def test_an_error_of_ours_ends_the_feed_in_words(script, pod):
+    script(RuntimeError("a bug"))
+    assert "reload" in (await lines_of(pod))[1][0]
+
+
+async def test_the_reader_ends_with_its_last_watcher(script, pod, monkeypatch):
+    monkeypatch.setattr(feeds, "LINGER_SECONDS", 0.05)
+    script([line(1, "one"), WAIT])
+    before = threading.active_count()
+    await lines_of(pod, most=1)
+    async with asyncio.timeout(5):
+        while any(thread.name == f"log-{pod.name}" for thread in threading.enumerate()):
+            await asyncio.sleep(0.02)
+    assert threading.active_count() <= before + 1
+
+
+async def test_many_watch_and_one_reads(script, pod):
+    played = script([line(1, "one"), line(2, "two")])
+    results = await asyncio.gather(*(lines_of(pod) for _ in range(20)))
+    assert all(texts == ["one", "two"] for texts, _ in results)
+    assert played.asked.count("") == 1
