@@ -16,7 +16,7 @@ import msgspec
 
 from localcluster import events, managed, rules, selectors
 from localcluster.kinds.core import SYSTEM_NAMESPACES
-from localcluster.kinds.shapes import as_shape
+from localcluster.kinds.shape import as_shape
 from localcluster.managed import Writer
 from localcluster.resources import Kind, Obj, kind_of
 from localcluster.status import (

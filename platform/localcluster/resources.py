@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from localcluster import validation
-from localcluster.kinds import core, jobs, pods, reviews, shapes
+from localcluster.kinds import core, jobs, pod_shapes, pods, reviews, shapes
+from localcluster.kinds.shape import Plain
 from localcluster.validation import Problems
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Kind:
     namespaced: bool = True
     verbs: tuple[str, ...] = ALL_VERBS
     subresources: tuple[Subresource, ...] = ()
-    shape: type[msgspec.Struct] = shapes.Plain
+    shape: type[msgspec.Struct] = Plain
     name_rule: Callable[[str], list[str]] = validation.dns_subdomain
     default: Callable[[Obj], None] = _nothing
     prepare: Callable[[Obj, Obj | None, datetime], None] = _nothing
@@ -138,7 +139,7 @@ KINDS: tuple[Kind, ...] = (
             Subresource("eviction", "Eviction", "policy", "v1", verbs=("create",), post=pods.evict),
             Subresource("log", verbs=("get",)),
         ),
-        shape=shapes.Pod, default=pods.default, prepare=pods.prepare, validate=pods.validate,
+        shape=pod_shapes.Pod, default=pods.default, prepare=pods.prepare, validate=pods.validate,
         grace=pods.grace, fields=pods.FIELDS, lists=pods.LISTS, generation=True, returns_deleted=True,
     ),
     Kind(

@@ -1,0 +1,95 @@
+"""What all shapes are made of, and the check of an object against one; see `shapes`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from localcluster.quantities import parse
+from localcluster.status import bad_request
+
+Int = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Quantities = dict[str, "Quantity"]
+IntOrString = int | str
+Strings = dict[str, str]
+Json = dict[str, Any]
+
+
+class Quantity:
+    """Marks a field that must read as a quantity."""
+
+
+class Shape(msgspec.Struct, rename="camel", kw_only=True):
+    """Base of all: camelCase names, every field optional (null counts as absent)."""
+
+
+class OwnerReference(Shape):
+    api_version: str | None = None
+    kind: str | None = None
+    name: str | None = None
+    uid: str | None = None
+    controller: bool | None = None
+    block_owner_deletion: bool | None = None
+
+
+class ObjectMeta(Shape):
+    name: str | None = None
+    generate_name: str | None = None
+    namespace: str | None = None
+    uid: str | None = None
+    resource_version: str | None = None
+    generation: Int | None = None
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+    deletion_grace_period_seconds: Int | None = None
+    labels: Strings | None = None
+    annotations: Strings | None = None
+    owner_references: list[OwnerReference] | None = None
+    finalizers: list[str] | None = None
+    managed_fields: list[Json] | None = None
+
+
+class TemplateMeta(Shape):
+    name: str | None = None
+    labels: Strings | None = None
+    annotations: Strings | None = None
+    finalizers: list[str] | None = None
+
+
+class Plain(Shape):
+    """Any object: kind, apiVersion, metadata."""
+
+    kind: str | None = None
+    api_version: str | None = None
+    metadata: ObjectMeta | None = None
+    spec: Json | None = None
+    status: Json | None = None
+
+
+def as_shape(obj: Json, kind: Any) -> Json:
+    """A copy of `obj` without nulls and with metadata, known to fit the kind's shape; else ApiError 400."""
+    try:
+        msgspec.convert(obj, kind.shape, dec_hook=_read)
+    except msgspec.ValidationError as error:
+        words = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {error}'
+        raise bad_request(words) from None
+    copied = _without_nulls(obj)
+    copied.setdefault("metadata", {})
+    return copied
+
+
+def _read(wanted: type, value: Any) -> Any:
+    """msgspec asks here about the types it does not know; a ValueError becomes its ValidationError."""
+    if wanted is Quantity:
+        parse(value)
+        return Quantity()
+    raise NotImplementedError(wanted)
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(one) for key, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [_without_nulls(one) for one in value]
+    return value
