@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+handler500 = "runyard.console.errors.server_error"
 urlpatterns = [
     path("", include("runyard.console.urls")),
     path("workloads/", include("workloads.urls")),

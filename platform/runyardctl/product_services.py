@@ -35,7 +35,7 @@ class CeleryService:
 
 def worker(product: Product) -> CeleryService:
     """Threads, because tasks wait for clusters; without the chatter among workers, because there is one."""
-    threads = ("--pool", "threads", "--concurrency", "8")
+    threads = ("--pool", "threads", "--concurrency", "32", "--queues", "celery,sync")
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     return CeleryService(product, "Worker", "worker", *threads, *quiet)
 
