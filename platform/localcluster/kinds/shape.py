@@ -10,7 +10,6 @@ from localcluster.quantities import parse
 from localcluster.status import bad_request
 
 Int = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-Quantities = dict[str, "Quantity"]
 IntOrString = int | str
 Strings = dict[str, str]
 Json = dict[str, Any]
@@ -18,6 +17,9 @@ Json = dict[str, Any]
 
 class Quantity:
     """Marks a field that must read as a quantity."""
+
+
+Quantities = dict[str, Quantity]
 
 
 class Shape(msgspec.Struct, rename="camel", kw_only=True):
