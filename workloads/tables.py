@@ -41,10 +41,10 @@ class WorkloadTable(Table):
         choices=Phase,
         needs=("phase", "reason", "message", "phase_at"),
         search=("phase", "message"),
-        width=222,
+        width=262,
         detail=True,
     )
-    kind = Text(label="Kind", search=("kind",), width=92)
+    kind = Text(label="Kind", search=("kind",), width=88)
     project = Text(
         label="Project", of="project__name", search=("project__name", "namespace"), width=100, detail=True
     )
@@ -60,7 +60,7 @@ class WorkloadTable(Table):
     cpu = Number(label="CPU", of="cpu_millis", width=48)
     memory = Number(label="Memory", of="memory_bytes", width=74)
     pods = Number(label="Pods", of="pods_requested", needs=("pods_running", "pods_requested"), width=54)
-    nodes = Text(label="Nodes", of="nodes", search=("nodes",), sortable=False, width=112, detail=True)
+    nodes = Text(label="Nodes", of="nodes", search=("nodes",), sortable=False, width=100, detail=True)
     created = Instant(label="Age", of="created_at", width=80)
 
 

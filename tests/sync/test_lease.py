@@ -1,5 +1,8 @@
 """One worker at a time writes for a cluster; one that lost its lease writes nothing."""
 
+import os
+import socket
+import subprocess
 from datetime import timedelta
 
 import pytest
@@ -46,3 +49,20 @@ def test_ensure_wakes_only_what_nobody_follows(cluster, monkeypatch):
     lease.take(cluster)
     tasks.ensure()
     assert woken == [cluster.pk]
+
+
+def test_what_a_dead_process_of_this_machine_held_is_free_at_once(cluster, monkeypatch):
+    with subprocess.Popen(["true"]) as dead:
+        dead.wait()
+    monkeypatch.setattr(lease, "holder", lambda: f"{socket.gethostname()}/{dead.pid}")
+    old = lease.take(cluster)
+    lease.free_abandoned()
+    assert lease.take(cluster) == old + 1
+
+
+@pytest.mark.parametrize("name", ["other-host", socket.gethostname()])
+def test_what_the_living_and_other_machines_hold_stays_theirs(cluster, monkeypatch, name):
+    monkeypatch.setattr(lease, "holder", lambda: f"{name}/{os.getpid()}")
+    lease.take(cluster)
+    lease.free_abandoned()
+    assert lease.take(cluster) is None

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+import psutil
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -44,6 +45,14 @@ def renew(cluster: Cluster, epoch: int, **facts: object) -> None:
     rows = SyncState.objects.filter(cluster=cluster, epoch=epoch)
     if not rows.update(expires_at=Now() + LEASE, **facts):
         raise LeaseLost
+
+
+def free_abandoned() -> None:
+    """Free at once what a process of this machine held that is no more; other leases run out."""
+    here = f"{socket.gethostname()}/"
+    for state in SyncState.objects.exclude(FREE).filter(holder__startswith=here):
+        if not psutil.pid_exists(int(state.holder.removeprefix(here))):
+            SyncState.objects.filter(pk=state.pk, epoch=state.epoch).update(expires_at=None, holder="")
 
 
 def release(cluster: Cluster, epoch: int) -> None:
