@@ -149,7 +149,7 @@ def _workloads(cast: Cast, count: int, dice: random.Random) -> Iterator[tuple[An
     for number in range(count):
         _, phase, reason, message = dice.choices(MIX, shares)[0]
         project = dice.choice(cast.projects)
-        gpus, pods = dice.choice(GPUS), 1
+        gpus, pods = dice.choice(GPUS) or int(reason == Reason.UNSCHEDULABLE), 1
         if gpus > 8:
             gpus, pods = 8, gpus // 8
         created = now - timedelta(days=30) * dice.random() ** 2

@@ -39,7 +39,7 @@ class Workload(models.Model):
     version = models.BigIntegerField(default=0, help_text="Grows with every change that people can see.")
 
     phase = models.CharField(max_length=20, choices=Phase.choices, default=Phase.CREATING)
-    reason = models.CharField(max_length=40, choices=Reason.choices, blank=True)
+    reason = models.CharField(max_length=40, blank=True, help_text="A `status.Reason`.")
     message = models.TextField(blank=True)
     phase_at = models.DateTimeField()
     desired = models.CharField(max_length=10, choices=Desired.choices, default=Desired.RUNNING)
@@ -101,6 +101,12 @@ class Workload(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("workload", args=[self.pk])
+
+    @property
+    def why(self) -> str:
+        """The words beside the phase; hostile text, to be escaped. Stopped says it all by itself."""
+        known = self.reason in Reason.values and self.reason != Reason.SUSPENDED
+        return self.message or (str(Reason(self.reason).label) if known else "")
 
 
 M = TypeVar("M", bound=models.Model)
@@ -187,7 +193,7 @@ class PhaseChange(models.Model):
 
     workload = models.ForeignKey(Workload, models.CASCADE, related_name="phase_changes")
     phase = models.CharField(max_length=20, choices=Phase.choices)
-    reason = models.CharField(max_length=40, choices=Reason.choices, blank=True)
+    reason = models.CharField(max_length=40, blank=True, help_text="A `status.Reason`.")
     message = models.TextField(blank=True)
     at = models.DateTimeField()
 

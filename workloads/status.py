@@ -34,7 +34,7 @@ class Reason(TextChoices):
     NO_PODS_WANTED = "NoPodsWanted", "asks for no pods"
     UNSCHEDULABLE = "Unschedulable", "no node has room"
     NOT_SCHEDULED = "NotScheduled", "waiting for a node"
-    GATED = "SchedulingGated", "held back by a scheduling gate"
+    GATED = "SchedulingGated", "scheduling gate"
     INIT = "PodInitializing", "init containers running"
     CONTAINER_CREATING = "ContainerCreating", "starting containers"
     IMAGE = "ImagePull", "the image cannot be pulled"

@@ -34,26 +34,26 @@ class WorkloadTable(Table):
         "cluster": Filter("cluster", "cluster__name"),
     }
 
-    name = Text(label="Name", search=("name",), width=190)
+    name = Text(label="Name", search=("name",), width=182)
     status = Choice(
         label="Status",
         of="phase",
         choices=Phase,
         needs=("phase", "reason", "message", "phase_at"),
         search=("phase", "message"),
-        width=262,
+        width=246,
         detail=True,
     )
-    kind = Text(label="Kind", search=("kind",), width=88)
+    kind = Text(label="Kind", search=("kind",), width=92)
     project = Text(
-        label="Project", of="project__name", search=("project__name", "namespace"), width=100, detail=True
+        label="Project", of="project__name", search=("project__name", "namespace"), width=96, detail=True
     )
     created_by = Text(
         label="Created by",
         of=Coalesce(_FULL_NAME, "created_by__username", Value("")),
         needs=("created_by__first_name", "created_by__last_name", "created_by__username"),
         search=("created_by__username", "created_by__first_name", "created_by__last_name"),
-        width=100,
+        width=96,
         detail=True,
     )
     gpus = Number(label="GPUs", of="gpu_millis", width=52)

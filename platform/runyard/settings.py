@@ -4,6 +4,7 @@ Production refuses to start without a secret key, allowed hosts, a database and 
 """
 
 from pathlib import Path
+from typing import Any
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -81,7 +82,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {
+DATABASES: dict[str, dict[str, Any]] = {
     "default": env.database(env.text("DATABASE_URL", f"postgresql://runyard@/runyard?host={HOME}/run"))
     | {"CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
 }
@@ -92,7 +93,7 @@ if MODE != "test":
         "max_size": 20,
         "timeout": 5,
         "reconnect_timeout": 1,  # give up soon and let the next request try: a restart is over in seconds
-    }  # type: ignore[index]
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "tenancy.User"

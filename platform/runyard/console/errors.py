@@ -1,6 +1,7 @@
 """The last resort of every request: what went wrong in words, and the right status for it."""
 
 import sys
+from typing import Any
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -15,11 +16,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
     status = 503 if away else 500
     if request.path.startswith("/api/"):
-        words = {
-            "code": "Unavailable" if away else "Error",
-            "message": AWAY if away else BROKEN,
-            "fields": {},
-        }
+        code, message = ("Unavailable", AWAY) if away else ("Error", BROKEN)
+        words: dict[str, Any] = {"code": code, "message": message, "fields": {}}
         response: HttpResponse = JsonResponse(words, status=status)
     else:
         response = HttpResponse(render_to_string(f"{status}.html"), status=status)
