@@ -8,8 +8,10 @@ from typing import Generic, TypeVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Coalesce, Lower
 from django.urls import reverse
 
 from runyard.clusters.models import Cluster
@@ -69,6 +71,10 @@ class Workload(models.Model):
     restarts = models.IntegerField(default=0)
     nodes = ArrayField(models.CharField(max_length=253), default=list)
 
+    search_text = models.TextField(
+        default="", editable=False, help_text="Upper-cased words people search for; kept by a trigger."
+    )
+
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
     completed_at = models.DateTimeField(null=True)
@@ -93,7 +99,13 @@ class Workload(models.Model):
         indexes = [
             models.Index(fields=["-created_at", "-id"], condition=Q(deleted_at=None), name="newest_first"),
             models.Index(fields=["project", "-created_at"], name="newest_in_project"),
-            models.Index(fields=["phase"], condition=Q(deleted_at=None), name="by_phase"),
+            models.Index(
+                fields=["phase", "-created_at", "-id"], condition=Q(deleted_at=None), name="by_phase"
+            ),
+            models.Index(
+                Lower(Coalesce("name", Value(""))), "id", condition=Q(deleted_at=None), name="by_name"
+            ),
+            GinIndex(OpClass("search_text", name="gin_trgm_ops"), name="by_words"),
         ]
 
     def __str__(self) -> str:

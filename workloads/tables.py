@@ -18,6 +18,7 @@ class WorkloadTable(Table):
 
     rows = queries.visible_workloads
     default_sort = "-created"
+    searched = "search_text"
     # What the actions of a row depend on, and what tells one state of a row from another.
     always = (
         "version",
@@ -34,25 +35,21 @@ class WorkloadTable(Table):
         "cluster": Filter("cluster", "cluster__name"),
     }
 
-    name = Text(label="Name", search=("name",), width=182)
+    name = Text(label="Name", width=182)
     status = Choice(
         label="Status",
         of="phase",
         choices=Phase,
         needs=("phase", "reason", "message", "phase_at"),
-        search=("phase", "message"),
         width=246,
         detail=True,
     )
-    kind = Text(label="Kind", search=("kind",), width=92)
-    project = Text(
-        label="Project", of="project__name", search=("project__name", "namespace"), width=96, detail=True
-    )
+    kind = Text(label="Kind", width=92)
+    project = Text(label="Project", of="project__name", width=96, detail=True)
     created_by = Text(
         label="Created by",
         of=Coalesce(_FULL_NAME, "created_by__username", Value("")),
         needs=("created_by__first_name", "created_by__last_name", "created_by__username"),
-        search=("created_by__username", "created_by__first_name", "created_by__last_name"),
         width=96,
         detail=True,
     )
@@ -60,7 +57,7 @@ class WorkloadTable(Table):
     cpu = Number(label="CPU", of="cpu_millis", width=48)
     memory = Number(label="Memory", of="memory_bytes", width=74)
     pods = Number(label="Pods", of="pods_requested", needs=("pods_running", "pods_requested"), width=54)
-    nodes = Text(label="Nodes", of="nodes", search=("nodes",), sortable=False, width=100, detail=True)
+    nodes = Text(label="Nodes", of="nodes", sortable=False, width=100, detail=True)
     created = Instant(label="Age", of="created_at", width=80)
 
 

@@ -1,13 +1,13 @@
-"""Columns of a table: each knows its label, its SQL for sorting and searching, and its cell.
+"""Columns of a table: each knows its label, its SQL for sorting, and its cell.
 
 Declared as attributes of a `runyard.kit.tables.Table`; the attribute's name is the column's key in URLs.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from django.db.models import Case, F, IntegerField, Q, Value, When
+from django.db.models import Case, F, IntegerField, Value, When
 from django.db.models.functions import Coalesce, Lower
 
 
@@ -20,7 +20,6 @@ class Column:
     needs: Sequence[str] = ()
     cell: str = ""  # the macro that draws it; by default the column's key
     width: int = 120  # pixels, until the viewer changes it
-    search: Sequence[str] = ()  # text fields that free-text search looks into
     sortable: bool = True
     detail: bool = False  # whether it may be cut off: its text is then its own tooltip
     key: str = ""
@@ -36,10 +35,6 @@ class Column:
     def order(self) -> Any:
         """The expression rows are sorted by; never NULL, so that a keyset can compare it."""
         return F(self.of) if isinstance(self.of, str) else self.of
-
-    def matches(self, word: str) -> Q:
-        """Rows in which one of this column's searched fields holds `word`; case does not matter."""
-        return _any(Q(**{f"{path}__icontains": word}) for path in self.search)
 
 
 @dataclass(kw_only=True)
@@ -73,10 +68,3 @@ class Instant(Column):
     """A moment, sorted by the moment itself: descending is newest first."""
 
     align = "end"
-
-
-def _any(parts: Iterable[Q]) -> Q:
-    found = Q(pk__in=[])
-    for part in parts:
-        found |= part
-    return found

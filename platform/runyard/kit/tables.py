@@ -84,6 +84,7 @@ class Table:
     rows: ClassVar[Callable[[Any], QuerySet[Any]]]  # (user) -> what they may see: the only way in
     default_sort: ClassVar[str]
     always: ClassVar[tuple[str, ...]] = ()  # fields read of every row, whatever columns are shown
+    searched: ClassVar[str]  # a field that holds, upper-cased, the words free text looks for
     filters: ClassVar[dict[str, Filter]] = {}
     columns: ClassVar[dict[str, Column]] = {}
 
@@ -151,11 +152,8 @@ class Table:
         text = params.get("q", "")
         if len(text) > LONGEST_TEXT:
             raise BadQuery(f"Search for at most {LONGEST_TEXT} characters.")
-        for word in text.split():
-            found = Q(pk__in=[])
-            for column in cls.columns.values():
-                found |= column.matches(word)
-            where &= found
+        for word in text.upper().split():
+            where &= Q(**{f"{cls.searched}__contains": word})
         return where
 
     @classmethod
