@@ -79,9 +79,20 @@ def test_a_bad_submission_is_refused_at_its_field(post, ada, red, blue, cluster,
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[]", b"null", b'"x"', b"[" * 100_000, b'{"gpus": ' + b"9" * 200_000 + b"}", b'{"name": "\xff"}',
-     b'{"name": "\\ud800", "project": "red"}', b'{"name": "a", "project": "a\\u0000"}', b'{"gpus": NaN}'],
-)  # fmt: skip
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"[" * 100_000,
+        b'{"gpus": ' + b"9" * 200_000 + b"}",
+        b'{"name": "\xff"}',
+        b'{"name": "\\ud800", "project": "red"}',
+        b'{"name": "a", "project": "a\\u0000"}',
+        b'{"gpus": NaN}',
+    ],
+)
 def test_a_body_that_is_no_submission_is_no_server_error(post, ada, red, cluster, body):
     assert 400 <= post(ada, URL, body).status_code < 500
 
@@ -93,9 +104,18 @@ def test_a_body_that_is_too_large_is_refused(post, ada, red, cluster):
 
 @pytest.mark.parametrize(
     "query",
-    ["phase=Sleeping", "limit=0", "limit=1000000000", "limit=-1", "after=x", "after=99999999999999999999999",
-     "ordering=owner__password", "owner__password__startswith=a", "_connector=OR 1=1"],
-)  # fmt: skip
+    [
+        "phase=Sleeping",
+        "limit=0",
+        "limit=1000000000",
+        "limit=-1",
+        "after=x",
+        "after=99999999999999999999999",
+        "ordering=owner__password",
+        "owner__password__startswith=a",
+        "_connector=OR 1=1",
+    ],
+)
 def test_an_unknown_or_bad_parameter_is_said(browse, ada, ada_training, query):
     response = browse(ada).get(f"{URL}?{query}")
     assert response.status_code == 400
@@ -141,9 +161,16 @@ def test_a_batch_tells_a_result_for_each(post, ada, ada_training, eve_training, 
 
 
 @pytest.mark.parametrize(
-    "body", [{"verb": "create", "ids": [1]}, {"verb": "stop", "ids": []}, {"verb": "stop", "ids": [-1]},
-             {"verb": "stop", "ids": [2**63]}, {"verb": "stop", "ids": list(range(1, 1002))}, {"ids": [1]}],
-)  # fmt: skip
+    "body",
+    [
+        {"verb": "create", "ids": [1]},
+        {"verb": "stop", "ids": []},
+        {"verb": "stop", "ids": [-1]},
+        {"verb": "stop", "ids": [2**63]},
+        {"verb": "stop", "ids": list(range(1, 1002))},
+        {"ids": [1]},
+    ],
+)
 def test_a_bad_batch_is_refused_whole(post, ada, ada_training, body):
     assert post(ada, f"{URL}/batch", body).status_code == 422
     assert not Action.objects.exists()
@@ -151,9 +178,18 @@ def test_a_bad_batch_is_refused_whole(post, ada, ada_training, body):
 
 def test_pods_and_events_are_told(browse, ada, ada_training, yesterday):
     Event.objects.create(
-        cluster=ada_training.cluster, workload=ada_training, uid="e", resource_version="1", regarding_uid="x",
-        regarding_kind="Pod", regarding_name="p", type="Normal", reason="Pulled", first_at=yesterday, last_at=yesterday,
-    )  # fmt: skip
+        cluster=ada_training.cluster,
+        workload=ada_training,
+        uid="e",
+        resource_version="1",
+        regarding_uid="x",
+        regarding_kind="Pod",
+        regarding_name="p",
+        type="Normal",
+        reason="Pulled",
+        first_at=yesterday,
+        last_at=yesterday,
+    )
     client = browse(ada)
     assert client.get(f"{URL}/{ada_training.pk}/pods").json()["pods"][0]["node"] == "node-1"
     assert client.get(f"{URL}/{ada_training.pk}/events").json()["events"][0]["reason"] == "Pulled"

@@ -23,9 +23,15 @@ def test_millis_round_up(text, value):
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("1Gi", 2**30), ("1.5Gi", 3 * 2**29), ("128974848", 128974848), ("129e6", 129_000_000), ("123Mi", 123 * 2**20),
-     ("0.5", 1)],
-)  # fmt: skip
+    [
+        ("1Gi", 2**30),
+        ("1.5Gi", 3 * 2**29),
+        ("128974848", 128974848),
+        ("129e6", 129_000_000),
+        ("123Mi", 123 * 2**20),
+        ("0.5", 1),
+    ],
+)
 def test_whole_rounds_up(text, value):
     assert quantities.whole(text) == value
 

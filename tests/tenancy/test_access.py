@@ -34,7 +34,7 @@ def test_a_viewer_reads_and_does_not_touch(vi, ada_training, verb, allowed):
 
 
 def test_the_denial_names_the_right_and_who_can_grant_it(vi, bo, ada_training):
-    with pytest.raises(Denied, match="right to stop workloads in project red. Ask Bo Tran"):
+    with pytest.raises(Denied, match=r"right to stop workloads in project red\. Ask Bo Tran"):
         require(vi, "stop", ada_training)
 
 
