@@ -15,7 +15,7 @@ from django.utils import timezone
 from runyard.clusters.models import Cluster
 from runyard.tenancy.access import Denied, require
 from runyard.tenancy.models import Project, User
-from workloads import policies, spec, tasks, transitions
+from workloads import policies, queries, spec, tasks, transitions
 from workloads.models import Action, SubmittedThrough, Verb, Workload
 from workloads.policies import Refused
 from workloads.status import Desired
@@ -47,7 +47,7 @@ def submit(
     """Write the workload as Creating and ask for it on `cluster`, in the project's namespace."""
     require(by, "create", project, noun="workload")
     wrong = spec.problems(training)
-    if "name" not in wrong and _taken(project, cluster, training.name):
+    if "name" not in wrong and queries.is_taken(cluster, project.namespace, training.name):
         wrong["name"] = _TAKEN.format(name=training.name, project=project)
     if wrong:
         raise Invalid(wrong)
@@ -61,11 +61,6 @@ def submit(
 
 
 _TAKEN = "There is a workload {name} in project {project} already; choose another name."
-
-
-def _taken(project: Project, cluster: Cluster, name: str) -> bool:
-    rows = Workload.objects.filter(cluster=cluster, namespace=project.namespace, kind="training", name=name)
-    return rows.filter(deleted_at=None).exclude(uid=None, terminal="Failed").exists()
 
 
 def stop(workload: Workload, by: User) -> Action:

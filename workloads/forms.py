@@ -15,6 +15,7 @@ from runyard.tenancy.access import projects_where
 from runyard.tenancy.models import Project
 from workloads import spec
 from workloads.models import Workload
+from workloads.queries import is_taken
 from workloads.spec import TrainingSpec
 
 LABELS = {
@@ -31,7 +32,7 @@ LABELS = {
     "retries": "Retries",
 }
 TEXTS = ("name", "image", "command", "arguments", "gpus", "cpu", "memory", "retries")
-MOST_VARIABLES, LONGEST_TEXT = 200, 1024 * 1024
+LONGEST_TEXT = 1024 * 1024
 _UNIT = re.compile(r"\s*([KMGTPE])i?B?\Z", re.IGNORECASE)
 
 
@@ -70,21 +71,15 @@ class Draft:
             found["project"] = "Choose one of your projects."
         if self.cluster is None:
             found["cluster"] = "Choose a cluster."
-        if len(self.environment) > MOST_VARIABLES:
-            found["environment"] = f"At most {MOST_VARIABLES} variables; mount a file for more."
-        if self.project and self.cluster and "name" not in found and self._taken():
+        if "name" not in found and self._is_taken():
             found["name"] = f"There is a workload {self.texts['name']} in project {self.project} already."
         self.errors = found
 
-    def _taken(self) -> bool:
-        assert self.project is not None
-        return taken(self.project, self.cluster, self.texts["name"])
-
-
-def taken(project: Project, cluster: Cluster | None, name: str) -> bool:
-    """Whether a live workload has `name` where a new one would go."""
-    rows = Workload.objects.filter(cluster=cluster, namespace=project.namespace, name=name, deleted_at=None)
-    return rows.exclude(uid=None, terminal="Failed").exists()
+    def _is_taken(self) -> bool:
+        """Said as soon as the form knows where the workload would go."""
+        if self.project is None or self.cluster is None:
+            return False
+        return is_taken(self.cluster, self.project.namespace, self.texts["name"])
 
 
 def posted(user: Any, post: QueryDict) -> Draft:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from runyard.clusters.models import Cluster
 from runyard.tenancy.access import readable_projects
 from runyard.tenancy.models import Project
 from workloads.models import Action, Event, PhaseChange, Pod, Workload
@@ -45,3 +46,12 @@ def visible_actions(user: Any, workload: Workload) -> QuerySet[Action]:
 
 def visible_projects(user: Any) -> QuerySet[Project]:
     return readable_projects(user).order_by("name")
+
+
+def is_taken(cluster: Cluster | None, namespace: str, name: str) -> bool:
+    """Whether a workload has `name` where a new one would go; a submission the cluster refused takes none.
+
+    Asked only of projects the person may create in, where names are no secret.
+    """
+    rows = Workload.objects.filter(cluster=cluster, namespace=namespace, name=name, deleted_at=None)
+    return rows.exclude(uid=None, terminal="Failed").exists()

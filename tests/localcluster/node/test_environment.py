@@ -159,7 +159,7 @@ async def test_a_kind_of_volume_that_there_is_not_is_told(cluster):
 
 async def test_the_working_folder(cluster, tmp_path):
     (tmp_path / "there").mkdir()
-    asked = {"none": None, "there": str(tmp_path / "there"), "made": "/work/space", "below": "/data/x"}
+    asked = {"none": None, "there": str(tmp_path / "there"), "made": "/made/here", "below": "/data/x"}
     mounts = [{"name": "work", "mountPath": "/data"}]
     containers = [
         container("pwd", name=name, workingDir=folder, volumeMounts=mounts) for name, folder in asked.items()
@@ -170,7 +170,7 @@ async def test_the_working_folder(cluster, tmp_path):
     expected = {
         "none": home / "scratch",
         "there": tmp_path / "there",
-        "made": home / "scratch" / "work" / "space",
+        "made": home / "scratch" / "made" / "here",
         "below": home / "volumes" / "work" / "x",
     }
     for name, folder in expected.items():
