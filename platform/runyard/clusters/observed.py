@@ -1,8 +1,9 @@
 """One observation of a cluster, and the nodes among them written to their rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from runyard.clusters import objects, quantities
 from runyard.clusters.models import Cluster, Node
@@ -12,9 +13,11 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """An object as it is, or (object None) that `uid` is gone."""
+class Seen(msgspec.Struct, frozen=True, gc=False):
+    """An object as it is, or (object None) that `uid` is gone.
+
+    A Struct outside the cyclic collector: ten thousand of them must not set it off.
+    """
 
     resource: str  # the plural, such as "pods"
     uid: str

@@ -48,8 +48,7 @@ class Listing:
     odd: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, gc=False):
     """One event of a watch. `object` is None when it is gone, and for bookmarks (uid "")."""
 
     version: str
