@@ -1,6 +1,7 @@
 """What `make` says on a machine that lacks something, and that its set-up is quick the second time."""
 
 import fcntl
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -18,7 +19,12 @@ def clone(tmp_path) -> Path:
 
 
 def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", *words], cwd=folder, capture_output=True, text=True, timeout=60)
+    outside = {
+        key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    }
+    return subprocess.run(
+        ["make", *words], cwd=folder, env=outside, capture_output=True, text=True, timeout=60
+    )
 
 
 def stand_in(folder: Path, text: str) -> str:
