@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import close_old_connections
+from django.db import connection
 
 from runyard.clusters.connection import ApiError, ClusterError
 from workloads import logs
@@ -143,7 +143,7 @@ class Feed:
                 log.exception("the log of %s is read no more", self._pod.name)
                 return self._tell([], "Reading this log failed; reload the page to try again.", ended=True)
             finally:
-                close_old_connections()
+                connection.close()
 
     def _follow(self) -> bool:
         """Read until the stream ends; whether there is nothing more to come."""
