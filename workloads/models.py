@@ -117,8 +117,12 @@ class Workload(models.Model):
     @property
     def why(self) -> str:
         """The words beside the phase; hostile text, to be escaped. Stopped says it all by itself."""
-        known = self.reason in Reason.values and self.reason != Reason.SUSPENDED
-        return self.message or (str(Reason(self.reason).label) if known else "")
+        return self.message or (self.reason_words if self.reason != Reason.SUSPENDED else "")
+
+    @property
+    def reason_words(self) -> str:
+        """The reason as people read it; empty for none, and for one we do not know."""
+        return str(Reason(self.reason).label) if self.reason in Reason.values else ""
 
 
 M = TypeVar("M", bound=models.Model)

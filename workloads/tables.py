@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from django.db.models import Value
 from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 
-from runyard.kit.columns import Choice, Instant, Number, Text
+from runyard.kit.columns import Age, Choice, Instant, Number, Text, Words
 from runyard.kit.tables import Filter, Table
 from workloads import queries
-from workloads.status import Phase
+from workloads.models import SubmittedThrough
+from workloads.status import Phase, Reason
 
 _FULL_NAME = NullIf(Trim(Concat("created_by__first_name", Value(" "), "created_by__last_name")), Value(""))
 
@@ -17,16 +18,21 @@ class WorkloadTable(Table):
     """Every workload the viewer may see, one row each."""
 
     rows = queries.visible_workloads
-    default_sort = "-created"
+    default_sort = "age"
     searched = "search_text"
     # What the actions of a row depend on, and what tells one state of a row from another.
     always = (
         "version",
+        "name",
+        "kind",
+        "phase",
+        "reason",
         "desired",
         "deleted_at",
         "terminating_at",
         "namespace",
         "cluster_id",
+        "project__name",
         "project__department_id",
     )
     filters = {
@@ -44,21 +50,47 @@ class WorkloadTable(Table):
         width=246,
         detail=True,
     )
+    reason = Choice(label="Reason", choices=Reason, width=180, default=False, detail=True)
     kind = Text(label="Kind", width=92)
     project = Text(label="Project", of="project__name", width=96, detail=True)
+    department = Text(
+        label="Department", of="project__department__name", width=110, default=False, detail=True
+    )
+    cluster = Text(label="Cluster", of="cluster__name", width=110, default=False, detail=True)
+    namespace = Text(label="Namespace", width=120, default=False, detail=True)
     created_by = Text(
         label="Created by",
         of=Coalesce(_FULL_NAME, "created_by__username", Value("")),
+        also=("created_by__username",),
         needs=("created_by__first_name", "created_by__last_name", "created_by__username"),
         width=96,
         detail=True,
     )
-    gpus = Number(label="GPUs", of="gpu_millis", width=52)
-    cpu = Number(label="CPU", of="cpu_millis", width=48)
-    memory = Number(label="Memory", of="memory_bytes", width=74)
-    pods = Number(label="Pods", of="pods_requested", needs=("pods_running", "pods_requested"), width=54)
-    nodes = Text(label="Nodes", of="nodes", sortable=False, width=100, detail=True)
-    created = Instant(label="Age", of="created_at", width=80)
+    submitted_through = Choice(label="Submitted through", choices=SubmittedThrough, width=130, default=False)
+    image = Text(label="Image", width=240, default=False, detail=True)
+    gpus = Number(label="GPUs", of="gpu_millis", scale=1000, width=52)
+    cpu = Number(label="CPU", of="cpu_millis", scale=1000, unit="cores", width=48)
+    memory = Number(
+        label="Memory",
+        of="memory_bytes",
+        scale=2**30,
+        unit="GiB",
+        width=74,
+    )
+    pods = Number(
+        label="Pods",
+        of="pods_requested",
+        needs=("pods_running", "pods_requested"),
+        width=54,
+    )
+    pods_running = Number(label="Running pods", width=104, default=False)
+    restarts = Number(label="Restarts", width=72, default=False)
+    nodes = Words(label="Nodes", sortable=False, width=100, detail=True)
+    age = Age(label="Age", of="created_at", width=80)
+    created = Instant(label="Created", of="created_at", width=150, default=False)
+    started = Instant(label="Started", of="started_at", nullable=True, width=150, default=False)
+    completed = Instant(label="Completed", of="completed_at", nullable=True, width=150, default=False)
+    in_phase = Age(label="In phase for", of="phase_at", width=104, default=False)
 
 
 @dataclass(frozen=True, slots=True)

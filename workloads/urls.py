@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from workloads.views import actions, logs, submit, table, workload
+from workloads.views import actions, columns, logs, submit, table, workload
 
 urlpatterns = [
     path("", table.workloads, name="workloads"),
     path("rows", table.rows, name="workload-rows"),
+    path("columns", columns.columns, name="workload-columns"),
+    path("filter", columns.add_filter, name="workload-filter"),
     path("bulk", actions.bulk_action, name="workload-bulk"),
     path("new", submit.new, name="workload-new"),
     path("new/preview", submit.preview, name="workload-preview"),

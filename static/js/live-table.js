@@ -34,6 +34,8 @@ export function start(grid) {
     const query = new URLSearchParams(location.search);
     for (const name of ["after", "before"]) query.delete(name);
     query.set("ids", ids.join(","));
+    const { columns } = body().parentElement.dataset;
+    if (columns) query.set("columns", columns); // those of this head, whatever was chosen elsewhere meanwhile
     const fetched = await page(`${grid.dataset.rowsUrl}?${query}`);
     swapPart(fetched, "tally");
     for (const row of fetched.querySelectorAll("tr[data-row]")) apply(document.adoptNode(row));
@@ -71,7 +73,7 @@ export function start(grid) {
     waiting.clear();
     pill.hidden = true;
     for (const part of ["tally", "foot", "workload-count"]) swapPart(fetched, part);
-    if (body() && fresh.querySelector("tbody")) arrange(body(), fresh.querySelector("tbody"));
+    if (body() && alike(grid, fresh)) arrange(body(), fresh.querySelector("tbody"));
     else grid.replaceChildren(...fresh.childNodes);
     show(section);
     document.dispatchEvent(new CustomEvent("runyard:rows"));
@@ -83,10 +85,12 @@ export function start(grid) {
     for (const id of event.detail.ids ?? []) changed.add(id);
     soon();
   };
-  pill.addEventListener("click", () => {
+  const all = () => {
     everything = true;
     soon();
-  });
+  };
+  pill.addEventListener("click", all);
+  document.addEventListener("runyard:layout", all);
   grid.addEventListener("pointerleave", leave);
   document.body.addEventListener("workloads-changed", mine);
   const stop = watch(grid.dataset.topic, {
@@ -95,36 +99,45 @@ export function start(grid) {
       else everything = true;
       soon();
     },
-    resume: () => {
-      everything = true;
-      soon();
-    },
+    resume: all,
   });
   return () => {
     stop();
     soon.stop();
     document.body.removeEventListener("workloads-changed", mine);
+    document.removeEventListener("runyard:layout", all);
   };
 }
 
-// Puts what changed of `fresh` into `row`; true when the column the table is sorted by changed.
+// Whether both show a table of the same columns.
+function alike(grid, fresh) {
+  const [now, next] = [grid, fresh].map((one) => one.querySelector("table"));
+  return Boolean(now && next) && now.dataset.columns === next.dataset.columns;
+}
+
+// Puts what changed of `fresh` into `row`; true when a column the table is sorted by changed.
 function swapRow(row, fresh) {
   if (Number(fresh.dataset.version) < Number(row.dataset.version)) return false;
-  const sorted = row.closest("table").querySelector("thead [aria-sort]");
-  const place = sorted ? [...sorted.parentElement.children].indexOf(sorted) : -1;
+  const heads = row.closest("table").tHead.rows[0].cells;
   row.dataset.version = fresh.dataset.version;
   row.dataset.facts = fresh.dataset.facts;
   delete row.dataset.left;
   let moves = false;
   [...fresh.cells].forEach((cell, i) => {
     const old = row.cells[i];
-    if (old.querySelector("input, time[data-time=age]") || old.innerHTML === cell.innerHTML) return;
+    if (old.querySelector("input") || same(old, cell)) return;
     old.replaceChildren(...cell.childNodes);
     flash(old);
-    moves ||= i === place;
+    moves ||= "sorted" in heads[i].dataset;
   });
   document.dispatchEvent(new CustomEvent("runyard:rows"));
   return moves;
+}
+
+// Scripts reword moments, so those are compared by what they are.
+function same(old, cell) {
+  const [was, is] = [old, cell].map((one) => one.querySelector("time")?.dateTime);
+  return was && is ? was === is : old.innerHTML === cell.innerHTML;
 }
 
 function flash(cell) {

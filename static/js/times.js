@@ -1,4 +1,4 @@
-// Moments as the viewer reads them: <time data-time="clock"> in local time, "age" and "since" ticking.
+// Moments as the viewer reads them: <time data-time="clock"> in local time, "age" ticking, "moment" to the minute.
 export function clock(date) {
   return date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 }
@@ -16,6 +16,7 @@ export function duration(total) {
 const SHOW = {
   clock: (date) => clock(date),
   age: (date) => duration((Date.now() - date) / 1000),
+  moment: (date) => date.toLocaleString("sv-SE", { dateStyle: "short", timeStyle: "short" }),
   full: (date) => date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium", hour12: false }),
 };
 
@@ -24,7 +25,7 @@ export function show(root = document) {
     const date = new Date(element.dateTime);
     const text = Number.isNaN(date.valueOf()) ? element.textContent : SHOW[element.dataset.time](date);
     if (element.textContent !== text) element.textContent = text;
-    if (element.dataset.time === "age" && !element.dataset.told) {
+    if (["age", "moment"].includes(element.dataset.time) && !element.dataset.told) {
       element.dataset.told = "";
       element.title = `${SHOW.full(date)} (${element.dateTime})`;
     }

@@ -9,23 +9,27 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from runyard.clusters.models import Cluster
-from runyard.kit.tables import BadQuery
+from runyard.kit.columns import OPERATORS
+from runyard.kit.values import BadQuery
 from runyard.tenancy.access import projects_where
+from runyard.tenancy.preferences import table_choice
 from workloads import bulk, queries, sample
 from workloads.availability import Availability
 from workloads.tables import TALLY, Tile, WorkloadTable
+from workloads.views.columns import TABLE
 
 
 @require_safe
 def workloads(request: HttpRequest) -> HttpResponse:
     """What the viewer may see, as far as the URL's filters allow; 400 with words when they are wrong."""
-    page = WorkloadTable.page(request.user, request.GET)
+    page = WorkloadTable.page(request.user, request.GET, table_choice(request.user, TABLE))
     context = {
         "table": WorkloadTable,
         "rows": page,
+        "operators": OPERATORS,
         "row_data": _row_data(request.user),
         "params": request.GET,
-        "filtered": any(request.GET.get(name) for name in ("q", *WorkloadTable.filters)),
+        "filtered": any(request.GET.get(name) for name in ("q", "f", *WorkloadTable.filters)),
         "any_project": queries.visible_projects(request.user).exists(),
         "can_create": projects_where(request.user, "workload.create").exists(),
         "sample": sample.offered(),
@@ -42,12 +46,13 @@ def rows(request: HttpRequest) -> HttpResponse:
     params = request.GET.copy()
     try:
         ids = bulk.read_ids([text for text in params.pop("ids", [""])[-1].split(",") if text])
-        found, there = WorkloadTable.again(request.user, params, ids)
+        query = WorkloadTable.read(params, table_choice(request.user, TABLE))
+        found, there = WorkloadTable.again(request.user, query, ids)
     except (BadQuery, bulk.BadRequest) as error:
         return HttpResponseBadRequest(str(error), content_type="text/plain")
     matching = {row.pk for row in found}
     context = {
-        "table": WorkloadTable,
+        "layout": query.layout,
         "found": found,
         "row_data": _row_data(request.user),
         "hidden": [pk for pk in ids if pk in there and pk not in matching],
@@ -67,7 +72,7 @@ def _row_data(user: Any) -> Any:
 def _tally(user: Any, params: QueryDict) -> dict[str, Any]:
     """How many of the rows that match, the status filter aside, are in each group of phases."""
     without_phase = params.copy()
-    for name in ("phase", "sort", "after", "before"):
+    for name in ("phase", "sort", "columns", "after", "before"):
         without_phase.pop(name, None)
     matching = WorkloadTable.matching(user, WorkloadTable.read(without_phase))
     grouped = matching.order_by().values_list("phase").annotate(Count("pk"), Sum("gpu_millis"))

@@ -11,7 +11,7 @@ from workloads.queries import visible_projects, visible_workloads
 from workloads.status import Phase
 from workloads.tables import WorkloadTable
 
-_KEPT = ("q", "sort", *WorkloadTable.filters)
+_KEPT = ("q", "f", "sort", "columns", *WorkloadTable.filters)
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

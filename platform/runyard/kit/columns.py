@@ -1,14 +1,33 @@
-"""Columns of a table: each knows its label, its SQL for sorting, and its cell.
+"""Columns of a table: each knows its label, its SQL for sorting and filtering, and its cell.
 
 Declared as attributes of a `runyard.kit.tables.Table`; the attribute's name is the column's key in URLs.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR
 from typing import Any, ClassVar
 
-from django.db.models import Case, F, IntegerField, Value, When
+from django.db.models import Case, F, Func, IntegerField, Q, TextField, Value, When
 from django.db.models.functions import Coalesce, Lower
+from django.db.models.lookups import Contains, EndsWith, Exact, IContains, StartsWith
+from django.utils import timezone
+
+from runyard.kit.values import BadQuery, duration, moments, number
+
+# Operators of a filter in a URL, and the words people read for them.
+OPERATORS = {
+    "==": "is",
+    "!=": "is not",
+    ">=": "at least",
+    "<=": "at most",
+    "=@": "contains",
+    "!@": "does not contain",
+    "=^": "starts with",
+    "=$": "ends with",
+}
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(kw_only=True)
@@ -20,11 +39,16 @@ class Column:
     needs: Sequence[str] = ()
     cell: str = ""  # the macro that draws it; by default the column's key
     width: int = 120  # pixels, until the viewer changes it
+    default: bool = True  # whether it is shown to somebody who has chosen nothing
     sortable: bool = True
     detail: bool = False  # whether it may be cut off: its text is then its own tooltip
+    unit: str = ""  # of the amounts people read and write
     key: str = ""
 
     align: ClassVar[str] = "start"
+    reversed: ClassVar[bool] = False  # whether ascending goes down in SQL
+    operators: ClassVar[dict[str, str]] = {}  # those it can be filtered by, with their words
+    hint: ClassVar[str] = ""  # what a filter's value looks like
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.key = name
@@ -32,17 +56,60 @@ class Column:
         self.cell = self.cell or name
         self.needs = tuple(self.needs) or ((self.of,) if isinstance(self.of, str) else ())
 
+    @property
+    def options(self) -> list[tuple[str, str]]:
+        """Every value a filter can take, with its words; empty where that is open."""
+        return []
+
     def order(self) -> Any:
         """The expression rows are sorted by; never NULL, so that a keyset can compare it."""
         return F(self.of) if isinstance(self.of, str) else self.of
 
+    def condition(self, operator: str, value: str) -> Q:
+        """Rows for which `operator` (one of `operators`) holds. Raises BadQuery for a value that is none."""
+        raise NotImplementedError
+
+
+def _words(*operators: str) -> dict[str, str]:
+    return {operator: OPERATORS[operator] for operator in operators}
+
 
 @dataclass(kw_only=True)
 class Text(Column):
-    """Words; sorted without regard to case, nothing first."""
+    """Words; sorted without regard to case, nothing first. `also` are fields a filter looks into besides."""
+
+    also: Sequence[str] = ()
+
+    operators = _words("=@", "!@", "==", "!=", "=^", "=$")
+    hint = "any text; case does not matter"
 
     def order(self) -> Any:
         return Lower(Coalesce(super().order(), Value("")))
+
+    def condition(self, operator: str, value: str) -> Q:
+        if not value and operator not in ("==", "!="):
+            raise BadQuery(f"“{self.key}{operator}” needs a text to look for.")
+        lookup = {"@": Contains, "^": StartsWith, "$": EndsWith, "=": Exact}[operator[1]]
+        texts = [self.order(), *(Lower(Coalesce(path, Value(""))) for path in self.also)]
+        found = Q()
+        for text in texts:
+            found |= Q(lookup(text, value.lower()))
+        return ~found if operator.startswith("!") else found
+
+
+@dataclass(kw_only=True)
+class Words(Column):
+    """Several words, an array field: a filter asks whether one of them is, or holds, the value."""
+
+    operators = _words("=@", "!@", "==", "!=")
+    hint = "any text; case does not matter"
+
+    def condition(self, operator: str, value: str) -> Q:
+        if not value:
+            raise BadQuery(f"“{self.key}{operator}” needs a text to look for.")
+        joined = Func(F(self.of), Value("\n"), function="array_to_string", output_field=TextField())
+        found = Q(**{f"{self.of}__contains": [value]}) if operator[1] == "=" else Q(IContains(joined, value))
+        return ~found if operator.startswith("!") else found
 
 
 @dataclass(kw_only=True)
@@ -51,20 +118,69 @@ class Choice(Column):
 
     choices: Any
 
+    operators = _words("==", "!=")
+
+    @property
+    def options(self) -> list[tuple[str, str]]:
+        return [(str(value), str(label)) for value, label in self.choices.choices if value]
+
     def order(self) -> Any:
         places = [When(**{self.of: value}, then=Value(i)) for i, value in enumerate(self.choices.values)]
         return Case(*places, default=Value(len(places)), output_field=IntegerField())
 
+    def condition(self, operator: str, value: str) -> Q:
+        known = {name.lower(): name for name, _ in self.options}
+        if value.lower() not in known:
+            raise BadQuery(f"There is no {self.label} “{value[:40]}”; there is {', '.join(known.values())}.")
+        found = Q(**{self.of: known[value.lower()]})
+        return ~found if operator == "!=" else found
+
 
 @dataclass(kw_only=True)
 class Number(Column):
-    """An amount; right-aligned, tabular figures."""
+    """An amount, read and written in `unit`; right-aligned, tabular figures."""
+
+    scale: int = 1  # how many of the field's are one of `unit`
 
     align = "end"
+    operators = _words(">=", "<=", "==", "!=")
+    hint = "a number such as 8 or 0.5"
+
+    def condition(self, operator: str, value: str) -> Q:
+        amount = number(value, self.label) * self.scale
+        if operator == ">=":
+            return Q(**{f"{self.of}__gte": int(amount.to_integral_value(ROUND_CEILING))})
+        if operator == "<=":
+            return Q(**{f"{self.of}__lte": int(amount.to_integral_value(ROUND_FLOOR))})
+        found = Q(**{self.of: int(amount)}) if amount == int(amount) else Q(pk__in=[])
+        return ~found if operator == "!=" else found
 
 
 @dataclass(kw_only=True)
 class Instant(Column):
-    """A moment, sorted by the moment itself: descending is newest first."""
+    """A moment, sorted by the moment itself: descending is newest first; none is before all."""
+
+    nullable: bool = False
 
     align = "end"
+    operators = _words(">=", "<=")
+    hint = "2026-11-22, 2026-11-22T14:00Z, or 7d for seven days ago"
+
+    def order(self) -> Any:
+        return Coalesce(super().order(), Value(_LONG_AGO)) if self.nullable else super().order()
+
+    def condition(self, operator: str, value: str) -> Q:
+        first, after = moments(value, self.label)
+        return Q(**{f"{self.of}__gte": first} if operator == ">=" else {f"{self.of}__lt": after})
+
+
+@dataclass(kw_only=True)
+class Age(Instant):
+    """How long ago a moment was: ascending is youngest first, and filters take a length of time."""
+
+    reversed = True
+    hint = "a length of time: 90s, 30m, 12h, 7d or 2w"
+
+    def condition(self, operator: str, value: str) -> Q:
+        since = timezone.now() - duration(value, self.label)
+        return Q(**{f"{self.of}__{'lte' if operator == '>=' else 'gte'}": since})

@@ -3,12 +3,13 @@
 Unlike an offset it costs the same on every page, and rows that come or go in between shift nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.core import signing
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
 SALT = "runyard.kit.keyset"
@@ -20,25 +21,25 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where one row stands in one sort: `value` is what it sorts by, `pk` breaks ties."""
+    """Where one row stands in one sort: `values` are what it sorts by, `pk` breaks ties."""
 
     sort: str
-    value: Any
+    values: tuple[Any, ...]
     pk: int
 
     def dump(self) -> str:
-        return signing.dumps([self.sort, self.value, self.pk], salt=SALT, serializer=_Json)
+        return signing.dumps([self.sort, *self.values, self.pk], salt=SALT, serializer=_Json)
 
     @classmethod
     def load(cls, text: str, sort: str) -> "Cursor":
         """Raises BadCursor for anything that `dump` did not write for the same `sort`."""
         try:
-            made_for, value, pk = signing.loads(text, salt=SALT, serializer=_Json)
+            made_for, *values, pk = signing.loads(text, salt=SALT, serializer=_Json)
         except (signing.BadSignature, ValueError, TypeError) as error:
             raise BadCursor from error
         if made_for != sort:
             raise BadCursor
-        return cls(sort, value, pk)
+        return cls(sort, tuple(values), pk)
 
 
 class _Json:
@@ -60,13 +61,29 @@ def _moment(item: Any) -> Any:
     return parse_datetime(item["at"]) if isinstance(item, dict) else item
 
 
-def beyond(rows: QuerySet[Model], cursor: Cursor, descending: bool) -> QuerySet[Model]:
-    """`rows`, annotated with `sort_key`, that come after `cursor`; the first condition lets an index help."""
-    way = "lt" if descending else "gt"
-    further = Q(**{f"sort_key__{way}": cursor.value})
-    tied = Q(sort_key=cursor.value, **{f"pk__{way}": cursor.pk})
-    return rows.filter(Q(**{f"sort_key__{way}e": cursor.value}), further | tied)
+def keyed(rows: QuerySet[Any], expressions: Sequence[Any]) -> QuerySet[Any]:
+    """`rows` with what they are sorted by as `sort_0`, `sort_1`."""
+    return rows.annotate(**{f"sort_{i}": expression for i, expression in enumerate(expressions)})
 
 
-def in_order(rows: QuerySet[Model], descending: bool) -> QuerySet[Model]:
-    return rows.order_by("-sort_key", "-pk") if descending else rows.order_by("sort_key", "pk")
+def cursor_of(row: Any, sort: str, keys: int) -> Cursor:
+    """Where `row`, one of `keyed` by that many expressions, stands."""
+    return Cursor(sort, tuple(getattr(row, f"sort_{i}") for i in range(keys)), row.pk)
+
+
+def beyond(rows: QuerySet[Any], cursor: Cursor, down: Sequence[bool]) -> QuerySet[Any]:
+    """`rows`, `keyed`, that come after `cursor`; the first condition lets an index help."""
+    further = Q(**{f"pk__{_way(down[-1])}": cursor.pk})
+    for i, value in reversed([*enumerate(cursor.values)]):
+        further = Q(**{f"sort_{i}__{_way(down[i])}": value}) | Q(**{f"sort_{i}": value}) & further
+    return rows.filter(Q(**{f"sort_0__{_way(down[0])}e": cursor.values[0]}), further)
+
+
+def in_order(rows: QuerySet[Any], down: Sequence[bool]) -> QuerySet[Any]:
+    """`rows`, `keyed`, each key down or up; ties go the last key's way."""
+    signs = ["-" if falls else "" for falls in down]
+    return rows.order_by(*(f"{sign}sort_{i}" for i, sign in enumerate(signs)), f"{signs[-1]}pk")
+
+
+def _way(down: bool) -> str:
+    return "lt" if down else "gt"

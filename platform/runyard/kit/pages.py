@@ -21,7 +21,15 @@ def environment(**options: Any) -> Environment:
     env = Environment(**options)  # noqa: S701 - Django's backend sets autoescape=True in options
     env.globals.update(url=url, static=static, now=timezone.now, query=query)
     env.filters.update(
-        duration=duration, age=age, iso=iso, clock=clock, gib=gib, cores=cores, gpus=gpus, counted=counted
+        duration=duration,
+        age=age,
+        iso=iso,
+        clock=clock,
+        moment=moment,
+        gib=gib,
+        cores=cores,
+        gpus=gpus,
+        counted=counted,
     )
     return env
 
@@ -76,6 +84,11 @@ def iso(moment: datetime | None) -> str:
 def clock(moment: datetime) -> str:
     """The time of day in UTC; scripts turn it into the viewer's own."""
     return moment.strftime("%H:%M:%S")
+
+
+def moment(at: datetime) -> str:
+    """Day and time in UTC, to the minute; scripts turn it into the viewer's own."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def gib(value: int) -> str:

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
 from runyard.kit.columns import Column
-from runyard.kit.keyset import BadCursor, Cursor, beyond, in_order
+from runyard.kit.conditions import Condition, all_of, read_conditions
+from runyard.kit.keyset import BadCursor, Cursor, beyond, cursor_of, in_order, keyed
+from runyard.kit.layout import Layout
+from runyard.kit.sorting import Sort
+from runyard.kit.values import BadQuery
 
 PAGE_SIZE, COUNTED, LONGEST_TEXT = 50, 1000, 200
-_OWN = ("q", "sort", "after", "before")
-
-
-class BadQuery(ValueError):
-    """The URL asks for what this table does not have; the message says what, in words."""
+_OWN = ("q", "f", "sort", "columns", "after", "before")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,10 @@ class Filter:
 class Page:
     """What one page shows. With `problem` set nothing was asked of the database and `rows` is empty."""
 
+    sort: Sort
+    layout: Layout
+    conditions: tuple[Condition, ...] = ()
     rows: list[Any] = field(default_factory=list)
-    sort: str = ""
     total: int = 0
     more_than_counted: bool = False
     after: str = ""  # cursor of the next page; empty on the last
@@ -54,28 +56,17 @@ class Page:
     def total_words(self) -> str:
         return f"{COUNTED:,}+" if self.more_than_counted else f"{self.total:,}"
 
-    @property
-    def sort_key(self) -> str:
-        return self.sort.lstrip("-")
-
-    @property
-    def descending(self) -> bool:
-        return self.sort.startswith("-")
-
 
 @dataclass(frozen=True)
 class Query:
     """A table's query string, checked: reading it raises BadQuery, using it does not."""
 
     where: Q
-    sort: str
-    column: Column
+    sort: Sort
+    layout: Layout
+    conditions: tuple[Condition, ...] = ()
     after: Cursor | None = None
     before: Cursor | None = None
-
-    @property
-    def descending(self) -> bool:
-        return self.sort.startswith("-")
 
 
 class Table:
@@ -92,40 +83,40 @@ class Table:
         cls.columns = {name: item for name, item in vars(cls).items() if isinstance(item, Column)}
 
     @classmethod
-    def page(cls, user: Any, params: QueryDict) -> Page:
-        """At most PAGE_SIZE rows of what `user` may see and `params` asks for."""
+    def page(cls, user: Any, params: QueryDict, saved: Any = None) -> Page:
+        """At most PAGE_SIZE rows of what `user` may see and `params` asks for; `saved` is a chosen layout."""
         try:
-            query = cls.read(params)
+            query = cls.read(params, saved)
         except BadQuery as problem:
-            return Page(sort=cls.default_sort, problem=str(problem))
+            sort, layout = Sort.read(cls.default_sort, cls.columns), Layout.read(cls.columns, None, saved)
+            return Page(sort, layout, problem=str(problem))
         matching = cls.matching(user, query)
         counted = matching.order_by()[: COUNTED + 1].count()
-        page = Page(sort=query.sort, total=min(counted, COUNTED), more_than_counted=counted > COUNTED)
+        page = Page(query.sort, query.layout, query.conditions)
+        page.total, page.more_than_counted = min(counted, COUNTED), counted > COUNTED
         return cls._turn_to(page, query, matching)
 
     @classmethod
-    def again(cls, user: Any, params: QueryDict, ids: Iterable[int]) -> tuple[list[Any], set[int]]:
-        """Of the rows `ids`: those that match `params`, and the ids of those still there, match or not."""
-        query = cls.read(params)
+    def again(cls, user: Any, query: Query, ids: Iterable[int]) -> tuple[list[Any], set[int]]:
+        """Of the rows `ids`: those that match `query`, and the ids of those still there, match or not."""
         wanted = list(ids)
-        matching = list(cls._selected(cls.matching(user, query).filter(pk__in=wanted)))
+        matching = list(cls._selected(cls.matching(user, query).filter(pk__in=wanted), query.layout))
         there = set(cls._visible(user).filter(pk__in=wanted).values_list("pk", flat=True))
         return matching, there
 
     @classmethod
-    def read(cls, params: QueryDict) -> Query:
+    def read(cls, params: QueryDict, saved: Any = None) -> Query:
         """The query that `params` stands for. Raises BadQuery naming the first thing that is wrong."""
         for name, values in params.lists():
             if name not in _OWN and name not in cls.filters:
                 raise BadQuery(f"This table cannot be filtered by “{name[:40]}”.")
             if any("\0" in value or len(value) > 4 * LONGEST_TEXT for value in values):
                 raise BadQuery(f"“{name[:40]}” holds what no row can: a NUL or a very long text.")
-        sort = params.get("sort") or cls.default_sort
-        column = cls.columns.get(sort.removeprefix("-"))
-        if column is None or not column.sortable:
-            raise BadQuery(f"This table cannot be sorted by “{sort.removeprefix('-')[:40]}”.")
-        after, before = (cls._cursor(params.get(name), sort) for name in ("after", "before"))
-        return Query(cls._where(params), sort, column, after, before)
+        sort = Sort.read(params.get("sort") or cls.default_sort, cls.columns)
+        layout = Layout.read(cls.columns, params.get("columns"), saved)
+        conditions = read_conditions(params.getlist("f"), cls.columns)
+        after, before = (cls._cursor(params.get(name), str(sort)) for name in ("after", "before"))
+        return Query(cls._where(params) & all_of(conditions), sort, layout, conditions, after, before)
 
     @classmethod
     def matching(cls, user: Any, query: Query) -> QuerySet[Any]:
@@ -137,9 +128,9 @@ class Table:
         return cls.rows(user).select_related(None).order_by()
 
     @classmethod
-    def _selected(cls, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def _selected(cls, rows: QuerySet[Any], layout: Layout) -> QuerySet[Any]:
         """Only the columns that are drawn, and only the joins those need."""
-        fields = {*cls.always, *(path for column in cls.columns.values() for path in column.needs)}
+        fields = {*cls.always, *(path for column in layout.columns for path in column.needs)}
         joins = sorted({path.rsplit("__", 1)[0] for path in fields if "__" in path})
         return rows.select_related(*joins).only(*fields) if joins else rows.only(*fields)
 
@@ -167,20 +158,17 @@ class Table:
     def _turn_to(cls, page: Page, query: Query, matching: QuerySet[Any]) -> Page:
         """Fill `page` with the rows after or before its cursor; one more is read to see whether it ends."""
         backwards = query.before is not None
-        descending = query.descending != backwards
-        rows: QuerySet[Model] = cls._selected(matching).annotate(sort_key=query.column.order())
+        keys = query.sort.keys
+        down = [key.down != backwards for key in keys]
+        rows = keyed(cls._selected(matching, query.layout), [key.column.order() for key in keys])
         if cursor := query.before or query.after:
-            rows = beyond(rows, cursor, descending)
-        found: list[Any] = list(in_order(rows, descending)[: PAGE_SIZE + 1])
+            rows = beyond(rows, cursor, down)
+        found: list[Any] = list(in_order(rows, down)[: PAGE_SIZE + 1])
         further, page.rows = len(found) > PAGE_SIZE, found[:PAGE_SIZE]
         if backwards:
             page.rows.reverse()
         if page.rows and (further or backwards):
-            page.after = cls._cursor_of(page.rows[-1], query.sort)
+            page.after = cursor_of(page.rows[-1], str(query.sort), len(keys)).dump()
         if page.rows and (query.after or (backwards and further)):
-            page.before = cls._cursor_of(page.rows[0], query.sort)
+            page.before = cursor_of(page.rows[0], str(query.sort), len(keys)).dump()
         return page
-
-    @staticmethod
-    def _cursor_of(row: Any, sort: str) -> str:
-        return Cursor(sort, row.sort_key, row.pk).dump()

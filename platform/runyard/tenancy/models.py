@@ -16,6 +16,10 @@ dns_label = RegexValidator(
 class User(AbstractUser):
     """A person. `is_superuser` marks the system administrator, who sees and may do everything."""
 
+    preferences = models.JSONField(
+        default=dict, blank=True, help_text='{"tables": {TABLE: {"columns": [key], "widths": {key: pixels}}}}'
+    )
+
     @property
     def label(self) -> str:
         return self.get_full_name() or self.username

@@ -1,0 +1,76 @@
+"""Which columns of a table are shown, in which order, how wide: by the URL, a person's choice, or default.
+
+The first column declared names the row; it is always shown, and always first.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from runyard.kit.columns import Column
+from runyard.kit.values import BadQuery
+
+NARROWEST, WIDEST = 40, 800
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns shown. `notice` says, in words, what of a saved choice could not be kept."""
+
+    columns: tuple[Column, ...]
+    widths: Mapping[str, int] = field(default_factory=dict)
+    notice: str = ""
+
+    @classmethod
+    def read(cls, declared: Mapping[str, Column], asked: str | None, saved: Any = None) -> "Layout":
+        """`asked` is `columns=` of the URL (BadQuery where it is wrong), `saved` what `as_saved` made."""
+        chosen: Mapping[str, Any] = saved if isinstance(saved, dict) else {}
+        widths = _sound_widths(declared, chosen.get("widths"))
+        if asked:
+            return cls(_named(declared, asked.split(",")), widths)
+        keys = chosen.get("columns")
+        if not isinstance(keys, list) or not keys:
+            return cls(tuple(column for column in declared.values() if column.default), widths)
+        gone = [key for key in keys if not (isinstance(key, str) and key in declared)]
+        notice = f"A column you chose is no longer there: {', '.join(map(str, gone))[:80]}." if gone else ""
+        return cls(
+            _named(declared, [key for key in dict.fromkeys(map(str, keys)) if key in declared]),
+            widths,
+            notice,
+        )
+
+    @property
+    def keys(self) -> list[str]:
+        return [column.key for column in self.columns]
+
+    def width(self, column: Column) -> int:
+        return self.widths.get(column.key, column.width)
+
+
+def as_saved(
+    declared: Mapping[str, Column], keys: Sequence[str], widths: Mapping[str, str]
+) -> dict[str, Any]:
+    """What to keep of a person's choice. Raises BadQuery for an unknown column and a width that is none."""
+    columns = [column.key for column in _named(declared, keys)]
+    sound = {}
+    for key, width in widths.items():
+        if key not in declared or not (width.isascii() and width.isdigit() and len(width) < 5):
+            raise BadQuery(f"“{key[:40]}” cannot be “{width[:40]}” wide.")
+        sound[key] = min(WIDEST, max(NARROWEST, int(width)))
+    return {"columns": columns, "widths": sound}
+
+
+def _named(declared: Mapping[str, Column], keys: Sequence[str]) -> tuple[Column, ...]:
+    for key in keys:
+        if key not in declared:
+            raise BadQuery(f"This table has no column “{key[:40]}”; it has {', '.join(declared)}.")
+        if keys.count(key) > 1:
+            raise BadQuery(f"The column “{key}” is asked for twice.")
+    first = next(iter(declared))
+    return tuple(declared[key] for key in [first, *(key for key in keys if key != first)])
+
+
+def _sound_widths(declared: Mapping[str, Column], widths: Any) -> dict[str, int]:
+    """Of a saved choice, the widths that still mean something."""
+    pairs = widths.items() if isinstance(widths, dict) else ()
+    return {k: w for k, w in pairs if k in declared and isinstance(w, int) and NARROWEST <= w <= WIDEST}

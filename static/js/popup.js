@@ -1,0 +1,15 @@
+// Puts the popover of a button under the button, inside the window; without this it stands in the middle.
+export function start(button) {
+  const panel = document.getElementById(button.getAttribute("popovertarget"));
+  const place = (event) => {
+    if (event.newState !== "open") return;
+    const at = button.getBoundingClientRect();
+    const [width, height] = [panel.offsetWidth, panel.offsetHeight];
+    const left = at.left + width + 8 > innerWidth ? at.right - width : at.left;
+    panel.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
+    panel.style.top = `${Math.max(8, Math.min(at.bottom + 6, innerHeight - height - 8))}px`;
+    panel.querySelector("[data-find], select:enabled")?.focus();
+  };
+  panel.addEventListener("toggle", place);
+  return () => panel.removeEventListener("toggle", place);
+}

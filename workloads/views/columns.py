@@ -1,0 +1,59 @@
+"""The choices a person makes about the table: its columns and their widths, and one filter more."""
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect, QueryDict
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST, require_safe
+
+from runyard.kit.layout import as_saved
+from runyard.kit.pages import query
+from runyard.kit.values import BadQuery
+from runyard.tenancy.preferences import keep_table_choice
+from workloads.tables import WorkloadTable
+
+TABLE = "workloads"
+
+
+@require_POST
+def columns(request: HttpRequest) -> HttpResponse:
+    """Keep `column` (once each, in order) and `width` (`key:pixels`) for the viewer; `reset` forgets them.
+
+    `up` and `down` name a column to move first, for pages without scripts.
+    """
+    keys = request.POST.getlist("column")
+    for step, name in ((-1, "up"), (1, "down")):
+        keys = _moved(keys, request.POST.get(name, ""), step)
+    widths = dict(text.partition(":")[::2] for text in request.POST.getlist("width"))
+    try:
+        choice = None if "reset" in request.POST else as_saved(WorkloadTable.columns, keys, widths)
+    except BadQuery as problem:
+        return HttpResponseBadRequest(str(problem), content_type="text/plain")
+    keep_table_choice(request.user, TABLE, choice)
+    return HttpResponseRedirect(_next(request))
+
+
+def _moved(keys: list[str], key: str, step: int) -> list[str]:
+    if key not in keys:
+        return keys
+    others = [other for other in keys if other != key]
+    place = max(0, keys.index(key) + step)
+    return [*others[:place], key, *others[place:]]
+
+
+def _next(request: HttpRequest) -> str:
+    """The page the form was on, if ours, without the columns its address asked for."""
+    target = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure()):
+        return reverse("workloads")
+    path, _, params = target.partition("?")
+    return path + query(QueryDict(params), columns=None)
+
+
+@require_safe
+def add_filter(request: HttpRequest) -> HttpResponse:
+    """From the fields of the filter form to the table's address with one `f=` more; the table checks it."""
+    params = request.GET.copy()
+    parts = [params.pop(name, [""])[-1] for name in ("column", "operator", "value")]
+    return HttpResponseRedirect(
+        reverse("workloads") + query(params, f=[*params.getlist("f"), "".join(parts)])
+    )
