@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Value
+from django.db.models import Case, Q, TextField, Value, When
 from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 
 from runyard.kit.columns import Age, Choice, Instant, Number, Text, Words
@@ -12,6 +12,14 @@ from workloads.models import SubmittedThrough
 from workloads.status import Phase, Reason
 
 _FULL_NAME = NullIf(Trim(Concat("created_by__first_name", Value(" "), "created_by__last_name")), Value(""))
+
+# `Workload.why`, for a file.
+_WHY = Case(
+    When(~Q(message=""), then="message"),
+    *(When(reason=r, then=Value(str(r.label))) for r in Reason if r not in (Reason.NONE, Reason.SUSPENDED)),
+    default=Value(""),
+    output_field=TextField(),
+)
 
 
 class WorkloadTable(Table):
@@ -47,6 +55,7 @@ class WorkloadTable(Table):
         of="phase",
         choices=Phase,
         needs=("phase", "reason", "message", "phase_at"),
+        exports=(Choice(label="Status", of="phase", choices=Phase), Text(label="Status detail", of=_WHY)),
         width=246,
         detail=True,
     )
@@ -75,22 +84,27 @@ class WorkloadTable(Table):
         of="memory_bytes",
         scale=2**30,
         unit="GiB",
+        exports=(Number(label="Memory", of="memory_bytes", unit="bytes"),),
         width=74,
     )
     pods = Number(
         label="Pods",
         of="pods_requested",
         needs=("pods_running", "pods_requested"),
+        exports=(
+            Number(label="Pods running", of="pods_running"),
+            Number(label="Pods requested", of="pods_requested"),
+        ),
         width=54,
     )
-    pods_running = Number(label="Running pods", width=104, default=False)
+    pods_running = Number(label="Running pods", header="Pods running", width=104, default=False)
     restarts = Number(label="Restarts", width=72, default=False)
     nodes = Words(label="Nodes", sortable=False, width=100, detail=True)
-    age = Age(label="Age", of="created_at", width=80)
+    age = Age(label="Age", header="Created", of="created_at", width=80)
     created = Instant(label="Created", of="created_at", width=150, default=False)
     started = Instant(label="Started", of="started_at", nullable=True, width=150, default=False)
     completed = Instant(label="Completed", of="completed_at", nullable=True, width=150, default=False)
-    in_phase = Age(label="In phase for", of="phase_at", width=104, default=False)
+    in_phase = Age(label="In phase for", header="In phase since", of="phase_at", width=104, default=False)
 
 
 @dataclass(frozen=True, slots=True)

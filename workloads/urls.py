@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from workloads.views import actions, columns, logs, submit, table, workload
+from workloads.views import actions, columns, export, logs, submit, table, workload
 
 urlpatterns = [
     path("", table.workloads, name="workloads"),
     path("rows", table.rows, name="workload-rows"),
+    path("workloads.csv", export.download, name="workload-csv"),
     path("columns", columns.columns, name="workload-columns"),
     path("filter", columns.add_filter, name="workload-filter"),
     path("bulk", actions.bulk_action, name="workload-bulk"),

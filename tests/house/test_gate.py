@@ -6,6 +6,7 @@ The addresses come from the resolver, so that a new one cannot be forgotten.
 import pytest
 from django.urls import get_resolver, reverse
 
+from tests.answers import content
 from workloads.models import Action, Workload
 
 PUBLIC = {"sign-in", "sign-in-link", "health"}
@@ -40,10 +41,6 @@ def call(client, method, url, workload):
         )
     query = f"?ids={workload.pk}&copy={workload.pk}&q=redwood&verb=stop"
     return client.get(url + query) if method == "get" else getattr(client, method)(url, body)
-
-
-def content(response):
-    return b"".join(response.streaming_content) if response.streaming else response.content
 
 
 def test_every_address_has_a_name():

@@ -4,29 +4,42 @@ from typing import Any
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from runyard.api import bodies, shapes
+from runyard.api.rendering import CsvRenderer
 from runyard.clusters.models import Cluster
+from runyard.kit.csv import Export, csv_response
+from runyard.kit.layout import Layout
 from runyard.kit.streaming import stream_response
+from runyard.kit.values import BadQuery
 from runyard.tenancy.access import projects_where, require
 from runyard.tenancy.models import User
 from workloads import actions, logs, queries
 from workloads.actions import Invalid
 from workloads.models import SubmittedThrough, Verb, Workload
 from workloads.status import Phase
+from workloads.tables import WorkloadTable
 
 MOST_ROWS, ROWS = 500, 50
 
 
 class Workloads(APIView):
-    """List (newest first, `phase`, `project`, `search`, `limit`, `after`) and submit."""
+    """List (newest first, `phase`, `project`, `search`, `limit`, `after`) and submit.
 
-    def get(self, request: Request) -> Response:
+    Asked for text/csv, all rows in one file, with every column or those that `columns` names.
+    """
+
+    renderer_classes = (JSONRenderer, CsvRenderer)
+
+    def get(self, request: Request) -> Response | StreamingHttpResponse:
+        if request.accepted_renderer.format == CsvRenderer.format:
+            return _csv(request)
         limit = _whole(request, "limit", ROWS, MOST_ROWS)
-        rows = _filtered(request)
+        rows = _filtered(request, "limit", "after")
         after = _whole(request, "after", 0, 2**63 - 1)
         if after:
             rows = rows.filter(pk__lt=after)
@@ -135,10 +148,11 @@ def _workload(request: Request, pk: int) -> Workload:
         raise Http404 from error
 
 
-def _filtered(request: Request) -> Any:
+def _filtered(request: Request, *besides: str) -> Any:
+    """The rows that the filters keep; refuses parameters that are neither filters nor `besides`."""
     rows = queries.visible_workloads(request.user)
     params = request.query_params
-    unknown = set(params) - {"phase", "project", "search", "limit", "after"}
+    unknown = set(params) - {"phase", "project", "search", *besides}
     if unknown:
         raise ValidationError({"detail": f"Unknown parameter {sorted(unknown)[0]!r}."})
     if "phase" in params:
@@ -150,6 +164,18 @@ def _filtered(request: Request) -> Any:
     if "search" in params:
         rows = rows.filter(name__icontains=params["search"].replace("\0", "")[:253])
     return rows
+
+
+def _csv(request: Request) -> StreamingHttpResponse:
+    """Every row that the filters keep, as a download."""
+    rows, params = _filtered(request, "columns").order_by("-pk"), request.query_params
+    asked = params.get("columns") or "all"
+    try:
+        named = ",".join(WorkloadTable.columns) if asked == "all" else asked
+        columns = Layout.read(WorkloadTable.columns, named).columns
+    except BadQuery as problem:
+        raise ValidationError({"detail": str(problem)}) from problem
+    return csv_response(Export(rows, columns), "workloads", params.get("project") or "all")
 
 
 def _cluster(name: str) -> Cluster:

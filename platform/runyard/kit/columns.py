@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce, Lower
 from django.db.models.lookups import Contains, EndsWith, Exact, IContains, StartsWith
 from django.utils import timezone
 
+from runyard.kit import plain
 from runyard.kit.values import BadQuery, duration, moments, number
 
 # Operators of a filter in a URL, and the words people read for them.
@@ -43,6 +44,8 @@ class Column:
     sortable: bool = True
     detail: bool = False  # whether it may be cut off: its text is then its own tooltip
     unit: str = ""  # of the amounts people read and write
+    header: str = ""  # in a file, where the label does not say it
+    exports: Sequence["Column"] = ()  # what stands in a file in its place
     key: str = ""
 
     align: ClassVar[str] = "start"
@@ -68,6 +71,17 @@ class Column:
     def condition(self, operator: str, value: str) -> Q:
         """Rows for which `operator` (one of `operators`) holds. Raises BadQuery for a value that is none."""
         raise NotImplementedError
+
+    def fields(self) -> list[tuple[str, Any]]:
+        """Its fields in a file: header, with the unit, and SQL that gives the cell's text or number."""
+        if self.exports:
+            return [field for column in self.exports for field in column.fields()]
+        unit = f" ({self.unit})" if self.unit else ""
+        return [(f"{self.header or self.label}{unit}", self.exported())]
+
+    def exported(self) -> Any:
+        """The SQL of its one field in a file."""
+        return plain.text(plain.value_of(self.of))
 
 
 def _words(*operators: str) -> dict[str, str]:
@@ -111,6 +125,9 @@ class Words(Column):
         found = Q(**{f"{self.of}__contains": [value]}) if operator[1] == "=" else Q(IContains(joined, value))
         return ~found if operator.startswith("!") else found
 
+    def exported(self) -> Any:
+        return plain.joined(plain.value_of(self.of))
+
 
 @dataclass(kw_only=True)
 class Choice(Column):
@@ -135,6 +152,9 @@ class Choice(Column):
         found = Q(**{self.of: known[value.lower()]})
         return ~found if operator == "!=" else found
 
+    def exported(self) -> Any:
+        return plain.worded(plain.value_of(self.of), dict(self.choices.choices))
+
 
 @dataclass(kw_only=True)
 class Number(Column):
@@ -155,6 +175,9 @@ class Number(Column):
         found = Q(**{self.of: int(amount)}) if amount == int(amount) else Q(pk__in=[])
         return ~found if operator == "!=" else found
 
+    def exported(self) -> Any:
+        return plain.amount(plain.value_of(self.of), self.scale)
+
 
 @dataclass(kw_only=True)
 class Instant(Column):
@@ -172,6 +195,12 @@ class Instant(Column):
     def condition(self, operator: str, value: str) -> Q:
         first, after = moments(value, self.label)
         return Q(**{f"{self.of}__gte": first} if operator == ">=" else {f"{self.of}__lt": after})
+
+    def fields(self) -> list[tuple[str, Any]]:
+        return [(f"{self.header or self.label} (UTC)", self.exported())]
+
+    def exported(self) -> Any:
+        return plain.moment(plain.value_of(self.of))
 
 
 @dataclass(kw_only=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import suppress
 
 from django.http import StreamingHttpResponse
 
@@ -11,14 +12,28 @@ def stream_response(chunks: Iterable[bytes], content_type: str, filename: str = 
 
     Under ASGI Django would gather a plain iterator whole before the first byte is sent.
     """
-    response = StreamingHttpResponse(_each(chunks), content_type=content_type)
+    response = StreamingHttpResponse(_Stream(chunks), content_type=content_type)
     if filename:
         safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in filename)
         response["Content-Disposition"] = f'attachment; filename="{safe}"'
     return response
 
 
-async def _each(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
-    iterator: Iterator[bytes] = iter(chunks)
-    while (chunk := await asyncio.to_thread(next, iterator, None)) is not None:
-        yield chunk
+class _Stream:
+    """Reads in threads; closes what it reads at the end, after an error, and when the client goes away."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._iterator: Iterator[bytes] = iter(chunks)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            while (chunk := await asyncio.to_thread(next, self._iterator, None)) is not None:
+                yield chunk
+        finally:
+            await asyncio.to_thread(self.close)
+
+    def close(self) -> None:
+        """Django calls it as well, for a response that nobody read."""
+        if close := getattr(self._iterator, "close", None):
+            with suppress(ValueError):  # a generator that a thread still waits in
+                close()

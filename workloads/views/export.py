@@ -1,0 +1,21 @@
+"""The table of workloads as a file: what the page's address shows, all rows of it, as CSV."""
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
+from django.views.decorators.http import require_safe
+
+from runyard.kit.csv import csv_response, table_csv
+from runyard.kit.values import BadQuery
+from runyard.tenancy.preferences import table_choice
+from workloads.tables import WorkloadTable
+from workloads.views.columns import TABLE
+
+
+@require_safe
+def download(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """Takes the query string of the page; `columns=all` for every column. 400 with words when it is wrong."""
+    try:
+        export = table_csv(WorkloadTable, request.user, request.GET, table_choice(request.user, TABLE))
+    except BadQuery as problem:
+        return HttpResponseBadRequest(str(problem), content_type="text/plain; charset=utf-8")
+    projects = request.GET.getlist("project")
+    return csv_response(export, TABLE, projects[0] if len(projects) == 1 and projects[0] else "all")
