@@ -12,19 +12,21 @@ from runyard.tenancy.models import User
 
 def table_choice(user: Any, table: str) -> Any:
     """What `keep_table_choice` kept for `table`; None for nothing, or for what makes no sense any more."""
-    tables = user.preferences.get("tables") if isinstance(user.preferences, dict) else None
-    return tables.get(table) if isinstance(tables, dict) else None
+    return _part(user.preferences, "tables").get(table)
 
 
 def keep_table_choice(user: Any, table: str, choice: dict[str, Any] | None) -> None:
     """Keep `choice` for `table`, or forget what was kept; other preferences stay."""
     with transaction.atomic():
         row = User.objects.select_for_update().only("preferences").get(pk=user.pk)
+        others = {name: kept for name, kept in _part(row.preferences, "tables").items() if name != table}
+        tables = others if choice is None else {**others, table: choice}
         kept = row.preferences if isinstance(row.preferences, dict) else {}
-        tables = dict(kept.get("tables") or {})
-        tables.pop(table, None)
-        if choice is not None:
-            tables[table] = choice
         row.preferences = {**kept, "tables": tables}
         row.save(update_fields=["preferences"])
     user.preferences = row.preferences
+
+
+def _part(preferences: Any, name: str) -> dict[str, Any]:
+    part = preferences.get(name) if isinstance(preferences, dict) else None
+    return part if isinstance(part, dict) else {}

@@ -1,0 +1,143 @@
+"""The chooser of columns, the filter form and the second sort key, in a browser."""
+
+from urllib.parse import parse_qsl
+
+import pytest
+from django.http import QueryDict
+from django.template import engines
+
+from runyard.kit.columns import OPERATORS
+from runyard.kit.layout import Layout
+from tests.journeys.browser import assert_accessible
+from workloads.tables import WorkloadTable
+
+
+def drawn(template, macro, *args):
+    return str(getattr(engines["jinja2"].env.get_template(template).module, macro)(*args))
+
+
+def body():
+    layout = Layout.read(WorkloadTable.columns, None)
+    return (
+        '<main><h1>Workloads</h1><section><div class="bar">'
+        + drawn("kit/filter.html", "filter_button")
+        + drawn("kit/columns.html", "columns_button")
+        + "</div>"
+        + drawn("kit/filter.html", "filter_popup", WorkloadTable, OPERATORS, QueryDict("q=x"))
+        + drawn("kit/columns.html", "columns_popup", WorkloadTable, layout, "/page", "")
+        + '<div class="grid" data-behaviour="sort-keys"><table><thead><tr><th>'
+        '<a href="#by">GPUs</a><a href="#then" data-then hidden>as well</a></th></tr></thead></table></div>'
+        "</section></main>"
+    )
+
+
+@pytest.fixture
+def choices(stage):
+    """The toolbar with its two popovers; what is posted is in `posted`, as pairs."""
+    opened = stage(body(), styles=("tokens", "base", "table"))
+    opened.posted = []
+
+    def keep(route):
+        parts = route.request.post_data or ""
+        names = [part.split('name="')[1] for part in parts.split("------") if 'name="' in part]
+        opened.posted.append([tuple(name.strip().split('"\r\n\r\n')) for name in names])
+        route.fulfill(status=200)
+
+    opened.page.route("**/workloads/columns", keep)
+    opened.page.evaluate(
+        "document.addEventListener('runyard:layout', () => window.drawn = (window.drawn || 0) + 1)"
+    )
+    opened.page.get_by_role("button", name="Columns").click()
+    opened.page.get_by_label("Find a column").wait_for()
+    return opened
+
+
+def posted(choices, count=1):
+    while len(choices.posted) < count:
+        choices.page.wait_for_timeout(20)
+    return [pair[1] for pair in choices.posted[-1] if pair[0] == "column"]
+
+
+DEFAULT = [key for key, column in WorkloadTable.columns.items() if column.default]
+
+
+def test_a_tick_is_kept_and_the_table_drawn_anew(choices):
+    choices.page.get_by_role("checkbox", name="Image").check()
+    assert posted(choices) == [*DEFAULT, "image"]
+    choices.wait_for("window.drawn === 1")
+    assert choices.page.locator("[data-said]").inner_text() == "Saved"
+    assert choices.page.locator("[data-count]").inner_text() == f"12 of {len(WorkloadTable.columns)}"
+
+
+def test_the_order_changes_by_buttons_by_keys_and_by_dragging(choices):
+    page = choices.page
+    page.get_by_role("button", name="Move Kind up").click()
+    assert posted(choices)[:3] == ["name", "kind", "status"]
+    assert page.evaluate("document.activeElement.value") == "kind"
+    page.get_by_role("button", name="Move Kind up").click()  # the name stays first
+    page.get_by_role("checkbox", name="Project").press("Alt+ArrowUp")
+    assert posted(choices, 2)[:4] == ["name", "kind", "project", "status"]
+    grip = page.locator("li", has_text="Status").locator(".grip").bounding_box()
+    onto = page.locator("li", has_text="Kind").bounding_box()
+    page.mouse.move(grip["x"] + 4, grip["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(onto["x"] + 10, onto["y"] + 10, steps=5)
+    page.mouse.up()
+    assert posted(choices, 3)[:4] == ["name", "status", "kind", "project"]
+
+
+def test_a_column_is_found_by_its_name(choices):
+    choices.page.get_by_label("Find a column").fill("sub")
+    assert choices.page.locator(".columns-panel li:visible").count() == 1
+    choices.page.get_by_label("Find a column").fill("no such")
+    assert choices.page.get_by_text("No column has that name").is_visible()
+
+
+def test_what_was_not_kept_is_said(choices):
+    choices.page.unroute("**/workloads/columns")
+    choices.page.route("**/workloads/columns", lambda route: route.abort())
+    choices.page.get_by_role("checkbox", name="Image").check()
+    choices.page.get_by_text("Not saved; try again.").wait_for()
+
+
+def test_the_filter_form_offers_what_fits_the_column(choices):
+    page = choices.page
+    choices.answers["/workloads/filter"] = "<title>Workloads</title>"
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Filter").first.click()
+    form = page.locator("#filter")
+    form.locator("[name=column]").select_option("memory")
+    assert form.locator("[name=operator] option").all_inner_texts() == ["at least", "at most", "is", "is not"]
+    assert "in GiB" in form.locator("#filter-hint").inner_text()
+    form.locator("[name=column]").select_option("status")
+    assert form.locator("input[name=value]").is_hidden()
+    form.locator("select[name=value]").select_option("Failed")
+    form.get_by_role("button", name="Add filter").click()
+    page.wait_for_url("**/workloads/filter?**")
+    asked = dict(parse_qsl(page.url.split("?")[1]))
+    assert asked == {"q": "x", "column": "status", "operator": "==", "value": "Failed"}
+
+
+def test_shift_click_and_shift_enter_follow_the_second_link(choices):
+    choices.page.keyboard.press("Escape")
+    link = choices.page.get_by_role("link", name="GPUs")
+    link.click(modifiers=["Shift"])
+    assert choices.page.url.endswith("#then")
+    link.click()
+    assert choices.page.url.endswith("#by")
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_both_popovers_stay_inside_the_window_and_pass_axe(choices, width):
+    page = choices.page
+    page.evaluate("document.title = 'Workloads'")
+    page.set_viewport_size({"width": width, "height": 844})
+    for name, panel in (("Columns", "#columns"), ("Filter", "#filter")):
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name=name, exact=True).click()
+        page.locator(f"{panel} :focus").wait_for()
+        box = page.locator(panel).bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= 844
+        assert_accessible(page)
