@@ -5,7 +5,7 @@ import sys
 
 from tests.bench.report import HEAD
 
-PARTS = ("reading", "story")
+PARTS = ("reading", "export", "story")
 
 
 def main(wanted: list[str]) -> None:

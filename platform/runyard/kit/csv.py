@@ -27,6 +27,8 @@ CHUNK_BYTES, CANCEL_SECONDS = 64 * 1024, 5
 #: The last column: empty, but for the last row, where it says how many rows there are.
 COUNT = "Row count"
 
+Statement = tuple[str, tuple[Any, ...]]  # SQL and its parameters
+
 
 def table_csv(table: type[Table], user: Any, params: QueryDict, saved: Any = None) -> "Export":
     """What `table.page` shows for the same arguments, all rows of it; `columns=all` for every column.
@@ -61,8 +63,8 @@ class Export:
 
     def __init__(self, rows: QuerySet[Any], columns: Iterable[Column]) -> None:
         fields = {header: value for column in columns for header, value in column.fields()}
-        self._header = _line([*fields, COUNT])
-        self._statement, self._params = copy_statement(rows, fields)
+        self.headers = (*fields, COUNT)
+        self.statement = copy_statement(rows, fields)
         self._connection, self._turn = connections[rows.db], Lock()
         self._running: psycopg.Connection[Any] | None = None
         self._chunks = self._read()
@@ -84,24 +86,24 @@ class Export:
 
     def _read(self) -> Generator[bytes, None, None]:
         """A line's end goes out with what follows it, so that the last line can still be given its count."""
-        yield self._header
+        yield _line(self.headers)
         count = 0
-        if self._statement:
+        if self.statement:
             with ExitStack() as held:
-                cursor, copy = self._start(held)
+                cursor, copy = self._start(held, self.statement)
                 for lines in _batches(copy):
                     yield b"".join([b"\n", *lines])[:-1]
                 count = cursor.rowcount
         yield b"%d\n" % count if count else b"\n"
 
-    def _start(self, held: ExitStack) -> tuple[Any, psycopg.Copy]:
+    def _start(self, held: ExitStack, statement: Statement) -> tuple[Any, psycopg.Copy]:
         self._connection.inc_thread_sharing()
         held.callback(self._connection.dec_thread_sharing)
         held.callback(self._give_back)
         held.callback(setattr, self, "_running", None)
         cursor = held.enter_context(self._connection.cursor())
         self._running = self._connection.connection
-        return cursor, held.enter_context(cursor.copy(self._statement, self._params))
+        return cursor, held.enter_context(cursor.copy(*statement))
 
     def _give_back(self) -> None:
         """As Django does after a request; a transaction's connection stays its owner's."""
@@ -109,13 +111,13 @@ class Export:
             self._connection.close_if_unusable_or_obsolete()
 
 
-def copy_statement(rows: QuerySet[Any], fields: Mapping[str, Any]) -> tuple[str, tuple[Any, ...]]:
-    """The COPY of `fields` of `rows`, and an empty column for the count; "" where no row can match."""
+def copy_statement(rows: QuerySet[Any], fields: Mapping[str, Any]) -> Statement | None:
+    """The COPY of `fields` of `rows`, and an empty column for the count; None where no row can match."""
     count = Value(None, output_field=TextField())
     try:
         select, params = rows.values_list(*fields.values(), count).query.sql_with_params()
     except EmptyResultSet:
-        return "", ()
+        return None
     return f"COPY ({select}) TO STDOUT WITH (FORMAT csv)", params
 
 
