@@ -12,7 +12,7 @@ export function start(form) {
   let timer = 0;
 
   const changed = () => {
-    form.querySelector("[data-count]").textContent = `${shown().length} of ${items().length}`;
+    form.querySelector("[data-shown]").textContent = `${shown().length} of ${items().length}`;
     clearTimeout(timer);
     timer = setTimeout(() => save(new FormData(form)), PAUSE);
   };

@@ -35,7 +35,7 @@ export function start(grid) {
     for (const name of ["after", "before"]) query.delete(name);
     query.set("ids", ids.join(","));
     const { columns } = body().parentElement.dataset;
-    if (columns) query.set("columns", columns); // those of this head, whatever was chosen elsewhere meanwhile
+    if (columns) query.set("drawn", columns); // those of this head, whatever was chosen elsewhere meanwhile
     const fetched = await page(`${grid.dataset.rowsUrl}?${query}`);
     swapPart(fetched, "tally");
     for (const row of fetched.querySelectorAll("tr[data-row]")) apply(document.adoptNode(row));

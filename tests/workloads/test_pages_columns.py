@@ -40,6 +40,13 @@ def test_the_address_wins_over_the_choice_and_the_row_alone_follows_it(ada, ada_
     assert re.findall(r'data-column="(\w+)"', own) == ["image"]
 
 
+def test_rows_are_drawn_for_the_table_they_go_into_and_leave_its_address_alone(ada, ada_training, browse):
+    text = browse(ada).get(f"/workloads/rows?ids={ada_training.pk}&drawn=name,cpu&sort=name").content.decode()
+    assert re.findall(r'data-column="(\w+)"', text) == ["cpu"]
+    assert 'href="?sort=name"' in text
+    assert browse(ada).get("/workloads/rows?ids=1&drawn=wishes").status_code == 400
+
+
 def test_reset_forgets_the_choice_and_other_preferences_stay(ada, ada_training, browse):
     User.objects.filter(pk=ada.pk).update(
         preferences={"theme": "dark", "tables": {"nodes": {"columns": ["x"]}}}

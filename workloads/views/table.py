@@ -1,5 +1,6 @@
 """The table of workloads: the whole page, and the rows that changed."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import Count, Sum
@@ -10,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from runyard.clusters.models import Cluster
 from runyard.kit.columns import OPERATORS
+from runyard.kit.layout import Layout
 from runyard.kit.values import BadQuery
 from runyard.tenancy.access import projects_where
 from runyard.tenancy.preferences import table_choice
@@ -42,17 +44,22 @@ def workloads(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def rows(request: HttpRequest) -> HttpResponse:
-    """Rows `ids` (comma separated) as they are now; those that no longer match, or are gone, say so."""
+    """Rows `ids` (comma separated) as they are now; those that no longer match, or are gone, say so.
+
+    `drawn` are the columns of the table they go into, whatever was chosen elsewhere meanwhile.
+    """
     params = request.GET.copy()
     try:
         ids = bulk.read_ids([text for text in params.pop("ids", [""])[-1].split(",") if text])
-        query = WorkloadTable.read(params, table_choice(request.user, TABLE))
+        drawn = params.pop("drawn", [""])[-1] or params.get("columns")
+        layout = Layout.read(WorkloadTable.columns, drawn, table_choice(request.user, TABLE))
+        query = replace(WorkloadTable.read(params), layout=layout)
         found, there = WorkloadTable.again(request.user, query, ids)
     except (BadQuery, bulk.BadRequest) as error:
         return HttpResponseBadRequest(str(error), content_type="text/plain")
     matching = {row.pk for row in found}
     context = {
-        "layout": query.layout,
+        "layout": layout,
         "found": found,
         "row_data": _row_data(request.user),
         "hidden": [pk for pk in ids if pk in there and pk not in matching],

@@ -66,7 +66,7 @@ def test_a_tick_is_kept_and_the_table_drawn_anew(choices):
     assert posted(choices) == [*DEFAULT, "image"]
     choices.wait_for("window.drawn === 1")
     assert choices.page.locator("[data-said]").inner_text() == "Saved"
-    assert choices.page.locator("[data-count]").inner_text() == f"12 of {len(WorkloadTable.columns)}"
+    assert choices.page.locator("[data-shown]").inner_text() == f"12 of {len(WorkloadTable.columns)}"
 
 
 def test_the_order_changes_by_buttons_by_keys_and_by_dragging(choices):
