@@ -56,7 +56,7 @@ class WorkloadTable(Table):
         choices=Phase,
         needs=("phase", "reason", "message", "phase_at"),
         exports=(Choice(label="Status", of="phase", choices=Phase), Text(label="Status detail", of=_WHY)),
-        width=236,
+        width=232,
         detail=True,
     )
     reason = Choice(label="Reason", choices=Reason, width=180, default=False, detail=True)
@@ -77,7 +77,7 @@ class WorkloadTable(Table):
     )
     submitted_through = Choice(label="Submitted through", choices=SubmittedThrough, width=130, default=False)
     image = Text(label="Image", width=240, default=False, detail=True)
-    gpus = Number(label="GPUs", of="gpu_millis", scale=1000, width=62)
+    gpus = Number(label="GPUs", of="gpu_millis", scale=1000, width=66)
     cpu = Number(label="CPU", of="cpu_millis", scale=1000, unit="cores", width=48)
     memory = Number(
         label="Memory",
