@@ -8,6 +8,7 @@ const DROPPED_AT_ONCE = 5000;
 export class LogLines {
   constructor(first) {
     this.all = []; // {n, time, raw} or {note}
+    this.first = first; // lines before this one are not held
     this.next = first; // the number of the line that comes next
   }
 
@@ -28,7 +29,7 @@ export class LogLines {
   // The log began anew: what was counted means nothing any more.
   restart() {
     this.all = [];
-    this.next = 0;
+    this.first = this.next = 0;
     this.note("The log began anew");
   }
 

@@ -246,6 +246,9 @@ class LogView {
   toHash() {
     const match = /^#L(\d{1,12})$/.exec(location.hash);
     const index = match ? this.lines.indexOf(Number(match[1]) - 1) : -1;
+    if (match && index < 0 && Number(match[1]) <= this.lines.first) {
+      this.part("found").textContent = `line ${Number(match[1]).toLocaleString("en")} is an earlier one`;
+    }
     if (index < 0) return false;
     this.following = false;
     this.window.relayout();
@@ -287,7 +290,7 @@ class LogView {
 
   count() {
     const { length } = this.found;
-    this.part("found").textContent = this.words ? (length ? `${this.place + 1} of ${length.toLocaleString("en")}` : "none") : "";
+    this.part("found").textContent = this.words ? (length ? `${this.place + 1} of ${length.toLocaleString("en")}` : this.lines.first ? "none in the lines shown" : "none") : "";
   }
 
   stop() {

@@ -4,11 +4,14 @@ import asyncio
 
 import pytest
 import websockets
+from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.test import Client
 from django.utils import timezone
 
 from runyard.kit.publish import publish
 from runyard.live import consumer
+from tests.live.conftest import Socket
 from tests.make import make_pod
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -125,6 +128,21 @@ async def test_a_right_that_is_taken_ends_the_subscription(connect, ada, ada_tra
 def _new_password(user):
     user.set_password("another long password")
     user.save()
+
+
+async def test_signing_out_closes_the_sockets_of_that_session_at_once(server, ada):
+    client = Client()
+    await asyncio.to_thread(client.force_login, ada)
+    name = settings.SESSION_COOKIE_NAME
+    cookie = f"{name}={client.cookies[name].value}"
+    address, headers = f"ws://127.0.0.1:{server}/live", {"Cookie": cookie}
+    async with websockets.connect(
+        address, origin=settings.ORIGINS[0], additional_headers=headers
+    ) as open_one:
+        socket = Socket(open_one)
+        await hub_is_live(socket)
+        await asyncio.to_thread(client.post, "/sign-out/")
+        assert await socket.closed(10) == consumer.NOT_SIGNED_IN
 
 
 ENDS = {

@@ -220,3 +220,22 @@ def test_a_download_that_breaks_off_says_so_at_its_end(ada, ada_training, browse
 )
 def test_escapes_are_made_harmless(raw, shown):
     assert log_text.plain(raw) == shown
+
+
+@pytest.mark.parametrize(
+    ("query", "count"), [("", 500), ("?lines=20000", 20_000), ("?lines=1", 500), ("?lines=x", 500)]
+)
+def test_a_long_log_says_what_it_leaves_out_and_how_to_get_it(
+    ada, ada_training, browse, monkeypatch, query, count
+):
+    asked = []
+
+    def tail(pod, container, lines, **_):
+        asked.append(lines)
+        return logs.LogPage(first=99_500, lines=[("2026-01-02T03:04:05Z", f"line {n}") for n in range(3)])
+
+    monkeypatch.setattr("workloads.logs.tail", tail)
+    shown = text(browse(ada).get(f"/workloads/{ada_training.pk}/logs{query}"))
+    assert asked == [count]
+    assert "The last 3 lines of 99,503." in shown
+    assert ("Show the last 20,000" in shown) is (count == 500)

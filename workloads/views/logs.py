@@ -13,16 +13,18 @@ from workloads import log_text, logs
 from workloads.models import Pod, Workload
 from workloads.views.workload import find, header, latest
 
-LINES, FEW_LINES = 500, 100
+LINES, FEW_LINES, MOST_LINES = 500, 100, 20_000
 
 
 @require_safe
 def page(request: HttpRequest, pk: int) -> HttpResponse:
-    """The last lines of one container; `?part=log` answers the log alone, for the overview."""
+    """The last `?lines=` of one container; `?part=log` answers the log alone, for the overview."""
     workload = find(request, pk)
     context = header(request, workload, "logs")
     part = request.GET.get("part") == "log"
-    context |= _log(request, workload, context["pods"], FEW_LINES if part else LINES)
+    context |= _log(
+        request, workload, context["pods"], FEW_LINES if part else _count(request.GET.get("lines", ""))
+    )
     return render(request, "workloads/log.html" if part else "workloads/logs.html", context | {"part": part})
 
 
@@ -36,11 +38,28 @@ def _log(request: HttpRequest, workload: Workload, pods: list[Pod], count: int) 
             "previous": False,
             "log": logs.LogPage(error=problem),
             "plain": str,
+            "more_lines": 0,
         }
     pod = _pod(pods, request.GET.get("pod", ""))
     container = _container(pod, request.GET.get("container", ""))
     found = logs.tail(pod, container, count, previous=previous) if pod else logs.LogPage(error=NO_POD)
-    return {"pod": pod, "container": container, "previous": previous, "log": found, "plain": log_text.plain}
+    return {
+        "pod": pod,
+        "container": container,
+        "previous": previous,
+        "log": found,
+        "plain": log_text.plain,
+        "more_lines": MOST_LINES if count < MOST_LINES else 0,
+    }
+
+
+def _count(text: str) -> int:
+    """How many lines to show: LINES, or more where the URL asks for it."""
+    return (
+        max(LINES, min(int(text), MOST_LINES))
+        if text.isascii() and text.isdigit() and len(text) < 9
+        else LINES
+    )
 
 
 NO_POD = "There is no pod yet, and so no log. It appears here by itself when the first pod starts."

@@ -20,6 +20,7 @@ from django.utils.crypto import constant_time_compare
 
 from runyard.live import feeds
 from runyard.live.hub import hub
+from runyard.live.sessions import topic_of
 from runyard.live.topics import Subscription, resolve
 from runyard.tenancy.access import Denied
 from runyard.tenancy.models import User
@@ -44,7 +45,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self._wake = asyncio.Event()
         self._heard_at = asyncio.get_running_loop().time()
         self._tasks = [self._start(loop) for loop in (self._send_hints(), self._ping(), self._recheck())]
+        self._session = topic_of(self.scope["session"].session_key)
         hub().listen("hub", self._on_hub)
+        hub().listen(self._session, self._on_session_end)
         return None
 
     async def disconnect(self, code: int) -> None:
@@ -52,7 +55,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
             task.cancel()
         for topic in list(getattr(self, "_topics", ())):
             self._forget(topic)
-        hub().leave("hub", self._on_hub) if hasattr(self, "_tasks") else None
+        if hasattr(self, "_tasks"):
+            hub().leave("hub", self._on_hub)
+            hub().leave(self._session, self._on_session_end)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if not hasattr(self, "_tasks"):
@@ -117,6 +122,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
     def _on_hub(self, _: str, state: dict[str, Any]) -> None:
         self._pending["hub"] = {"state": "live" if state["live"] else "stale", "why": state["why"]}
         self._wake.set()
+
+    def _on_session_end(self, *_: Any) -> None:
+        self._tasks.append(self._start(self.close(NOT_SIGNED_IN)))
 
     async def _send_hints(self) -> None:
         """Send what has gathered; what comes meanwhile gathers for the next time."""
