@@ -1,4 +1,7 @@
-"""A newcomer's first workload, from the sign-in link to the deletion, in a browser on the running product."""
+"""A newcomer's first workload, from the sign-in link to the deletion, in a browser on the running product.
+
+The link works once and only before any other sign-in: this module comes first by its name.
+"""
 
 import re
 
