@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -38,7 +39,20 @@ class Yard:
         assert until(lambda: self.text.count(text) >= times, 15), self.text
 
     def child(self, name: str) -> psutil.Process:
+        """The child of this name, as its pid file says; the file is gone when the child is."""
         return psutil.Process(int((self.home / "pids" / f"{name.lower()}.pid").read_text().split()[0]))
+
+    def soon_child(self, name: str) -> psutil.Process:
+        """The child of this name as soon as it is started, for yards that end by themselves."""
+        found: list[psutil.Process] = []
+
+        def look() -> bool:
+            with suppress(OSError, IndexError, psutil.NoSuchProcess):
+                found.append(self.child(name))
+            return bool(found)
+
+        assert until(look, 15), self.text
+        return found[0]
 
     def children(self) -> list[psutil.Process]:
         return self.itself.children(recursive=True)
@@ -117,8 +131,7 @@ def test_a_killed_child_is_back_at_once_and_said_so(yard):
 
 def test_a_child_that_dies_again_and_again_ends_everything_with_its_last_words(yard):
     running = yard("First=steady", "Second=sickly")
-    running.wait_for("First ready")
-    first = running.child("First")
+    first = running.soon_child("First")
     assert running.wait() == 1
     last = running.text.splitlines()[-1]
     assert last.startswith(
@@ -131,8 +144,7 @@ def test_a_child_that_dies_again_and_again_ends_everything_with_its_last_words(y
 
 def test_a_child_that_dies_while_starting_ends_everything_with_its_last_words(yard):
     running = yard("First=steady", "Second=stillborn")
-    running.wait_for("First ready")
-    first = running.child("First")
+    first = running.soon_child("First")
     assert running.wait() == 1
     assert "Second ended (exit code 3) while starting" in running.text.splitlines()[-1]
     assert "no such thing as a Second" in running.text
@@ -141,8 +153,7 @@ def test_a_child_that_dies_while_starting_ends_everything_with_its_last_words(ya
 
 def test_a_child_that_never_gets_ready_ends_everything(yard):
     running = yard("First=hanging")
-    assert until(lambda: bool(list(running.home.glob("pids/*.pid"))), 5)
-    first = running.child("First")
+    first = running.soon_child("First")
     assert running.wait() == 1
     assert "First is not ready after 2 s" in running.text
     assert is_gone(first)

@@ -26,8 +26,6 @@ GRAVE = ("serious", "critical")
 AWAY = re.compile(
     r"WebSocket connection to|ERR_CONNECTION_|ERR_EMPTY_RESPONSE|status of 5\d\d|htmx:sendError"
 )
-# htmx tells the console of every request of its own that a newer one has replaced.
-REPLACED = re.compile(r"^htmx:(sendAbort|afterRequest), ")
 
 
 @contextmanager
@@ -64,7 +62,6 @@ class Session:
 
     def check(self) -> None:
         """Fail when anything was said to the console that should not have been."""
-        self.forgive(REPLACED)
         errors, self._errors = self._errors, []
         assert not errors, "\n".join(["errors in the browser's console:", *errors])
 
