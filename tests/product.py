@@ -99,6 +99,11 @@ class Api:
     def _token(self) -> str:
         return self._client.cookies["runyard_csrf"]
 
+    @property
+    def cookie(self) -> str:
+        """The header with which another client is this person."""
+        return "; ".join(f"{name}={value}" for name, value in self._client.cookies.items())
+
     def close(self) -> None:
         self._client.close()
 

@@ -24,14 +24,11 @@ def _redis() -> redis.Redis:
 
 
 def publish(*hints: tuple[str, Any]) -> None:
-    """Send (topic, payload) hints now; use `publish_on_commit` inside transactions."""
+    """Send (topic, payload) hints now, as one message; use `publish_on_commit` inside transactions."""
     if not hints:
         return
     try:
-        pipe = _redis().pipeline(transaction=False)
-        for topic, payload in hints:
-            pipe.publish(CHANNEL, json.dumps([topic, payload], separators=(",", ":")))
-        pipe.execute()
+        _redis().publish(CHANNEL, json.dumps(hints, separators=(",", ":")))
     except redis.RedisError as error:
         log.warning("no hint sent, Redis does not answer: %s", error)
 

@@ -1,13 +1,14 @@
 """The one websocket. Says who may listen to what; carries hints and log frames; never data of others.
 
-Hints that come while a socket is busy are merged; a log watcher that cannot keep up loses lines visibly.
-Rights are asked again every minute: a subscription whose right is gone is ended, a session that is gone
-closes the socket.
+Hints that come while a socket is busy are merged: a slow reader holds up nobody and fills no memory; a log
+watcher that cannot keep up loses lines visibly. Rights are asked again every minute: a subscription whose
+right is gone is ended, a session that is gone closes the socket.
 """
 
 import asyncio
 import json
 import logging
+import random
 from collections.abc import Coroutine
 from contextlib import aclosing, suppress
 from typing import Any
@@ -19,6 +20,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.utils.crypto import constant_time_compare
 
 from runyard.live import feeds
+from runyard.live.hints import Hint
 from runyard.live.hub import hub
 from runyard.live.sessions import topic_of
 from runyard.live.topics import Subscription, resolve
@@ -27,8 +29,8 @@ from runyard.tenancy.models import User
 
 log = logging.getLogger(__name__)
 NOT_SIGNED_IN, TOO_MUCH, BROKEN = 4401, 4400, 1011
-MOST_TOPICS, MOST_BYTES, MOST_MERGED = 50, 4096, 500
-PING_SECONDS, CHECK_SECONDS, SILENT_SECONDS, GATHER_SECONDS = 15, 60, 50, 0.05
+MOST_TOPICS, MOST_BYTES = 50, 4096
+PING_SECONDS, CHECK_SECONDS, SILENT_SECONDS = 15, 60, 50
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
@@ -41,8 +43,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return await self.close(NOT_SIGNED_IN)
         self._topics: dict[str, Subscription] = {}
         self._logs: dict[str, asyncio.Task[None]] = {}
-        self._pending: dict[str, Any] = {}
-        self._wake = asyncio.Event()
+        self._pending: dict[str, Hint] = {}
+        self._wake, self._hub_spoke = asyncio.Event(), True
         self._heard_at = asyncio.get_running_loop().time()
         self._tasks = [self._start(loop) for loop in (self._send_hints(), self._ping(), self._recheck())]
         self._session = topic_of(self.scope["session"].session_key)
@@ -91,8 +93,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         except Denied as error:
             return await self._say({"topic": topic[:200], "denied": str(error)})
         self._topics[topic] = found
-        for name in found.hints:
-            hub().listen(name, self._on_hint)
+        hub().join(found.hints, self._on_hint)
         await self._say({"topic": topic, "subscribed": True})
         if found.log:
             self._logs[topic] = self._start(self._send_log(topic, found, options))
@@ -103,39 +104,36 @@ class LiveConsumer(AsyncWebsocketConsumer):
         task = self._logs.pop(topic, None)
         if task is not None:
             task.cancel()
-        still = {name for other in self._topics.values() for name in other.hints}
-        for name in (found.hints if found else frozenset()) - still:
-            hub().leave(name, self._on_hint)
+        if found is not None:
+            hub().part(found.hints, self._on_hint)
+            self._pending.pop(topic, None)
 
     # --- hints ---
 
-    def _on_hint(self, topic: str, payload: Any) -> None:
-        """Merge with what waits: ids of changed rows, one row's latest version, each cluster's state."""
-        if topic == "clusters":
-            self._pending.setdefault(topic, {})[payload["name"]] = payload
-        elif topic.startswith("workloads:"):
-            self._pending.setdefault("workloads", set()).update(payload)
-        else:
-            self._pending[topic] = max(payload, self._pending.get(topic, 0))
+    def _on_hint(self, hint: Hint) -> None:
+        """It is sent as it is, the same for all; merged with what waits, if this socket is busy."""
+        waits = self._pending.get(hint.topic)
+        self._pending[hint.topic] = hint if waits is None else waits | hint
         self._wake.set()
 
-    def _on_hub(self, _: str, state: dict[str, Any]) -> None:
-        self._pending["hub"] = {"state": "live" if state["live"] else "stale", "why": state["why"]}
+    def _on_hub(self, *_: Any) -> None:
+        self._hub_spoke = True
         self._wake.set()
 
     def _on_session_end(self, *_: Any) -> None:
         self._tasks.append(self._start(self.close(NOT_SIGNED_IN)))
 
     async def _send_hints(self) -> None:
-        """Send what has gathered; what comes meanwhile gathers for the next time."""
-        await self._say({"state": "live" if hub().live else "connecting", "why": ""})
+        """Send what waits; what comes meanwhile waits for the next time."""
         while True:
+            if self._hub_spoke:
+                self._hub_spoke = False
+                await self._say(hub().state)
+            pending, self._pending = self._pending, {}
+            for hint in pending.values():
+                await self._send(hint.event)
             await self._wake.wait()
             self._wake.clear()
-            pending, self._pending = self._pending, {}
-            for topic, gathered in pending.items():
-                await self._say(_message(topic, gathered))
-            await asyncio.sleep(GATHER_SECONDS)
 
     # --- logs ---
 
@@ -159,8 +157,11 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self._say({"ping": number})
 
     async def _recheck(self) -> None:
+        """Every CHECK_SECONDS, the first time sooner: a thousand that came together do not ask together."""
+        wait = random.uniform(0, CHECK_SECONDS)
         while True:
-            await asyncio.sleep(CHECK_SECONDS)
+            await asyncio.sleep(wait)
+            wait = CHECK_SECONDS
             if not await _still_signed_in(self.scope):
                 return await self.close(NOT_SIGNED_IN)
             for topic in list(self._topics):
@@ -176,23 +177,17 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if had is not None and had.hints != found.hints:
             self._forget(topic)
             self._topics[topic] = found
-            for name in found.hints:
-                hub().listen(name, self._on_hint)
+            hub().join(found.hints, self._on_hint)
+            await self._say({"topic": topic, "subscribed": True})  # other projects: fetch afresh
         return None
 
     async def _say(self, message: dict[str, Any]) -> None:
+        text = json.dumps(message, separators=(",", ":"))
+        await self._send({"type": "websocket.send", "text": text})
+
+    async def _send(self, event: dict[str, str]) -> None:
         with suppress(OSError):  # the client is gone; `disconnect` follows
-            await self.send(text_data=json.dumps(message, separators=(",", ":")))
-
-
-def _message(topic: str, gathered: Any) -> dict[str, Any]:
-    if topic == "hub":
-        return gathered
-    if topic == "clusters":
-        return {"topic": topic, "hint": list(gathered.values())}
-    if topic == "workloads":
-        return {"topic": topic, "hint": sorted(gathered) if len(gathered) <= MOST_MERGED else "all"}
-    return {"topic": topic, "hint": gathered}
+            await self.base_send(event)
 
 
 def _parse(text: str | None) -> dict[str, Any] | None:

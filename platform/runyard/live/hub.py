@@ -1,7 +1,7 @@
 """One Redis subscription for all sockets of this process; hints fan out from here.
 
-A socket registers a listener per topic. When Redis is gone, or hangs, every socket hears "stale", and "live"
-once it is back.
+A socket joins the audience of its topics, or listens to one. When Redis is gone, or hangs, every socket
+hears "stale", and "live" once it is back.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ import redis.asyncio as redis
 from django.conf import settings
 
 from runyard.kit.publish import CHANNEL
+from runyard.live.audience import Audience, Ear
 
 log = logging.getLogger(__name__)
 ANSWER_SECONDS = 5.0
@@ -22,13 +23,14 @@ Listener = Callable[[str, Any], None]  # (topic, payload); must not block
 
 
 class Hub:
-    """Call `listen` and `leave` on the event loop; the reader starts with the first listener."""
+    """Call every method on the event loop; the reader starts with the first listener."""
 
     def __init__(self, url: str):
         self._url = url
         self._listeners: dict[str, set[Listener]] = defaultdict(set)
+        self._audiences: dict[frozenset[str], Audience] = {}
         self._reader: asyncio.Task[None] | None = None
-        self.live = False
+        self.state = {"state": "connecting", "why": ""}
 
     def listen(self, topic: str, listener: Listener) -> None:
         """`listener` is called with every hint about `topic`; "hub" is the topic of the hub's own state."""
@@ -41,6 +43,26 @@ class Hub:
         if not self._listeners[topic]:
             del self._listeners[topic]
 
+    def join(self, topics: frozenset[str], ear: Ear) -> None:
+        """`ear` is told, merged and encoded once for all with the same `topics`, of hints about them."""
+        audience = self._audiences.get(topics)
+        if audience is None:
+            audience = self._audiences[topics] = Audience()
+            for topic in topics:
+                self.listen(topic, audience.hear)
+        audience.ears.add(ear)
+
+    def part(self, topics: frozenset[str], ear: Ear) -> None:
+        """Undo `join`."""
+        audience = self._audiences.get(topics)
+        if audience is None:
+            return
+        audience.ears.discard(ear)
+        if not audience.ears:
+            del self._audiences[topics]
+            for topic in topics:
+                self.leave(topic, audience.hear)
+
     async def _read(self) -> None:
         wait = 0.2
         while True:
@@ -48,7 +70,7 @@ class Hub:
                 await self._follow()
                 wait = 0.2
             except (redis.RedisError, OSError, TimeoutError) as error:
-                self._say(False, f"Redis does not answer: {error}")
+                self._say("stale", f"Redis does not answer: {error}")
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 5)
 
@@ -67,24 +89,26 @@ class Hub:
                     answered = False
                     continue
                 answered = True
-                self._say(True, "")
+                self._say("live")
                 if message["type"] == "message":
                     self._dispatch(message["data"])
 
     def _dispatch(self, data: bytes) -> None:
+        """One message holds the hints of one `publish`."""
         try:
-            topic, payload = json.loads(data)
-            for listener in list(self._listeners.get(topic, ())):
-                listener(topic, payload)
+            for topic, payload in json.loads(data):
+                for listener in tuple(self._listeners.get(topic, ())):
+                    listener(topic, payload)
         except (ValueError, TypeError, KeyError, AttributeError):
             log.warning("a hint that is none was dropped: %.100r", data)
 
-    def _say(self, live: bool, why: str) -> None:
-        if live == self.live and live:
+    def _say(self, name: str, why: str = "") -> None:
+        """What became of the link to Redis, as sockets tell it: "live" or "stale"."""
+        if self.state["state"] == name:
             return
-        self.live = live
-        for listener in list(self._listeners.get("hub", ())):
-            listener("hub", {"live": live, "why": why})
+        self.state = {"state": name, "why": why}
+        for listener in tuple(self._listeners.get("hub", ())):
+            listener("hub", self.state)
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
