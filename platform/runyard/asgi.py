@@ -8,7 +8,6 @@ from django.core.asgi import get_asgi_application
 
 http = get_asgi_application()  # loads the apps; what follows needs them
 
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import path
 
@@ -18,6 +17,6 @@ from runyard.live.origin import SameOrigin
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": SameOrigin(AuthMiddlewareStack(URLRouter([path("live", LiveConsumer.as_asgi())]))),
+        "websocket": SameOrigin(URLRouter([path("live", LiveConsumer.as_asgi())])),
     }
 )

@@ -48,7 +48,9 @@ def beat(product: Product) -> CeleryService:
 
 
 class Web:
-    """uvicorn with the whole site. Websockets are pinged, so that a half-open one is noticed."""
+    """uvicorn with the whole site. Websockets are pinged, so that a half-open one is noticed; not compressed:
+    what is sent to a thousand would be compressed a thousand times.
+    """
 
     name = "Web"
     alarm = ALARM
@@ -67,6 +69,7 @@ class Web:
             "ws-ping-interval": "20",
             "ws-ping-timeout": "20",
             "ws-max-size": "65536",
+            "ws-per-message-deflate": "false",
             "timeout-graceful-shutdown": "3",
         }
         words = [word for key, value in options.items() for word in (f"--{key}", value)]

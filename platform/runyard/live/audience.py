@@ -5,13 +5,13 @@ Used by the hub alone. Whoever hears the same topics has the same rights: an aud
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from runyard.live.hints import Hint, read
 
 GATHER_SECONDS = 0.05
-Ear = Callable[[Hint], None]  # must not block
+Ear = Callable[[Hint], Awaitable[None]]  # sends it; must not raise, may wait for a slow reader
 
 
 class Audience:
@@ -20,20 +20,39 @@ class Audience:
     def __init__(self) -> None:
         self.ears: set[Ear] = set()
         self._gathered: dict[str, Hint] = {}
-        self._timer: asyncio.Handle | None = None
+        self._telling: asyncio.Task[None] | None = None
+        self._held_up: set[asyncio.Task[None]] = set()
 
     def hear(self, name: str, payload: Any) -> None:
         """A listener of the hub. Raises TypeError, KeyError, ValueError for what is no hint."""
         hint = read(name, payload)
         had = self._gathered.get(hint.topic)
         self._gathered[hint.topic] = hint if had is None else had | hint
-        if self._timer is None:  # after the rest of what came in the same breath
-            self._timer = asyncio.get_running_loop().call_soon(self._tell)
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.get_running_loop().create_task(self._tell())
 
-    def _tell(self) -> None:
-        gathered, self._gathered, self._timer = self._gathered, {}, None
-        if gathered:
-            self._timer = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._tell)
-        for hint in gathered.values():
-            for ear in tuple(self.ears):
-                ear(hint)
+    async def _tell(self) -> None:
+        while self._gathered:
+            gathered, self._gathered = self._gathered, {}
+            for hint in gathered.values():
+                await self._send(hint)
+            await asyncio.sleep(GATHER_SECONDS)
+
+    async def _send(self, hint: Hint) -> None:
+        """To every ear, one after the other in one task: a task per socket would cost as much as the sending.
+
+        A task that a slow reader holds up is left to wait for it, and another takes on the rest.
+        """
+        rest = iter(tuple(self.ears))
+        while True:
+            task = asyncio.get_running_loop().create_task(_send_to(rest, hint))
+            await asyncio.sleep(0)  # the task runs to its end, or to an ear that has to wait
+            if task.done():
+                return
+            self._held_up.add(task)
+            task.add_done_callback(self._held_up.discard)
+
+
+async def _send_to(ears: Iterator[Ear], hint: Hint) -> None:
+    for ear in ears:
+        await ear(hint)

@@ -15,17 +15,13 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
-from django.utils.crypto import constant_time_compare
 
 from runyard.live import feeds
 from runyard.live.hints import Hint
 from runyard.live.hub import hub
-from runyard.live.sessions import topic_of
+from runyard.live.sessions import session_key, signed_in, topic_of
 from runyard.live.topics import Subscription, resolve
 from runyard.tenancy.access import Denied
-from runyard.tenancy.models import User
 
 log = logging.getLogger(__name__)
 NOT_SIGNED_IN, TOO_MUCH, BROKEN = 4401, 4400, 1011
@@ -36,30 +32,43 @@ PING_SECONDS, CHECK_SECONDS, SILENT_SECONDS = 15, 60, 50
 class LiveConsumer(AsyncWebsocketConsumer):
     """See the protocol in docs/live.md."""
 
+    _closed = False
+
     async def connect(self) -> None:
-        self.user = self.scope["user"]
         await self.accept()
-        if not self.user.is_authenticated:
+        self._session_key = session_key(self.scope)
+        self.user = await database_sync_to_async(signed_in)(self._session_key)
+        if self.user is None:
             return await self.close(NOT_SIGNED_IN)
         self._topics: dict[str, Subscription] = {}
         self._logs: dict[str, asyncio.Task[None]] = {}
-        self._pending: dict[str, Hint] = {}
-        self._wake, self._hub_spoke = asyncio.Event(), True
+        self._waiting: dict[str, Hint] = {}
+        self._busy = False
         self._heard_at = asyncio.get_running_loop().time()
-        self._tasks = [self._start(loop) for loop in (self._send_hints(), self._ping(), self._recheck())]
-        self._session = topic_of(self.scope["session"].session_key)
-        hub().listen("hub", self._on_hub)
-        hub().listen(self._session, self._on_session_end)
-        return None
+        self._tasks = [self._start(loop) for loop in (self._ping(), self._recheck())]
+        self._listens_to = ("hub", self._on_hub), (topic_of(self._session_key), self._on_session_end)
+        for topic, listener in self._listens_to:
+            hub().listen(topic, listener)
+        return await self._say(hub().state)
 
     async def disconnect(self, code: int) -> None:
+        self._leave()
         for task in [*getattr(self, "_tasks", ()), *getattr(self, "_logs", {}).values()]:
             task.cancel()
+
+    async def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Once: nothing may be sent after it."""
+        self._leave()
+        if not self._closed:
+            self._closed = True
+            await super().close(code, reason)
+
+    def _leave(self) -> None:
+        """Hear no more hints."""
         for topic in list(getattr(self, "_topics", ())):
             self._forget(topic)
-        if hasattr(self, "_tasks"):
-            hub().leave("hub", self._on_hub)
-            hub().leave(self._session, self._on_session_end)
+        for topic, listener in getattr(self, "_listens_to", ()):
+            hub().leave(topic, listener)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if not hasattr(self, "_tasks"):
@@ -106,34 +115,26 @@ class LiveConsumer(AsyncWebsocketConsumer):
             task.cancel()
         if found is not None:
             hub().part(found.hints, self._on_hint)
-            self._pending.pop(topic, None)
+            self._waiting.pop(topic, None)
 
     # --- hints ---
 
-    def _on_hint(self, hint: Hint) -> None:
-        """It is sent as it is, the same for all; merged with what waits, if this socket is busy."""
-        waits = self._pending.get(hint.topic)
-        self._pending[hint.topic] = hint if waits is None else waits | hint
-        self._wake.set()
+    async def _on_hint(self, hint: Hint) -> None:
+        """Send it as it is, the same for all; while this socket is busy, merge it with what waits."""
+        waits = self._waiting.get(hint.topic)
+        self._waiting[hint.topic] = hint if waits is None else waits | hint
+        if self._busy:
+            return
+        self._busy = True
+        while self._waiting:
+            await self._send(self._waiting.pop(next(iter(self._waiting))).event)
+        self._busy = False
 
-    def _on_hub(self, *_: Any) -> None:
-        self._hub_spoke = True
-        self._wake.set()
+    def _on_hub(self, _: str, state: dict[str, str]) -> None:
+        self._tasks.append(self._start(self._say(state)))
 
     def _on_session_end(self, *_: Any) -> None:
         self._tasks.append(self._start(self.close(NOT_SIGNED_IN)))
-
-    async def _send_hints(self) -> None:
-        """Send what waits; what comes meanwhile waits for the next time."""
-        while True:
-            if self._hub_spoke:
-                self._hub_spoke = False
-                await self._say(hub().state)
-            pending, self._pending = self._pending, {}
-            for hint in pending.values():
-                await self._send(hint.event)
-            await self._wake.wait()
-            self._wake.clear()
 
     # --- logs ---
 
@@ -162,7 +163,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         while True:
             await asyncio.sleep(wait)
             wait = CHECK_SECONDS
-            if not await _still_signed_in(self.scope):
+            if await database_sync_to_async(signed_in)(self._session_key) != self.user:
                 return await self.close(NOT_SIGNED_IN)
             for topic in list(self._topics):
                 await self._recheck_topic(topic)
@@ -186,8 +187,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
         await self._send({"type": "websocket.send", "text": text})
 
     async def _send(self, event: dict[str, str]) -> None:
-        with suppress(OSError):  # the client is gone; `disconnect` follows
-            await self.base_send(event)
+        """Nothing once closed. Waits while the client does not read; one that is gone is no error."""
+        if not self._closed:
+            with suppress(OSError):  # `disconnect` follows
+                await self.base_send(event)
 
 
 def _parse(text: str | None) -> dict[str, Any] | None:
@@ -199,13 +202,3 @@ def _parse(text: str | None) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return message if isinstance(message, dict) else None
-
-
-@database_sync_to_async
-def _still_signed_in(scope: dict[str, Any]) -> bool:
-    """Whether the session that opened the socket lives, of the same active person with the same password."""
-    session = SessionStore(scope["session"].session_key).load()
-    user = User.objects.filter(pk=scope["user"].pk, is_active=True).first()
-    if user is None or session.get(SESSION_KEY) != str(user.pk):
-        return False
-    return constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash())
