@@ -21,7 +21,10 @@ export class LogWindow {
     this.character = range.getBoundingClientRect().width / 100 || 7.2;
     this.row = probe.getBoundingClientRect().height || 18;
     probe.remove();
-    this.resize = new ResizeObserver(() => this.relayout());
+    this.resize = new ResizeObserver(() => {
+      this.relayout();
+      this.paint(); // this frame's turn to draw is over: without rows it would be shown empty
+    });
     this.resize.observe(viewport);
   }
 

@@ -167,6 +167,7 @@ def follow(api, done, known=None):
         raise AssertionError(f"in vain: {told(news)}, {api.asked}, {follower.error}")
     finally:
         stop.set()
+        follower.interrupt()
         thread.join(5)
 
 
@@ -222,3 +223,18 @@ def test_damage_lists_again():
     api = FakeApi([(5, [pod("a", 1)]), (9, [])], [[b"\x00junk"], [bookmark(10)]])
     news, _ = follow(api, lambda f, n: len(n) == 2)
     assert news == [("a", True), ("a", False)]
+
+
+def test_a_cluster_that_answers_again_is_asked_at_once(monkeypatch):
+    """Without the hurry the second list would come after ten minutes."""
+    for name in ("FIRST_WAIT", "LONGEST_WAIT"):
+        monkeypatch.setattr(follower_module, name, 600.0)
+    api = FakeApi([Unreachable("down"), (6, [pod("a", 1)])], [[bookmark(7)]])
+
+    def done(follower, news):
+        if follower.error and not follower.listed:
+            follower.hurry()
+        return news == [("a", True)] and follower.listed
+
+    follow(api, done)
+    assert [kind for kind, _ in api.asked][:2] == ["list", "list"]
