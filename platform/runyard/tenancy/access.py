@@ -1,7 +1,8 @@
 """The gate. Every query passes `visible_to`, every action and socket topic passes `may` or `require`.
 
 Deny is the default: an anonymous or disabled person, an unknown verb, a thing without a scope.
-A thing's scope is its `project` (or itself); a thing of no project belongs to the system alone.
+A thing's scope is its `project` (or itself); a thing of no project belongs to the system alone, and a saved
+view of no project to its owner alone.
 """
 
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
-from runyard.tenancy.models import AccessRule, Department, Project, User
+from runyard.tenancy.models import AccessRule, Department, Project, SavedView, User
 from runyard.tenancy.roles import Role, allows
 
 M = TypeVar("M", bound=Model)
@@ -25,11 +26,17 @@ def _active(user: Any) -> bool:
 
 def readable_projects(user: Any) -> QuerySet[Project]:
     """The projects in which `user` holds any role."""
-    if not _active(user):
-        return Project.objects.none()
-    if user.is_superuser:
+    if _active(user) and user.is_superuser:
         return Project.objects.all()
-    rules = AccessRule.objects.filter(user=user)
+    return own_projects(user)
+
+
+def own_projects(user: Any) -> QuerySet[Project]:
+    """The projects that a rule gives `user`: those they belong to, not all they may look into."""
+    return _ruled(AccessRule.objects.filter(user=user)) if _active(user) else Project.objects.none()
+
+
+def _ruled(rules: QuerySet[AccessRule]) -> QuerySet[Project]:
     return Project.objects.filter(
         Q(pk__in=rules.filter(project__isnull=False).values("project"))
         | Q(department__in=rules.filter(department__isnull=False).values("department"))
@@ -41,11 +48,7 @@ def projects_where(user: Any, permission: str) -> QuerySet[Project]:
     roles = [role for role in Role if allows(role, permission)]
     if not _active(user) or user.is_superuser:
         return readable_projects(user)
-    rules = AccessRule.objects.filter(user=user, role__in=roles)
-    return Project.objects.filter(
-        Q(pk__in=rules.filter(project__isnull=False).values("project"))
-        | Q(department__in=rules.filter(department__isnull=False).values("department"))
-    )
+    return _ruled(AccessRule.objects.filter(user=user, role__in=roles))
 
 
 def _readable_ids(user: Any) -> list[int]:
@@ -92,6 +95,8 @@ def may(user: Any, verb: str, thing: Any, *, noun: str | None = None) -> bool:
     """
     if not _active(user) or thing is None:
         return False
+    if isinstance(thing, SavedView) and thing.project_id is None:
+        return bool(thing.owner_id == user.pk)
     if user.is_superuser:
         return True
     permission = f"{noun or thing._meta.model_name}.{verb}"
@@ -104,16 +109,17 @@ def require(user: Any, verb: str, thing: Any, *, noun: str | None = None) -> Non
         raise Denied(denial(verb, thing, noun=noun))
 
 
-def denial(verb: str, thing: Any, *, noun: str | None = None) -> str:
-    """The sentence that tells a person which right is missing and whom to ask."""
+def denial(verb: str, thing: Any, *, noun: str | None = None, whom: str = "") -> str:
+    """The sentence that tells a person which right is missing and `whom` to ask, looked up unless given."""
     project = _project_of(thing)
     where = f"in project {project}" if project else "here"
-    who = _administrators(project)
-    what = noun or thing._meta.model_name
-    return f"You lack the right to {verb.replace('_', ' ')} {what}s {where}. Ask {who}."
+    what, whom = noun or thing._meta.model_name, whom or whom_to_ask(thing)
+    return f"You lack the right to {verb.replace('_', ' ')} {what}s {where}. Ask {whom}."
 
 
-def _administrators(project: Project | None) -> str:
+def whom_to_ask(thing: Any) -> str:
+    """The names of up to three people who can grant rights on `thing`."""
+    project = _project_of(thing)
     if project is not None:
         rules = AccessRule.objects.filter(
             Q(project=project) | Q(department=project.department), role=Role.ADMINISTRATOR

@@ -1,9 +1,10 @@
-"""Departments, projects, people and access rules. Rights are asked of `access`, never of these."""
+"""Departments, projects, people, access rules, saved views. Rights are asked of `access`, never of these."""
 
 from django.contrib.auth.models import AbstractUser
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 
 from runyard.tenancy.roles import Role
 
@@ -79,3 +80,47 @@ class AccessRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} is {self.role} of {self.project or self.department}"
+
+
+class SavedView(models.Model):
+    """A name for what a table shows. Of its owner alone, or of a project, whose people all see it.
+
+    Made and changed by `tenancy.saved_views`; what `query` and `layout` mean is `kit.looks`' to say.
+    """
+
+    owner = models.ForeignKey(User, models.CASCADE, related_name="saved_views")
+    project = models.ForeignKey(
+        Project, models.CASCADE, null=True, blank=True, related_name="saved_views", help_text="None: own only"
+    )
+    table = models.CharField(max_length=40)
+    name = models.CharField(max_length=80)
+    query = models.CharField(max_length=4000, blank=True, help_text="Filters, search and sort, URL-encoded")
+    layout = models.JSONField(default=dict, help_text='{"columns": [key], "widths": {key: pixels}}')
+    is_default = models.BooleanField(default=False, help_text="What the project's people see first")
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="view_has_a_name", condition=~Q(name="")),
+            models.CheckConstraint(
+                name="only_shared_views_are_defaults",
+                condition=Q(is_default=False) | Q(project__isnull=False),
+            ),
+            models.UniqueConstraint(
+                "owner", "table", Lower("name"), name="one_own_view_of_a_name", condition=Q(project=None)
+            ),
+            models.UniqueConstraint(
+                "project",
+                "table",
+                Lower("name"),
+                name="one_shared_view_of_a_name",
+                condition=~Q(project=None),
+            ),
+            models.UniqueConstraint(
+                fields=["project", "table"], name="one_default_view", condition=Q(is_default=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

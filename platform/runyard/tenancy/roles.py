@@ -14,8 +14,17 @@ class Role(TextChoices):
     ADMINISTRATOR = "administrator", "Administrator"
 
 
-_READ = frozenset({"workload.read", "workload.read_logs", "project.read", "department.read", "cluster.read"})
-_WORK = _READ | {"workload.create", "workload.stop", "workload.run", "workload.delete", "workload.copy"}
+_READ = frozenset(
+    {"workload.read", "workload.read_logs", "project.read", "department.read", "cluster.read", "view.read"}
+)
+_WORK = _READ | {
+    "workload.create",
+    "workload.stop",
+    "workload.run",
+    "workload.delete",
+    "workload.copy",
+    "view.share",  # and change or take back what one shared; a view of one's own takes no role
+}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     Role.VIEWER: _READ,
