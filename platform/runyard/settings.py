@@ -183,5 +183,10 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING").upper()},
-    "loggers": {"runyard": {"level": "INFO"}, "workloads": {"level": "INFO"}},
+    "loggers": {
+        "runyard": {"level": "INFO"},
+        "workloads": {"level": "INFO"},
+        # An address that does not exist or a right that is missing is told to who asked, not to who runs this.
+        "django.request": {"level": "ERROR"},
+    },
 }

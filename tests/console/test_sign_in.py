@@ -32,6 +32,8 @@ def test_a_wrong_sign_in_says_so_in_one_way(ada, client, username):
     text = response.content.decode()
     assert response.status_code == 200
     assert "do not match" in text
+    assert text.count('aria-invalid="true"') == 2
+    assert text.count("autofocus") == 1
     assert "<script>" not in text
     assert len(text) < 10_000
 

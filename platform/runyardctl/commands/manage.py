@@ -14,10 +14,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(asked: Namespace) -> int:
+    return perform(*asked.words)
+
+
+def perform(*words: str) -> int:
+    """Run one management command; returns its exit code. Raises Trouble when nothing runs."""
     product = Product.from_environment()
     product.home.require_running()
     product.use_embedded()
-    command = product.manage(*asked.words)
+    command = product.manage(*words)
     return subprocess.run(
         command.argv, env=command.whole_environment(), cwd=command.cwd, check=False
     ).returncode
