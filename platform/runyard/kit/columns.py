@@ -57,6 +57,7 @@ class Column:
         self.key = name
         self.of = self.of or name
         self.cell = self.cell or name
+        self.classes = f"{self.align} cut" if self.detail else self.align
         self.needs = tuple(self.needs) or ((self.of,) if isinstance(self.of, str) else ())
 
     @property

@@ -4,8 +4,10 @@ A template never formats a number: it calls these.
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
+import msgspec
 from django.http import QueryDict
 from django.templatetags.static import static
 from django.urls import reverse
@@ -19,7 +21,9 @@ def environment(**options: Any) -> Environment:
     options.setdefault("trim_blocks", True)
     options.setdefault("lstrip_blocks", True)
     env = Environment(**options)  # noqa: S701 - Django's backend sets autoescape=True in options
-    env.globals.update(url=url, static=static, now=timezone.now, query=query)
+    env.globals.update(url=url, static=static, now=timezone.now, query=query, once=lru_cache(1000))
+    env.globals["getattr"] = getattr  # `cells[name]` of a module of macros costs an exception each time
+    env.policies["json.dumps_function"] = _json
     env.filters.update(
         duration=duration,
         age=age,
@@ -37,6 +41,11 @@ def environment(**options: Any) -> Environment:
 def url(name: str, *args: Any, **kwargs: Any) -> str:
     """`{{ url("workload", row.pk) }}`."""
     return reverse(name, args=args or None, kwargs=kwargs or None)
+
+
+def _json(value: Any, **_: Any) -> str:
+    """For `tojson`, which escapes what HTML would take for its own: ten times as quick as `json.dumps`."""
+    return msgspec.json.encode(value).decode()
 
 
 def query(params: QueryDict, **changes: Any) -> str:

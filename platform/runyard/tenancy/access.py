@@ -52,7 +52,7 @@ def projects_where(user: Any, permission: str) -> QuerySet[Project]:
 
 
 def _readable_ids(user: Any) -> list[int]:
-    """By id, not by subquery: PostgreSQL then knows how few rows are theirs, and takes the index that suits."""
+    """By id, not by subquery: PostgreSQL then knows how few rows are theirs, and takes the right index."""
     if not _active(user):
         return []
     if (ids := getattr(user, "_readable_ids", None)) is None:  # one query a request, however many lists ask
