@@ -186,7 +186,7 @@ LOGGING = {
     "loggers": {
         "runyard": {"level": "INFO"},
         "workloads": {"level": "INFO"},
-        # An address that does not exist or a right that is missing is told to who asked, not to who runs this.
+        # An address not found or a right that is missing is told to who asked, not to who runs this.
         "django.request": {"level": "ERROR"},
     },
 }
