@@ -7,6 +7,7 @@ from workloads.views import actions, columns, export, logs, submit, table, workl
 urlpatterns = [
     path("", table.workloads, name="workloads"),
     path("rows", table.rows, name="workload-rows"),
+    path("page", table.page, name="workload-page"),
     path("workloads.csv", export.download, name="workload-csv"),
     path("columns", columns.columns, name="workload-columns"),
     path("filter", columns.add_filter, name="workload-filter"),

@@ -2,9 +2,9 @@
 const TRY_AGAIN = 5000;
 const parser = new DOMParser();
 
-// The document at `url`; throws when the server does not answer with it (down, signed out).
-export async function page(url) {
-  const answer = await fetch(url, { headers: { Accept: "text/html" } });
+// The document at `url`, whatever would be opened there by now; throws when the server does not answer with it (down, signed out).
+export async function page(url, signal) {
+  const answer = await fetch(url, { headers: { Accept: "text/html", "X-Runyard-Refresh": "1" }, signal });
   if (answer.redirected || !answer.ok) throw new Error(`${url}: ${answer.status}`);
   return parser.parseFromString(await answer.text(), "text/html");
 }

@@ -1,11 +1,12 @@
 // Keeps the rows of the table true without moving them under the pointer.
 //
 // A row that changed is swapped where it stands and its changed cells flash once. What would move rows
-// (new ones, ones that left, a changed sort key) is done at once when the pointer is elsewhere, and waits
+// (new ones, ones that left, a changed place in the sort) is done at once when the pointer is elsewhere, and waits
 // behind an "n changes" pill while it is over the table.
 import { announce } from "./announcer.js";
 import { page, paced } from "./fetching.js";
 import { watch } from "./live.js";
+import { RowPages, addressOf } from "./row-pages.js";
 import { show } from "./times.js";
 
 const MOST_ROWS = 100;
@@ -13,89 +14,126 @@ const MOST_ROWS = 100;
 export function start(grid) {
   const section = grid.closest("section");
   const pill = section.querySelector("[data-action=show-changes]");
+  const pages = new RowPages(grid);
   const changed = new Set();
   const waiting = new Set();
   let everything = false;
+  let forced = false; // rows may move although the pointer is over them: the viewer has asked for it
 
-  const body = () => grid.querySelector("tbody");
   const rowOf = (id) => grid.querySelector(`tr[data-row="${id}"]`);
   const over = () => grid.matches(":hover") || grid.querySelector(":focus-visible") !== null;
 
   const work = async () => {
     const ids = [...changed];
     changed.clear();
-    if (everything || !body() || ids.length > MOST_ROWS) return reload();
-    if (ids.length) await swapRows(ids);
-    return undefined;
+    try {
+      if (everything || !pages.rows.length || ids.length > MOST_ROWS) await reload();
+      else if (ids.length) await swapRows(ids);
+      else await settle();
+    } catch (error) {
+      everything = true; // what could not be fetched now comes with all the rest
+      throw error;
+    }
   };
   const soon = paced(work);
 
+  // Of the rows `ids`, those in the table are drawn anew; of the others it matters which come into it.
   const swapRows = async (ids) => {
-    const query = new URLSearchParams(location.search);
-    for (const name of ["after", "before"]) query.delete(name);
-    query.set("ids", ids.join(","));
-    const { columns } = body().parentElement.dataset;
-    if (columns) query.set("drawn", columns); // those of this head, whatever was chosen elsewhere meanwhile
-    const fetched = await page(`${grid.dataset.rowsUrl}?${query}`);
+    const [here, others] = [ids.filter(rowOf), ids.filter((id) => !rowOf(id))];
+    const { top, bottom } = pages.edges;
+    const drawn = grid.querySelector("table").dataset.columns; // whatever was chosen elsewhere meanwhile
+    const asked = { ids: here.join(","), others: others.join(","), after: top, before: bottom, drawn };
+    const fetched = await page(addressOf(grid.dataset.rowsUrl, "", asked));
     swapPart(fetched, "tally");
-    for (const row of fetched.querySelectorAll("tr[data-row]")) apply(document.adoptNode(row));
-    settle();
+    swapping((flashes) => {
+      for (const row of fetched.querySelectorAll("tr[data-row]")) if (apply(row, flashes)) waiting.add(row.dataset.row);
+    });
+    await settle();
   };
 
-  const apply = (row) => {
-    const id = row.dataset.row;
-    const now = rowOf(id);
-    if (row.dataset.left) {
-      if (now) {
-        now.dataset.left = row.dataset.left;
-        waiting.add(id);
-      }
-    } else if (!now) {
-      waiting.add(id);
-    } else if (swapRow(now, row)) {
-      waiting.add(id);
-    }
+  // Whether `row`, as it is now, moves rows.
+  const apply = (row, flashes) => {
+    const now = rowOf(row.dataset.row);
+    if (!now) return "enters" in row.dataset;
+    if (!row.dataset.left) return swapRow(now, row, flashes);
+    now.dataset.left = row.dataset.left;
+    return true;
   };
 
   const settle = () => {
     if (waiting.size && !over()) return reload();
-    pill.hidden = !waiting.size;
-    pill.textContent = `${waiting.size} change${waiting.size === 1 ? "" : "s"}`;
+    tell();
     return undefined;
   };
 
-  const reload = async () => {
-    everything = false;
-    const fetched = await page(location.href);
-    const fresh = fetched.querySelector(".grid");
-    if (!fresh) return;
-    const count = waiting.size;
-    waiting.clear();
-    pill.hidden = true;
-    for (const part of ["tally", "foot", "workload-count"]) swapPart(fetched, part);
-    if (body() && alike(grid, fresh)) arrange(body(), fresh.querySelector("tbody"));
-    else grid.replaceChildren(...fresh.childNodes);
-    show(section);
-    document.dispatchEvent(new CustomEvent("runyard:rows"));
-    if (count) announce(`The table changed: ${count} workload${count === 1 ? "" : "s"}.`);
+  const tell = () => {
+    pill.hidden = !waiting.size;
+    pill.textContent = `${waiting.size} change${waiting.size === 1 ? "" : "s"}`;
   };
 
-  const leave = () => setTimeout(() => waiting.size && settle(), 300);
+  const reload = () => pages.hold(async () => {
+    everything = false;
+    const fetched = await tableAt(pages.address);
+    const fresh = fetched.querySelector(".grid");
+    if (!fresh) return;
+    for (const part of ["tally", "foot", "workload-count"]) swapPart(fetched, part);
+    if (alike(grid, fresh)) await rearrange(fresh.querySelector("table"));
+    else pages.redraw(fresh.childNodes);
+    forced = false;
+    show(section);
+  });
+
+  const rearrange = async (table) => {
+    const bodies = await pages.fresh(table.tBodies[0]);
+    const moves = stirred(bodies);
+    const calm = moves.length > 0 && over() && !forced;
+    swapping((flashes) => {
+      const keep = (row) => {
+        const old = rowOf(row.dataset.row);
+        if (old) swapRow(old, row, flashes);
+        return old ?? row;
+      };
+      if (calm) for (const body of bodies) [...body.rows].forEach(keep);
+      else pages.renew(bodies, keep);
+    });
+    grid.querySelector("table").setAttribute("aria-rowcount", table.getAttribute("aria-rowcount"));
+    if (!calm && waiting.size) announce(`The table changed: ${waiting.size} workload${waiting.size === 1 ? "" : "s"}.`);
+    waiting.clear();
+    if (calm) for (const id of moves) waiting.add(id);
+    tell();
+  };
+
+  // The rows that `bodies` bring, take away or put elsewhere; one that only makes room for another does not count.
+  const stirred = (bodies) => {
+    const now = new Map(pages.rows.map((row) => [row.dataset.row, row.dataset.place]));
+    const next = new Map(bodies.flatMap((body) => [...body.rows].map((row) => [row.dataset.row, row.dataset.place])));
+    if ([...now.keys()].join() === [...next.keys()].join()) return [];
+    const [come, go] = [[next, now], [now, next]].map(([these, those]) => [...these.keys()].filter((id) => !those.has(id)));
+    const moved = [...next.keys()].filter((id) => now.has(id) && (waiting.has(id) || now.get(id) !== next.get(id)));
+    return [...(go.length > come.length ? go : come), ...moved];
+  };
+
+  const leave = () => setTimeout(() => waiting.size && soon(), 300);
   const mine = (event) => {
-    for (const id of event.detail.ids ?? []) changed.add(id);
+    for (const id of event.detail.ids ?? []) changed.add(String(id));
     soon();
   };
   const all = () => {
     everything = true;
     soon();
   };
-  pill.addEventListener("click", all);
-  document.addEventListener("runyard:layout", all);
+  const now = () => {
+    forced = true;
+    all();
+  };
+  pill.addEventListener("click", now);
+  document.addEventListener("runyard:layout", now);
   grid.addEventListener("pointerleave", leave);
+  grid.addEventListener("focusout", leave);
   document.body.addEventListener("workloads-changed", mine);
   const stop = watch(grid.dataset.topic, {
     hint: (ids) => {
-      if (Array.isArray(ids)) for (const id of ids) changed.add(id);
+      if (Array.isArray(ids)) for (const id of ids) changed.add(String(id));
       else everything = true;
       soon();
     },
@@ -104,9 +142,17 @@ export function start(grid) {
   return () => {
     stop();
     soon.stop();
+    pages.stop();
     document.body.removeEventListener("workloads-changed", mine);
-    document.removeEventListener("runyard:layout", all);
+    document.removeEventListener("runyard:layout", now);
   };
+}
+
+// The whole page at `address`; that of the first rows when those it asks for are gone.
+async function tableAt(address) {
+  const fetched = await page(address);
+  const first = addressOf(location.pathname);
+  return fetched.querySelector(".grid table") || address === first ? fetched : page(first);
 }
 
 // Whether both show a table of the same columns.
@@ -115,22 +161,30 @@ function alike(grid, fresh) {
   return Boolean(now && next) && now.dataset.columns === next.dataset.columns;
 }
 
-// Puts what changed of `fresh` into `row`; true when a column the table is sorted by changed.
-function swapRow(row, fresh) {
+// Runs `work` with a list for the cells it changes, which then flash together: one layout for all of them.
+function swapping(work) {
+  const cells = [];
+  work(cells);
+  document.dispatchEvent(new CustomEvent("runyard:rows"));
+  if (!cells.length) return;
+  for (const cell of cells) delete cell.dataset.flash;
+  void cells[0].offsetWidth; // starts the animation anew
+  for (const cell of cells) cell.dataset.flash = "";
+  setTimeout(() => { for (const cell of cells) delete cell.dataset.flash; }, 1300);
+}
+
+// Puts what changed of `fresh` into `row`, and the cells into `flashes`; true when its place in the sort changed.
+function swapRow(row, fresh, flashes) {
   if (Number(fresh.dataset.version) < Number(row.dataset.version)) return false;
-  const heads = row.closest("table").tHead.rows[0].cells;
-  row.dataset.version = fresh.dataset.version;
-  row.dataset.facts = fresh.dataset.facts;
+  const moves = fresh.dataset.place !== row.dataset.place;
+  for (const name of ["version", "place", "facts"]) row.dataset[name] = fresh.dataset[name];
   delete row.dataset.left;
-  let moves = false;
   [...fresh.cells].forEach((cell, i) => {
     const old = row.cells[i];
     if (old.querySelector("input") || same(old, cell)) return;
     old.replaceChildren(...cell.childNodes);
-    flash(old);
-    moves ||= "sorted" in heads[i].dataset;
+    flashes.push(old);
   });
-  document.dispatchEvent(new CustomEvent("runyard:rows"));
   return moves;
 }
 
@@ -138,28 +192,6 @@ function swapRow(row, fresh) {
 function same(old, cell) {
   const [was, is] = [old, cell].map((one) => one.querySelector("time")?.dateTime);
   return was && is ? was === is : old.innerHTML === cell.innerHTML;
-}
-
-function flash(cell) {
-  delete cell.dataset.flash;
-  void cell.offsetWidth; // starts the animation anew
-  cell.dataset.flash = "";
-  setTimeout(() => delete cell.dataset.flash, 1300);
-}
-
-// Makes `body` hold the rows of `fresh` in their order, keeping the rows that are there, with their selection.
-function arrange(body, fresh) {
-  const now = new Map([...body.rows].map((row) => [row.dataset.row, row]));
-  const rows = [...fresh.rows].map((row) => {
-    const old = now.get(row.dataset.row);
-    if (!old) return document.adoptNode(row);
-    swapRow(old, row);
-    return old;
-  });
-  if (rows.length === body.rows.length && rows.every((row, i) => row === body.rows[i])) return;
-  const focused = body.contains(document.activeElement) ? document.activeElement : null;
-  body.replaceChildren(...rows);
-  focused?.focus({ preventScroll: true });
 }
 
 function swapPart(fetched, id) {

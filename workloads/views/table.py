@@ -46,11 +46,12 @@ def workloads(request: HttpRequest) -> HttpResponse:
 def rows(request: HttpRequest) -> HttpResponse:
     """Rows `ids` (comma separated) as they are now; those that no longer match, or are gone, say so.
 
-    `drawn` are the columns of the table they go into, whatever was chosen elsewhere meanwhile.
+    `drawn` are the columns of the table they go into, whatever was chosen elsewhere meanwhile. Of the rows
+    `others`, which are not in that table, it only says which enter between the cursors `after` and `before`.
     """
     params = request.GET.copy()
     try:
-        ids = bulk.read_ids([text for text in params.pop("ids", [""])[-1].split(",") if text])
+        ids, others = _pop_ids(params, "ids"), _pop_ids(params, "others")
         drawn = params.pop("drawn", [""])[-1] or params.get("columns")
         layout = Layout.read(WorkloadTable.columns, drawn, table_choice(request.user, TABLE))
         query = replace(WorkloadTable.read(params), layout=layout)
@@ -66,6 +67,7 @@ def rows(request: HttpRequest) -> HttpResponse:
         "gone": [pk for pk in ids if pk not in there],
         "params": params,
         **_tally(request.user, params),
+        entering = WorkloadTable.entering(request.user, query, others) if others else set()
     }
     return render(request, "workloads/rows.html", context)
 
@@ -75,12 +77,29 @@ def _row_data(user: Any) -> Any:
     availability = Availability(user)
     return lambda row: {"why": availability.why_not(row), "name": row.name}
 
+        "entering": sorted(entering),
 
 def _tally(user: Any, params: QueryDict) -> dict[str, Any]:
     """How many of the rows that match, the status filter aside, are in each group of phases."""
     without_phase = params.copy()
     for name in ("phase", "sort", "columns", "after", "before"):
         without_phase.pop(name, None)
+@require_safe
+def page(request: HttpRequest) -> HttpResponse:
+    """The rows of one page alone, for a table that is scrolled; `drawn` as above."""
+    params = request.GET.copy()
+    if drawn := params.pop("drawn", [""])[-1]:
+        params["columns"] = drawn
+    found = WorkloadTable.page(request.user, params, table_choice(request.user, TABLE))
+    if found.problem:
+        return HttpResponseBadRequest(found.problem, content_type="text/plain")
+    return render(request, "workloads/page.html", {"rows": found, "row_data": _row_data(request.user)})
+
+
+def _pop_ids(params: QueryDict, name: str) -> list[int]:
+    return bulk.read_ids([text for text in params.pop(name, [""])[-1].split(",") if text])
+
+
     matching = WorkloadTable.matching(user, WorkloadTable.read(without_phase))
     grouped = matching.order_by().values_list("phase").annotate(Count("pk"), Sum("gpu_millis"))
     by_phase = {phase: (count, gpus) for phase, count, gpus in grouped}

@@ -6,6 +6,7 @@ Unlike an offset it costs the same on every page, and rows that come or go in be
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from django.core import signing
 from django.core.serializers.json import DjangoJSONEncoder
@@ -69,6 +70,11 @@ def keyed(rows: QuerySet[Any], expressions: Sequence[Any]) -> QuerySet[Any]:
 def cursor_of(row: Any, sort: str, keys: int) -> Cursor:
     """Where `row`, one of `keyed` by that many expressions, stands."""
     return Cursor(sort, tuple(getattr(row, f"sort_{i}") for i in range(keys)), row.pk)
+
+
+def place_of(row: Any, keys: int) -> str:
+    """A short digest of what `row`, one of `keyed`, is sorted by: while it stays, so does the row's place."""
+    return f"{crc32(repr([getattr(row, f'sort_{i}') for i in range(keys)]).encode()):x}"
 
 
 def beyond(rows: QuerySet[Any], cursor: Cursor, down: Sequence[bool]) -> QuerySet[Any]:

@@ -5,7 +5,7 @@ The first column declared names the row; it is always shown, and always first.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from runyard.kit.columns import Column
 from runyard.kit.values import BadQuery
@@ -20,6 +20,8 @@ class Layout:
     columns: tuple[Column, ...]
     widths: Mapping[str, int] = field(default_factory=dict)
     notice: str = ""
+    narrowest: ClassVar[int] = NARROWEST
+    widest: ClassVar[int] = WIDEST
 
     @classmethod
     def read(cls, declared: Mapping[str, Column], asked: str | None, saved: Any = None) -> "Layout":

@@ -12,7 +12,7 @@ from django.http import QueryDict
 
 from runyard.kit.columns import Column
 from runyard.kit.conditions import Condition, all_of, read_conditions
-from runyard.kit.keyset import BadCursor, Cursor, beyond, cursor_of, in_order, keyed
+from runyard.kit.keyset import BadCursor, Cursor, beyond, cursor_of, in_order, keyed, place_of
 from runyard.kit.layout import Layout
 from runyard.kit.sorting import Sort
 from runyard.kit.values import BadQuery
@@ -100,9 +100,21 @@ class Table:
     def again(cls, user: Any, query: Query, ids: Iterable[int]) -> tuple[list[Any], set[int]]:
         """Of the rows `ids`: those that match `query`, and the ids of those still there, match or not."""
         wanted = list(ids)
-        matching = list(cls._selected(cls.matching(user, query).filter(pk__in=wanted), query.layout))
+        selected = cls._selected(cls.matching(user, query).filter(pk__in=wanted), query.layout)
+        matching = _placed(cls._keyed(selected, query.sort), query.sort)
         there = set(cls._visible(user).filter(pk__in=wanted).values_list("pk", flat=True))
         return matching, there
+
+    @classmethod
+    def entering(cls, user: Any, query: Query, ids: Iterable[int]) -> set[int]:
+        """Of the rows `ids`: those that match `query` and stand after its one cursor and before its other."""
+        rows = cls._keyed(cls.matching(user, query).filter(pk__in=list(ids)), query.sort)
+        down = [key.down for key in query.sort.keys]
+        if query.after:
+            rows = beyond(rows, query.after, down)
+        if query.before:
+            rows = beyond(rows, query.before, [not falls for falls in down])
+        return set(rows.values_list("pk", flat=True))
 
     @classmethod
     def read(cls, params: QueryDict, saved: Any = None) -> Query:
@@ -135,6 +147,10 @@ class Table:
         return rows.select_related(*joins).only(*fields) if joins else rows.only(*fields)
 
     @classmethod
+    def _keyed(cls, rows: QuerySet[Any], sort: Sort) -> QuerySet[Any]:
+        return keyed(rows, [key.column.order() for key in sort.keys])
+
+    @classmethod
     def _where(cls, params: QueryDict) -> Q:
         where = Q()
         for name, kept in cls.filters.items():
@@ -160,10 +176,10 @@ class Table:
         backwards = query.before is not None
         keys = query.sort.keys
         down = [key.down != backwards for key in keys]
-        rows = keyed(cls._selected(matching, query.layout), [key.column.order() for key in keys])
+        rows = cls._keyed(cls._selected(matching, query.layout), query.sort)
         if cursor := query.before or query.after:
             rows = beyond(rows, cursor, down)
-        found: list[Any] = list(in_order(rows, down)[: PAGE_SIZE + 1])
+        found = _placed(in_order(rows, down)[: PAGE_SIZE + 1], query.sort)
         further, page.rows = len(found) > PAGE_SIZE, found[:PAGE_SIZE]
         if backwards:
             page.rows.reverse()
@@ -172,3 +188,11 @@ class Table:
         if page.rows and (query.after or (backwards and further)):
             page.before = cursor_of(page.rows[0], str(query.sort), len(keys)).dump()
         return page
+
+
+def _placed(rows: QuerySet[Any], sort: Sort) -> list[Any]:
+    """The rows, each with a digest of its place as `place`: whoever draws one can tell that it moved."""
+    found = list(rows)
+    for row in found:
+        row.place = place_of(row, len(sort.keys))
+    return found

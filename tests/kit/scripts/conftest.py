@@ -32,7 +32,7 @@ class Stage:
             '<div id="announcer"></div></body></html>'
         )
         self.sockets, self.heard, self.asked = [], [], []
-        self.answers = {"/page": self._html}  # path: HTML
+        self.answers = {"/page": self._html}  # path: HTML, or a function from the query string to it
         self.page = browser.new_page(viewport={"width": 1000, "height": 700})
         self.page.set_default_timeout(10_000)
         self.page.route("**/*", self._serve)
@@ -40,11 +40,13 @@ class Stage:
         self.page.goto(f"{SITE}/page")
 
     def _serve(self, route):
-        path = route.request.url.removeprefix(SITE).split("?")[0]
+        path, _, query = route.request.url.removeprefix(SITE).partition("?")
         self.asked.append(route.request.url.removeprefix(SITE))
         file = STATIC / path.removeprefix("/static/")
         if path in self.answers:
-            route.fulfill(body=self.answers[path], content_type="text/html; charset=utf-8")
+            answer = self.answers[path]
+            html = answer(query) if callable(answer) else answer
+            route.fulfill(body=html, content_type="text/html; charset=utf-8")
         elif path.startswith("/static/") and file.is_file():
             route.fulfill(path=file, content_type=mimetypes.guess_type(file.name)[0])
         else:

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-HEAD = '<table><thead><tr><th class="pick"></th><th>Name</th><th>Status</th></tr></thead><tbody>'
+HEAD = '<table><thead><tr><th class="pick"></th><th>Name</th><th>Status</th></tr></thead>'
 
 
-def row(pk, name, status, version=1, why=""):
+def row(pk, name, status, version=1, why="", place=""):
     facts = json.dumps({"why": {"stop": why, "run": "It is running already.", "delete": ""}})
     return (
-        f"<tr data-row='{pk}' data-version='{version}' data-facts='{facts}'>"
+        f"<tr data-row='{pk}' data-version='{version}' data-place='{place}' data-facts='{facts}'>"
         f'<td class="pick"><input type="checkbox" value="{pk}" form="bulk" aria-label="Select {name}"></td>'
         f'<th class="first"><a href="/w/{pk}">{name}</a></th><td class="status">{status}</td></tr>'
     )
@@ -21,8 +21,8 @@ def section(*rows, tally="0"):
     return (
         '<section><a href="#top">elsewhere</a>'
         f'<nav id="tally">{tally}</nav><button type="button" data-action="show-changes" hidden></button>'
-        '<div class="grid" data-behaviour="live-table" data-rows-url="/rows" data-topic="workloads">'
-        f'{HEAD}{"".join(rows)}</tbody></table></div><footer id="foot"></footer>'
+        '<div class="grid" data-behaviour="live-table" data-rows-url="/rows" data-page-url="/rows-page" data-topic="workloads">'
+        f'{HEAD}<tbody data-before="" data-after="">{"".join(rows)}</tbody></table></div><footer id="foot"></footer>'
         '<form id="bulk" class="actions" data-behaviour="selection"><strong data-count></strong>'
         '<button name="verb" value="stop">Stop</button><button name="verb" value="run">Run</button>'
         '<button name="verb" value="delete">Delete</button>'
@@ -81,7 +81,7 @@ def test_an_older_answer_does_not_undo_a_newer_one(table):
 
 def test_a_new_row_waits_behind_the_pill_while_the_pointer_is_over_the_table(table):
     newcomer = row(9, "newcomer", "Creating")
-    table.answers["/rows"] = changed(newcomer)
+    table.answers["/rows"] = changed("<tr data-row='9' data-enters></tr>")
     table.answers["/page"] = section(newcomer, *[row(n, f"w-{n}", "Pending") for n in (1, 2, 3)])
     table.say(topic="workloads", hint=[9])
     pill = table.page.get_by_role("button", name="1 change")
@@ -138,5 +138,50 @@ def test_after_a_gap_the_whole_table_is_fetched_again(table):
     table.page.get_by_text("elsewhere").hover()
     table.answers["/page"] = section(row(1, "w-1", "Completed", 7))
     table.sockets[-1].close()
+    table.page.get_by_text("Completed").wait_for()
+    assert table.page.get_by_text("w-2").count() == 0
+
+
+def test_a_change_of_a_column_that_is_not_shown_moves_nothing_under_the_pointer(table):
+    """The table is sorted by it all the same: the row's place tells."""
+    table.answers["/rows"] = changed(row(2, "w-2", "Pending", 2, place="elsewhere"))
+    table.answers["/page"] = section(*[row(n, f"w-{n}", "Pending", 2, place="elsewhere") for n in (2, 1, 3)])
+    table.say(topic="workloads", hint=[2])
+    pill = table.page.get_by_role("button", name="1 change")
+    pill.wait_for()
+    assert table.page.locator("th.first").all_inner_texts() == ["w-1", "w-2", "w-3"]
+    pill.click()
+    pill.wait_for(state="hidden")
+    assert table.page.locator("th.first").all_inner_texts() == ["w-2", "w-1", "w-3"]
+
+
+def test_rows_fetched_after_a_gap_wait_too_while_the_pointer_is_over_the_table(table):
+    """The subscription may be confirmed, and everything fetched, when one already points at a row."""
+    rows = [row(9, "newcomer", "Pending"), row(1, "w-1", "Running", 2), row(2, "w-2", "Pending")]
+    table.answers["/page"] = section(*rows, row(3, "w-3", "Pending"))
+    table.sockets[-1].close()
+    pill = table.page.get_by_role("button", name="1 change")
+    pill.wait_for()
+    assert statuses(table) == ["Running", "Pending", "Pending"]
+    assert table.page.get_by_text("newcomer").count() == 0
+    table.page.get_by_text("elsewhere").hover()
+    table.page.get_by_text("newcomer").wait_for()
+    assert pill.is_hidden()
+
+
+def test_a_change_elsewhere_in_a_long_table_is_none_here(table):
+    table.answers["/rows"] = changed(tally="1 more")
+    table.say(topic="workloads", hint=[77])
+    table.wait_for("document.querySelector('#tally').textContent === '1 more'")
+    asked = [url for url in table.asked if url.startswith("/rows")][-1]
+    assert "others=77" in asked
+    assert "ids=" not in asked
+    assert table.page.get_by_role("button", name="change").count() == 0
+
+
+def test_what_could_not_be_fetched_comes_with_the_rest(table):
+    table.page.get_by_text("elsewhere").hover()
+    table.answers["/page"] = section(row(1, "w-1", "Completed", 7))
+    table.say(topic="workloads", hint=[1])  # /rows answers 404
     table.page.get_by_text("Completed").wait_for()
     assert table.page.get_by_text("w-2").count() == 0
