@@ -3,13 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
-from django.db.models import Count, Sum
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseRedirect,
+    QueryDict,
+)
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from runyard.clusters.models import Cluster
 from runyard.kit.columns import OPERATORS
 from runyard.kit.layout import Layout
 from runyard.kit.values import BadQuery
@@ -18,25 +22,28 @@ from runyard.tenancy.preferences import table_choice
 from workloads import bulk, queries, sample
 from workloads.availability import Availability
 from workloads.tables import TALLY, Tile, WorkloadTable
+from workloads.views import saved
 from workloads.views.columns import TABLE
 
 
 @require_safe
 def workloads(request: HttpRequest) -> HttpResponse:
     """What the viewer may see, as far as the URL's filters allow; 400 with words when they are wrong."""
+    if elsewhere := saved.full_address(request):
+        return HttpResponseRedirect(elsewhere)
     page = WorkloadTable.page(request.user, request.GET, table_choice(request.user, TABLE))
+    shelf = saved.shelf(request, page.problem)
     context = {
         "table": WorkloadTable,
+        "shelf": shelf,
         "rows": page,
         "operators": OPERATORS,
         "row_data": _row_data(request.user),
-        "params": request.GET,
+        "params": saved.with_view(request.GET, shelf),
         "filtered": any(request.GET.get(name) for name in ("q", "f", *WorkloadTable.filters)),
-        "any_project": queries.visible_projects(request.user).exists(),
         "can_create": projects_where(request.user, "workload.create").exists(),
         "sample": sample.offered(),
         "as_of": timezone.now(),
-        "one_cluster": Cluster.objects.count() == 1,
         **_tally(request.user, QueryDict() if page.problem else request.GET),
     }
     return render(request, "workloads/list.html", context, status=400 if page.problem else 200)
@@ -56,6 +63,7 @@ def rows(request: HttpRequest) -> HttpResponse:
         layout = Layout.read(WorkloadTable.columns, drawn, table_choice(request.user, TABLE))
         query = replace(WorkloadTable.read(params), layout=layout)
         found, there = WorkloadTable.again(request.user, query, ids)
+        entering = WorkloadTable.entering(request.user, query, others) if others else set()
     except (BadQuery, bulk.BadRequest) as error:
         return HttpResponseBadRequest(str(error), content_type="text/plain")
     matching = {row.pk for row in found}
@@ -65,25 +73,13 @@ def rows(request: HttpRequest) -> HttpResponse:
         "row_data": _row_data(request.user),
         "hidden": [pk for pk in ids if pk in there and pk not in matching],
         "gone": [pk for pk in ids if pk not in there],
+        "entering": sorted(entering),
         "params": params,
         **_tally(request.user, params),
-        entering = WorkloadTable.entering(request.user, query, others) if others else set()
     }
     return render(request, "workloads/rows.html", context)
 
 
-def _row_data(user: Any) -> Any:
-    """What scripts read from a row: why each action cannot be used."""
-    availability = Availability(user)
-    return lambda row: {"why": availability.why_not(row), "name": row.name}
-
-        "entering": sorted(entering),
-
-def _tally(user: Any, params: QueryDict) -> dict[str, Any]:
-    """How many of the rows that match, the status filter aside, are in each group of phases."""
-    without_phase = params.copy()
-    for name in ("phase", "sort", "columns", "after", "before"):
-        without_phase.pop(name, None)
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
     """The rows of one page alone, for a table that is scrolled; `drawn` as above."""
@@ -100,8 +96,22 @@ def _pop_ids(params: QueryDict, name: str) -> list[int]:
     return bulk.read_ids([text for text in params.pop(name, [""])[-1].split(",") if text])
 
 
-    matching = WorkloadTable.matching(user, WorkloadTable.read(without_phase))
-    grouped = matching.order_by().values_list("phase").annotate(Count("pk"), Sum("gpu_millis"))
-    by_phase = {phase: (count, gpus) for phase, count, gpus in grouped}
+def _row_data(user: Any) -> Any:
+    """What scripts read from a row: why each action cannot be used."""
+    availability = Availability(user)
+    return lambda row: {
+        "name": row.name,
+        "why": {verb: why.short for verb, why in availability.why_not(row).items() if why},
+    }
+
+
+def _tally(user: Any, params: QueryDict) -> dict[str, Any]:
+    """How many of the rows that match, the status filter aside, are in each group of phases."""
+    without_phase = params.copy()
+    for name in ("phase", "sort", "columns", "after", "before"):
+        without_phase.pop(name, None)
+    query = WorkloadTable.read(without_phase)
+    narrowed = WorkloadTable.matching(user, query) if query.where else None
+    by_phase = queries.all_by_phase(user) if narrowed is None else queries.by_phase(narrowed)
     tiles = [Tile.of(group, by_phase, params.getlist("phase")) for group in TALLY]
     return {"tally": tiles, "all_count": sum(count for count, _ in by_phase.values())}

@@ -7,7 +7,7 @@ from django.http import HttpRequest, QueryDict
 
 from runyard.clusters.models import Node
 from runyard.sync.freshness import freshness
-from workloads.queries import visible_projects, visible_workloads
+from workloads.queries import all_by_phase, visible_projects
 from workloads.status import Phase
 from workloads.tables import WorkloadTable
 
@@ -20,14 +20,15 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         return {}
     match = request.resolver_match
     page = match.url_name if match else ""
+    projects, phases = list(visible_projects(request.user)), all_by_phase(request.user)
     return {
         "user": request.user,
         "page": page,
-        "projects": list(visible_projects(request.user)),
+        "projects": projects,
         "freshness": freshness(request.user),
         "filters": _filters(request) if page == "workloads" else QueryDict(mutable=True),
-        "workload_count": visible_workloads(request.user).count(),
-        "capacity": _capacity(request.user),
+        "workload_count": sum(count for count, _ in phases.values()),
+        "capacity": _capacity(phases) if projects or request.user.is_superuser else {},
     }
 
 
@@ -39,10 +40,8 @@ def _filters(request: HttpRequest) -> QueryDict:
     return kept
 
 
-def _capacity(user: Any) -> dict[str, int]:
+def _capacity(phases: dict[str, tuple[int, int]]) -> dict[str, int]:
     """GPUs of all nodes, and thousandths of them that the viewer's running workloads hold."""
     gpus = Node.objects.filter(ready=True).aggregate(sum=Sum("gpus"))["sum"] or 0
-    if not gpus or not (user.is_superuser or visible_projects(user).exists()):
-        return {}
-    running = visible_workloads(user).filter(phase__in=[Phase.RUNNING, Phase.DEGRADED])
-    return {"gpus": gpus, "used": running.aggregate(sum=Sum("gpu_millis"))["sum"] or 0}
+    used = sum(phases.get(phase, (0, 0))[1] for phase in (Phase.RUNNING, Phase.DEGRADED))
+    return {"gpus": gpus, "used": used} if gpus else {}
