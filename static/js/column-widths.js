@@ -1,5 +1,5 @@
 // Widths of columns: drag the edge of a head, move it with the arrow keys, or double-click it to fit what is in it.
-// What was chosen is kept for the viewer, or in the address where that says the widths.
+// What was chosen is kept for the viewer; at a saved view, or where the address says the widths, in the address.
 import { toast } from "./toasts.js";
 
 const STEP = 8;
@@ -100,7 +100,7 @@ async function keep(grid) {
   for (const field of chooser.querySelectorAll("[name=width]")) field.remove();
   chooser.append(...pairs.map((value) => Object.assign(document.createElement("input"), { type: "hidden", name: "width", value })));
   const here = new URL(location.href);
-  if (here.searchParams.has("widths")) {
+  if (here.searchParams.has("widths") || /^\d+$/.test(here.searchParams.get("view") ?? "")) {
     here.searchParams.set("widths", pairs.join(","));
     history.replaceState(history.state, "", here);
     return;

@@ -5,6 +5,7 @@
 // under the eye stays where it is while pages come and go. Who draws rows hears of it by `runyard:rows`.
 import { page as documentAt } from "./fetching.js";
 import { isTyping } from "./keys.js";
+import { RowFrame } from "./row-frame.js";
 import { show } from "./times.js";
 
 const MOST_PAGES = 2;
@@ -14,16 +15,18 @@ const APART = 80; // milliseconds between two requests, while the scroll bar is 
 
 export class RowPages {
   #grid;
+  #frame;
   #known = []; // {at, count, body}: `at` is the cursor's part of the address, "" for the first page of all
   #first = 0; // the first of #known that is in the table: those have a `body`
   #loading = null; // {name, stop, done, failed}
   #last = -APART;
   #held = false;
-  #frame = 0;
+  #next = 0;
   #resized = new ResizeObserver(() => this.soon());
 
   constructor(grid) {
     this.#grid = grid;
+    this.#frame = new RowFrame(grid);
     this.#resized.observe(grid);
     grid.addEventListener("scroll", this.soon, { passive: true });
     grid.addEventListener("click", this.#click);
@@ -33,7 +36,7 @@ export class RowPages {
 
   stop() {
     this.#abort();
-    cancelAnimationFrame(this.#frame);
+    cancelAnimationFrame(this.#next);
     this.#resized.disconnect();
     this.#grid.removeEventListener("scroll", this.soon);
     this.#grid.removeEventListener("click", this.#click);
@@ -42,8 +45,8 @@ export class RowPages {
 
   // Looks, before the next frame, whether the view lacks rows.
   soon = () => {
-    this.#frame ||= requestAnimationFrame(() => {
-      this.#frame = 0;
+    this.#next ||= requestAnimationFrame(() => {
+      this.#next = 0;
       if (this.#known.length) this.#settle();
     });
   };
@@ -111,7 +114,9 @@ export class RowPages {
     else if (this.#known.length) this.#known[this.#first] = record(at, body);
     else this.#known = [record("", body)];
     if (!body) return;
-    this.#equip();
+    if (!body.dataset.before) this.#beginHere();
+    this.#frame.draw();
+    this.#size();
     this.#grid.scrollTop = top;
     this.#told();
   }
@@ -126,28 +131,13 @@ export class RowPages {
     const body = bodyIn(this.#grid);
     if (!body) return;
     this.#known = [record(body.dataset.before ? cursorOf(location.search) : "", body)];
-    this.#equip();
+    this.#frame.draw();
     this.#told(false);
   }
 
   get #shown() {
     return this.#known.filter((page) => page.body);
   }
-
-  // Puts the spaces above and below the rows, and the line that says what is under way.
-  #equip() {
-    const table = this.#grid.querySelector("table");
-    const span = [...table.tHead.rows[0].cells].reduce((sum, cell) => sum + cell.colSpan, 0);
-    [this.#above, this.#below] = [0, 1].map(() => space(span));
-    table.tHead.after(this.#above);
-    table.append(this.#below);
-    this.#line = line(span);
-    table.append(this.#line);
-  }
-
-  #above;
-  #below;
-  #line;
 
   #settle() {
     this.#size();
@@ -159,37 +149,20 @@ export class RowPages {
     this.#say();
   }
 
-  get #rowHeight() {
-    return this.rows[0]?.getBoundingClientRect().height || 36;
-  }
-
   // How many of the known rows stand before those in the table, and before the end of those in the table.
   get #extent() {
     const start = countOf(this.#known.slice(0, this.#first));
     return [start, start + countOf(this.#shown)];
   }
 
-  // The rows in view, counted from the first known; a fraction for what is seen of a row.
-  get #view() {
-    const height = this.#rowHeight;
-    const top = this.#grid.scrollTop;
-    const room = this.#grid.clientHeight - this.#grid.querySelector("thead").offsetHeight;
-    return [top / height, (top + room) / height];
-  }
-
   #size() {
-    const height = this.#rowHeight;
-    this.#grid.style.setProperty("--row", `${height}px`);
     const [start, end] = this.#extent;
-    for (const [part, rows] of [[this.#above, start], [this.#below, countOf(this.#known) - end]]) {
-      part.hidden = rows === 0;
-      part.rows[0].cells[0].style.height = `${rows * height}px`;
-    }
+    this.#frame.size(start, countOf(this.#known) - end);
   }
 
   // The step that brings rows the view lacks, or soon will; none when it has them.
   #lacking() {
-    const [from, to] = this.#view;
+    const [from, to] = this.#frame.view;
     const [start, end] = this.#extent;
     if (to <= start || from >= end) return this.#jump((from + to) / 2);
     const { top, bottom } = this.edges;
@@ -206,7 +179,7 @@ export class RowPages {
       const next = this.#first + this.#shown.length;
       if (body.rows.length) {
         this.#known[next] = record(at, body);
-        this.#below.before(body);
+        this.#frame.below.before(body);
         if (this.#shown.length > MOST_PAGES) this.#drop(this.#known[this.#first++]);
       } else {
         this.#known[next - 1].body.dataset.after = "";
@@ -223,7 +196,7 @@ export class RowPages {
       if (body.rows.length) {
         this.#known.splice(here, this.#first - here, record(at, body));
         this.#first = here;
-        this.#above.after(body);
+        this.#frame.above.after(body);
         if (this.#shown.length > MOST_PAGES) this.#drop(this.#shown.at(-1));
       } else {
         this.#known[this.#first].body.dataset.before = "";
@@ -268,7 +241,7 @@ export class RowPages {
 
   #only(body) {
     for (const page of this.#shown) this.#drop(page);
-    this.#above.after(body);
+    this.#frame.above.after(body);
   }
 
   #drop(page) {
@@ -314,7 +287,7 @@ export class RowPages {
 
   // Changes rows by `change` and keeps the first row in view where it was.
   #still(change) {
-    const edge = this.#grid.getBoundingClientRect().top + this.#grid.querySelector("thead").offsetHeight;
+    const { edge } = this.#frame;
     const row = this.rows.find((one) => one.getBoundingClientRect().bottom > edge);
     const was = row?.getBoundingClientRect().top;
     change();
@@ -336,19 +309,13 @@ export class RowPages {
 
   // Which rows are seen, and whether more are on their way.
   #say() {
-    const [from, to] = this.#view;
+    const [from, to] = this.#frame.view;
     const [start, end] = this.#extent;
     const all = countOf(this.#known);
     const part = this.#known[0].at === "" && to - from < all;
-    const words = part ? `rows ${Math.round(from) + 1}–${Math.min(all, Math.round(to))}` : "";
-    const range = this.#grid.closest("section").querySelector("[data-range]");
-    if (range && range.textContent !== words) range.textContent = words;
-    const failed = this.#loading?.failed ?? false;
-    const bare = this.#loading !== null && (from < start || to > end);
-    this.#line.hidden = !failed && !bare;
-    this.#line.rows[0].setAttribute("aria-busy", bare && !failed);
-    this.#line.querySelector("[data-words]").textContent = failed ? "The server does not answer." : "Loading…";
-    this.#line.querySelector("button").hidden = !failed;
+    this.#frame.sayRange(part ? `rows ${Math.round(from) + 1}–${Math.min(all, Math.round(to))}` : "");
+    const bare = from < start || to > end;
+    this.#frame.sayState({ loading: this.#loading !== null && bare, failed: Boolean(this.#loading?.failed) });
   }
 
   #click = (event) => {
@@ -393,26 +360,4 @@ function fill(page, body, rows) {
   page.count = rows.length;
   const now = page.body.rows;
   if (rows.length !== now.length || rows.some((row, i) => row !== now[i])) page.body.replaceChildren(...rows);
-}
-
-function space(span) {
-  const part = Object.assign(document.createElement("tbody"), { className: "space", hidden: true });
-  part.setAttribute("aria-hidden", "true");
-  part.insertRow().insertCell().colSpan = span;
-  return part;
-}
-
-function line(span) {
-  const foot = Object.assign(document.createElement("tfoot"), { hidden: true });
-  const cell = foot.insertRow().insertCell();
-  cell.colSpan = span;
-  const inner = document.createElement("div");
-  const words = document.createElement("span");
-  words.dataset.words = "";
-  words.setAttribute("role", "status");
-  const again = Object.assign(document.createElement("button"), { type: "button", className: "btn small", textContent: "Try again" });
-  again.dataset.action = "load-rows";
-  inner.append(words, again);
-  cell.append(inner);
-  return foot;
 }

@@ -8,7 +8,7 @@ HEAD = '<table><thead><tr><th class="pick"></th><th>Name</th><th>Status</th></tr
 
 
 def row(pk, name, status, version=1, why="", place=""):
-    facts = json.dumps({"why": {"stop": why, "run": "It is running already.", "delete": ""}})
+    facts = json.dumps({"why": {"stop": why, "run": "already running", "delete": ""}})
     return (
         f"<tr data-row='{pk}' data-version='{version}' data-place='{place}' data-facts='{facts}'>"
         f'<td class="pick"><input type="checkbox" value="{pk}" form="bulk" aria-label="Select {name}"></td>'
@@ -21,8 +21,9 @@ def section(*rows, tally="0"):
     return (
         '<section><a href="#top">elsewhere</a>'
         f'<nav id="tally">{tally}</nav><button type="button" data-action="show-changes" hidden></button>'
-        '<div class="grid" data-behaviour="live-table" data-rows-url="/rows" data-page-url="/rows-page" data-topic="workloads">'
-        f'{HEAD}<tbody data-before="" data-after="">{"".join(rows)}</tbody></table></div><footer id="foot"></footer>'
+        '<div class="grid" data-behaviour="live-table" data-rows-url="/rows" data-page-url="/rows-page"'
+        f' data-topic="workloads">{HEAD}<tbody data-before="" data-after="">{"".join(rows)}</tbody></table>'
+        '</div><footer id="foot"></footer>'
         '<form id="bulk" class="actions" data-behaviour="selection"><strong data-count></strong>'
         '<button name="verb" value="stop">Stop</button><button name="verb" value="run">Run</button>'
         '<button name="verb" value="delete">Delete</button>'
@@ -112,13 +113,13 @@ def test_what_is_selected_stays_selected_when_rows_move(table):
 
 
 def test_the_action_bar_says_what_cannot_be_done_and_why(table):
-    table.answers["/rows"] = changed(row(1, "w-1", "Stopped", 2, why="It is stopped already."))
+    table.answers["/rows"] = changed(row(1, "w-1", "Stopped", 2, why="already stopped"))
     table.say(topic="workloads", hint=[1])
     table.page.get_by_text("Stopped").wait_for()
     table.page.get_by_label("Select w-1").click()
     table.page.get_by_label("Select w-3").click(modifiers=["Shift"])
     assert table.page.locator("[data-count]").inner_text() == "3 selected"
-    assert "Stop: 1 of 3: It is stopped already" in table.page.locator("[data-why]").inner_text()
+    assert "Stop: 1 of 3 already stopped" in table.page.locator("[data-why]").inner_text()
     assert table.page.get_by_role("button", name="Stop").is_enabled()
     assert table.page.get_by_role("button", name="Run").is_disabled()
 
