@@ -4,12 +4,12 @@ Rows are made deterministically from a seed and written by COPY, so that 100,000
 a cluster of their own without a kubeconfig, which nobody follows.
 """
 
-import json
 import random
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
@@ -77,7 +77,7 @@ def fill(count: int, seed: int = 7) -> Cluster:
     with transaction.atomic():
         cast = _cast()
         _clear(cast.cluster)
-        ids = _copy(Workload._meta.db_table, WORKLOAD_COLUMNS, _workloads(cast, count, random.Random(seed)))
+        ids = _copy(Workload._meta.db_table, _workloads(cast, count, random.Random(seed)))
         _pods(cast.cluster, seed)
         _nodes(cast.cluster)
     with connection.cursor() as cursor:
@@ -126,73 +126,136 @@ def _nodes(cluster: Cluster) -> None:
 
 def _node(cluster: Cluster, number: int) -> Node:
     product = ("NVIDIA-H100-80GB", "NVIDIA-A100-40GB", "NVIDIA-L4")[number % 3]
-    name = f"pool-{product.split('-')[1].lower()}-{number // 3:02}"
+    pool = POOLS[number % 3]
+    name = f"pool-{pool}-{number // 3:02}"
     return Node(
         cluster=cluster, uid=str(uuid.UUID(int=number)), name=name, resource_version="1", ready=True,
         cpu_millis=96_000, memory_bytes=768 * 2**30, gpus=8, gpu_product=product,
+        pool=pool,
     )  # fmt: skip
 
 
-WORKLOAD_COLUMNS = (
-    "key", "cluster_id", "project_id", "kind", "namespace", "name", "uid", "resource_version",
-    "version", "phase",
-    "reason", "message", "phase_at", "desired", "suspended", "was_running", "terminal", "terminal_reason",
-    "terminal_message", "finalizers", "created_by_id", "submitted_through", "spec", "manifest", "image",
-    "gpu_millis", "cpu_millis", "memory_bytes", "pods_requested", "pods_running", "retries", "restarts",
-    "nodes", "created_at", "started_at", "completed_at",
-)  # fmt: skip
+APPLICATIONS = ("", "", "", "", "rag-platform", "vision-suite", "ads-ranking")
+PRIORITIES = ("", "", "train", "train", "train-high", "build")
+STAGES = ("dev", "dev", "staging", "prod")
+POOLS = ("h100", "a100", "l4")
+FAILURES = {Reason.EXIT_CODE: 1, Reason.OUT_OF_MEMORY: 137, Reason.CRASH_LOOP: 1}
 
 
-def _workloads(cast: Cast, count: int, dice: random.Random) -> Iterator[tuple[Any, ...]]:
+@dataclass
+class Life:
+    """When things happened to one workload."""
+
+    created: datetime
+    started: datetime
+    ended: datetime
+
+
+def _workloads(cast: Cast, count: int, dice: random.Random) -> Iterator[dict[str, Any]]:
     now = timezone.now().replace(microsecond=0)
     shares = [share for share, *_ in MIX]
     for number in range(count):
         _, phase, reason, message = dice.choices(MIX, shares)[0]
-        project = dice.choice(cast.projects)
-        gpus, pods = dice.choice(GPUS) or int(reason == Reason.UNSCHEDULABLE), 1
-        if gpus > 8:
-            gpus, pods = 8, gpus // 8
         created = now - timedelta(days=30) * dice.random() ** 2
-        started = created + timedelta(seconds=dice.expovariate(1 / 120))
+        started = min(now, created + timedelta(seconds=dice.expovariate(1 / 120)))
         ended = min(now, started + timedelta(seconds=dice.expovariate(1 / 14_400)))
-        yield _row(cast, dice, number, phase, reason, message, project, gpus, pods, created, started, ended)
+        name, project = f"{dice.choice(STEMS)}-{number:06}", dice.choice(cast.projects)
+        yield {
+            "key": uuid.UUID(int=dice.getrandbits(128)),
+            "cluster_id": cast.cluster.pk,
+            "project_id": project.pk,
+            "kind": "training",
+            "namespace": project.namespace,
+            "name": name,
+            "uid": str(uuid.UUID(int=dice.getrandbits(128))),
+            "resource_version": str(number + 1),
+            "version": 1,
+            "reason": reason.value,
+            "message": message,
+            "created_by_id": dice.choice(cast.people).pk,
+            "submitted_through": dice.choices(("form", "api", "cli", "cluster"), (5, 3, 3, 2))[0],
+            "spec": "{}",
+            "manifest": "{}",
+            "image": dice.choice(IMAGES),
+            "retries": 0,
+            "restarts": int(phase == Phase.DEGRADED) * dice.randrange(1, 9),
+            "exit_code": FAILURES.get(reason),
+            **_state(phase, reason, message, Life(created, started, ended)),
+            **_amounts(phase, reason, dice),
+            **_belongings(name, project, dice),
+        }
 
 
-def _row(
-    cast: Cast, dice: random.Random, number: int, phase: Phase, reason: Reason, message: str, project:
-    Project,
-    gpus: int, pods: int, created: datetime, started: datetime, ended: datetime,
-) -> tuple[Any, ...]:  # fmt: skip
-    name = f"{dice.choice(STEMS)}-{number:06}"
-    placed, over = phase not in _UNPLACED, phase in (Phase.COMPLETED, Phase.FAILED)
-    kind_of_node = dice.choice(("h100", "a100", "l4"))
-    nodes = [f"pool-{kind_of_node}-{dice.randrange(32):02}" for _ in range(pods if placed else 0)]
-    stopped = phase in (Phase.STOPPED, Phase.STOPPING)
-    desired = "Deleted" if phase == Phase.DELETING else "Stopped" if stopped else "Running"
-    return (
-        uuid.UUID(int=dice.getrandbits(128)), cast.cluster.pk, project.pk, "training",
-        project.namespace, name,
-        str(uuid.UUID(int=dice.getrandbits(128))), str(number + 1), 1, phase.value,
-        reason.value, message, ended if over else started, desired, phase == Phase.STOPPED,
-        phase in _LIVE, phase.value if over else "", reason.value if over else "",
-        message if over else "", [message] if phase == Phase.DELETING else [], dice.choice(cast.people).pk,
-        dice.choices(("form", "api", "cli", "cluster"), (5, 3, 3, 2))[0], json.dumps({}), json.dumps({}),
-        dice.choice(IMAGES), gpus * pods * 1000, 4000 * pods * max(1, gpus), 2**34 * pods * max(1,
-        gpus), pods,
-        pods if phase in _LIVE else 0, 0, int(phase == Phase.DEGRADED) * dice.randrange(1, 9),
-        sorted(set(nodes)),
-        created, started if placed else None, ended if over else None,
-    )  # fmt: skip
+def _state(phase: Phase, reason: Reason, message: str, life: Life) -> dict[str, Any]:
+    over, stopped = phase in (Phase.COMPLETED, Phase.FAILED), phase in (Phase.STOPPED, Phase.STOPPING)
+    placed, waits = phase not in _UNPLACED, phase == Phase.PENDING
+    phase_at = life.ended if over or stopped else life.created if waits else life.started
+    return {
+        "phase": phase.value,
+        "phase_at": phase_at,
+        "changed_at": phase_at,
+        "desired": "Deleted" if phase == Phase.DELETING else "Stopped" if stopped else "Running",
+        "suspended": phase == Phase.STOPPED,
+        "was_running": phase in _LIVE,
+        "terminal": phase.value if over else "",
+        "terminal_reason": reason.value if over else "",
+        "terminal_message": message if over else "",
+        "finalizers": [message] if phase == Phase.DELETING else [],
+        "created_at": life.created,
+        "started_at": life.started if placed else None,
+        "completed_at": life.ended if over else None,
+        "time_pending": life.started - life.created if placed else timedelta(),
+        "time_running": life.ended - life.started if over or stopped else timedelta(),
+    }
 
 
-def _copy(table: str, columns: tuple[str, ...], rows: Iterator[tuple[Any, ...]]) -> int:
-    """COPY `rows` into `table`; how many there were."""
+def _amounts(phase: Phase, reason: Reason, dice: random.Random) -> dict[str, Any]:
+    """What all pods ask for, what they hold, and where."""
+    gpus, pods = dice.choice(GPUS) or int(reason == Reason.UNSCHEDULABLE), 1
+    if gpus > 8:
+        gpus, pods = 8, gpus // 8
+    pool, placed, live = dice.choice(POOLS), phase not in _UNPLACED, phase in _LIVE
+    nodes = {f"pool-{pool}-{dice.randrange(32):02}" for _ in range(pods if placed else 0)}
+    shared = placed and gpus == 1 and dice.random() < 0.1  # asks for a part of a GPU, by its memory
+    asked = {
+        "gpu_millis": 0 if shared else gpus * pods * 1000,
+        "gpu_memory_bytes": 10 * 2**30 if shared else 0,
+        "cpu_millis": 4000 * pods * max(1, gpus),
+        "memory_bytes": 2**34 * pods * max(1, gpus),
+    }
+    return {
+        **asked,
+        **{f"{name}_allocated": amount * live for name, amount in asked.items()},
+        "pods_requested": pods,
+        "pods_running": pods * live,
+        "runs_requested": pods,
+        "architecture": "Distributed" if pods > 1 else "Standard",
+        "nodes": sorted(nodes),
+        "node_pools": [pool] if nodes else [],
+    }
+
+
+def _belongings(name: str, project: Project, dice: random.Random) -> dict[str, Any]:
+    application, priority = dice.choice(APPLICATIONS), dice.choice(PRIORITIES)
+    part_of = [f"app.kubernetes.io/part-of={application}"] if application else []
+    return {
+        "application": application,
+        "priority": priority,
+        "preemptible": {"": "", "build": "no"}.get(priority, "yes"),
+        "owner_chain": f"CronJob {name[:-7]} > Job {name}" if dice.random() < 0.1 else "",
+        "labels": [*part_of, f"stage={dice.choice(STAGES)}", f"team={project.name}"],
+    }
+
+
+def _copy(table: str, rows: Iterator[dict[str, Any]]) -> int:
+    """COPY `rows`, all of the same columns and at least one, into `table`; how many there were."""
+    first = next(rows)
     count = 0
     with connection.cursor() as cursor:
-        statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        statement = f"COPY {table} ({', '.join(first)}) FROM STDIN"
         with cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row(row)
+            for row in chain([first], rows):
+                copy.write_row(tuple(row.values()))
                 count += 1
     return count
 
@@ -205,8 +268,8 @@ def _pods(cluster: Cluster, seed: int) -> None:
 
 _PODS = """
 INSERT INTO workloads_pod (cluster_id, workload_id, uid, owner_uid, namespace, name, resource_version, node,
-    phase, ready, scheduled, reason, message, exit_code, restarts, containers, gpu_millis, created_at,
-    started_at, finished_at)
+    phase, ready, scheduled, reason, message, exit_code, restarts, containers, gpu_millis, gpu_memory_bytes,
+    cpu_millis, memory_bytes, created_at, started_at, finished_at)
 SELECT w.cluster_id, w.id, md5(w.uid || n || %s), w.uid, w.namespace, w.name || '-' || n, '1',
     coalesce(w.nodes[1 + n %% greatest(cardinality(w.nodes), 1)], ''),
     CASE w.phase WHEN 'Completed' THEN 'Succeeded' WHEN 'Failed' THEN 'Failed' WHEN 'Running' THEN 'Running'
@@ -215,7 +278,8 @@ SELECT w.cluster_id, w.id, md5(w.uid || n || %s), w.uid, w.namespace, w.name || 
     CASE WHEN w.phase = 'Failed' THEN 1 END, w.restarts,
     jsonb_build_array(jsonb_build_object('name', 'main', 'image', w.image, 'init', false, 'restarts', 0,
         'state', 'terminated', 'previous', false)),
-    w.gpu_millis / greatest(w.pods_requested, 1), w.created_at, w.started_at, w.completed_at
+    w.gpu_millis / w.pods_requested, w.gpu_memory_bytes / w.pods_requested, w.cpu_millis / w.pods_requested,
+    w.memory_bytes / w.pods_requested, w.created_at, w.started_at, w.completed_at
 FROM workloads_workload w, generate_series(0, least(w.pods_requested, 4) + w.id %% 2) n
 WHERE w.cluster_id = %s AND NOT w.phase = ANY(%s)
 """

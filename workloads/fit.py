@@ -1,11 +1,13 @@
-"""Whether a pod would find room on a cluster now, in words, before it is submitted.
+"""Whether a pod would find room on a cluster, in words: before it is submitted, and while it waits for ever.
 
 An estimate from rows alone: the scheduler decides, and knows taints and rules that are not seen here.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+
+from django.db.models import Sum
 
 from runyard.clusters import quantities
 from runyard.clusters.models import Cluster, Node
@@ -43,11 +45,11 @@ class Outlook:
 def outlook(cluster: Cluster, training: TrainingSpec) -> Outlook:
     """What would happen to `training`, whose amounts are valid, if it were submitted now."""
     asked = Amounts(int(training.gpus), quantities.millis(training.cpu), quantities.whole(training.memory))
-    nodes = [node for node in cluster.nodes.order_by("name") if node.ready and not node.unschedulable]
+    nodes = _usable(cluster.pk)
     if not nodes:
         return Outlook("wait", "Will wait.", f"No node of {cluster} is ready.")
-    if not any(not _total(node).lacks(asked) for node in nodes):
-        return _never(nodes, asked)
+    if too_much := _too_much(nodes, asked):
+        return Outlook("fail", "Will not start.", f"{too_much}.")
     free = _free(cluster, nodes)
     roomy = [node.name for node in nodes if not free[node.name].lacks(asked)]
     if roomy:
@@ -56,42 +58,58 @@ def outlook(cluster: Cluster, training: TrainingSpec) -> Outlook:
     return _waits(nodes, free, asked)
 
 
+class Room:
+    """What the nodes of one cluster have in all, read when first asked for."""
+
+    def __init__(self, cluster_pk: int):
+        self._cluster_pk = cluster_pk
+
+    @cached_property
+    def _nodes(self) -> list[Node]:
+        return _usable(self._cluster_pk)
+
+    def too_much(self, pod: Pod) -> str:
+        """Why `pod` waits for ever: what it asks for that no node has, even empty. Empty where one has it."""
+        return _too_much(self._nodes, Amounts(pod.gpu_millis / 1000, pod.cpu_millis, pod.memory_bytes))
+
+
+def _usable(cluster_pk: int) -> list[Node]:
+    rows = Node.objects.filter(cluster=cluster_pk, ready=True, unschedulable=False)
+    return list(rows.order_by("name"))
+
+
 def _total(node: Node) -> Amounts:
     return Amounts(node.gpus, node.cpu_millis, node.memory_bytes)
 
 
 def _free(cluster: Cluster, nodes: Iterable[Node]) -> dict[str, Amounts]:
-    """What pods that have not ended leave of each node; a pod's share of its workload is an equal one."""
-    gpus: Counter[str] = Counter()
-    cpu: Counter[str] = Counter()
-    memory: Counter[str] = Counter()
+    """What pods that have not ended leave of each node."""
     pods = (
         Pod.objects.filter(cluster=cluster, gone_at=None)
         .exclude(node="")
         .exclude(phase__in=["Succeeded", "Failed"])
     )
-    shares = pods.values_list(
-        "node", "gpu_millis", "workload__cpu_millis", "workload__memory_bytes", "workload__pods_requested"
-    )
-    for node, gpu_millis, cpu_millis, memory_bytes, together in shares:
-        gpus[node] += gpu_millis / 1000  # type: ignore[assignment]
-        cpu[node] += (cpu_millis or 0) // max(together or 1, 1)
-        memory[node] += (memory_bytes or 0) // max(together or 1, 1)
-    return {
-        n.name: Amounts(n.gpus - gpus[n.name], n.cpu_millis - cpu[n.name], n.memory_bytes - memory[n.name])
-        for n in nodes
-    }
+    taken = pods.values_list("node").annotate(Sum("gpu_millis"), Sum("cpu_millis"), Sum("memory_bytes"))
+    held = {node: (gpus / 1000, cpu, memory) for node, gpus, cpu, memory in taken.order_by()}
+    free = {}
+    for node in nodes:
+        gpus, cpu, memory = held.get(node.name, (0, 0, 0))
+        free[node.name] = Amounts(node.gpus - gpus, node.cpu_millis - cpu, node.memory_bytes - memory)
+    return free
 
 
-def _never(nodes: list[Node], asked: Amounts) -> Outlook:
+def _too_much(nodes: list[Node], asked: Amounts) -> str:
+    """What `asked` has more of than any of `nodes` in all, in words; empty where one has enough."""
+    if not nodes or any(not _total(node).lacks(asked) for node in nodes):
+        return ""
     largest = Amounts(
         max(n.gpus for n in nodes), max(n.cpu_millis for n in nodes), max(n.memory_bytes for n in nodes)
     )
-    short = largest.lacks(asked)
     what = "; ".join(
-        f"{_say(name, asked)} asked for, the largest node has {_say(name, largest)}" for name in short
+        f"{_say(name, asked)} asked for, the largest node has {_say(name, largest)}"
+        for name in largest.lacks(asked)
     )
-    return Outlook("fail", "Will not start.", f"{what or 'No single node has all of this together'}.")
+    return what or "No single node has all of this together"
 
 
 def _waits(nodes: list[Node], free: dict[str, Amounts], asked: Amounts) -> Outlook:

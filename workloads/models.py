@@ -4,7 +4,8 @@ Rows are written by `transitions` (what was observed) and `actions` (what was as
 """
 
 import uuid
-from typing import Generic, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -13,10 +14,13 @@ from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Coalesce, Lower
 from django.urls import reverse
+from django.utils import timezone
 
 from runyard.clusters.models import Cluster
 from runyard.tenancy.access import ScopedQuerySet
 from runyard.tenancy.models import Project
+from workloads.kinds import KINDS
+from workloads.kinds.kind import Architecture
 from workloads.status import Desired, Phase, Reason
 
 
@@ -25,6 +29,13 @@ class SubmittedThrough(models.TextChoices):
     API = "api", "API"
     CLI = "cli", "CLI"
     CLUSTER = "cluster", "Cluster"
+
+
+class Preemptible(models.TextChoices):
+    """Whether others may take its place; empty where nothing says so."""
+
+    YES = "yes", "Yes"
+    NO = "no", "No"
 
 
 class Workload(models.Model):
@@ -63,13 +74,34 @@ class Workload(models.Model):
     manifest = models.JSONField(default=dict, help_text="As sent to the cluster.")
     image = models.CharField(max_length=1024, blank=True)
     gpu_millis = models.BigIntegerField(default=0, help_text="Asked for by all pods, thousandths of a GPU.")
+    gpu_memory_bytes = models.BigIntegerField(default=0, help_text="Where it was asked for as such.")
     cpu_millis = models.BigIntegerField(default=0)
     memory_bytes = models.BigIntegerField(default=0)
+    gpu_millis_allocated = models.BigIntegerField(default=0, help_text="What its pods on nodes hold now.")
+    gpu_memory_bytes_allocated = models.BigIntegerField(default=0)
+    cpu_millis_allocated = models.BigIntegerField(default=0)
+    memory_bytes_allocated = models.BigIntegerField(default=0)
     pods_requested = models.IntegerField(default=1)
+    runs_requested = models.IntegerField(default=1, help_text="How many pods have to end well.")
     retries = models.IntegerField(default=0, help_text="How many failed pods it survives.")
     pods_running = models.IntegerField(default=0)
     restarts = models.IntegerField(default=0)
+    exit_code = models.IntegerField(null=True, help_text="Of the pod that failed last.")
     nodes = ArrayField(models.CharField(max_length=253), default=list)
+    node_pools = ArrayField(
+        models.CharField(max_length=63), default=list, help_text="The pools of its nodes."
+    )
+    architecture = models.CharField(
+        max_length=12, choices=Architecture.choices, default=Architecture.STANDARD
+    )
+    priority = models.CharField(max_length=253, blank=True, help_text="The name of its priority class.")
+    preemptible = models.CharField(max_length=3, choices=Preemptible.choices, blank=True)
+    application = models.CharField(max_length=253, blank=True)
+    owner_chain = models.CharField(max_length=1024, blank=True)
+    labels = ArrayField(models.TextField(), default=list, help_text="key=value, sorted.")
+    time_pending = models.DurationField(default=timedelta, help_text="In Pending, less the present stay.")
+    time_running = models.DurationField(default=timedelta, help_text="In Running, less the present stay.")
+    changed_at = models.DateTimeField(default=timezone.now, help_text="When `version` grew last.")
 
     search_text = models.TextField(
         default="", editable=False, help_text="Upper-cased words people search for; kept by a trigger."
@@ -120,6 +152,43 @@ class Workload(models.Model):
         return self.message or (self.reason_words if self.reason != Reason.SUSPENDED else "")
 
     @property
+    def category(self) -> str:
+        """What people use its kind for; empty for a kind we do not know."""
+        kind = KINDS.get(self.kind)
+        return str(kind.category.label) if kind else ""
+
+    @property
+    def gpus(self) -> float:
+        """Asked for, in GPUs."""
+        return self.gpu_millis / 1000
+
+    @property
+    def gpus_allocated(self) -> float:
+        """Held now, in GPUs."""
+        return self.gpu_millis_allocated / 1000
+
+    @property
+    def pending_for(self) -> timedelta:
+        """How long it was Pending in all, until now."""
+        return self.time_pending + self._stay(Phase.PENDING)
+
+    @property
+    def running_for(self) -> timedelta:
+        """How long it was Running in all, until now."""
+        return self.time_running + self._stay(Phase.RUNNING)
+
+    def _stay(self, phase: Phase) -> timedelta:
+        return timezone.now() - self.phase_at if self.phase == phase else timedelta()
+
+    def leave_phase(self, at: datetime) -> None:
+        """Keep how long the present phase lasted; for `transitions` alone."""
+        stay = max(at - self.phase_at, timedelta())
+        if self.phase == Phase.PENDING:
+            self.time_pending += stay
+        elif self.phase == Phase.RUNNING:
+            self.time_running += stay
+
+    @property
     def reason_words(self) -> str:
         """The reason as people read it; empty for none, and for one we do not know."""
         return str(Reason(self.reason).label) if self.reason in Reason.values else ""
@@ -154,6 +223,9 @@ class Pod(models.Model):
     restarts = models.IntegerField(default=0)
     containers = models.JSONField(default=list, help_text="[{name, image, state, reason, message}]")
     gpu_millis = models.BigIntegerField(default=0)
+    gpu_memory_bytes = models.BigIntegerField(default=0)
+    cpu_millis = models.BigIntegerField(default=0)
+    memory_bytes = models.BigIntegerField(default=0)
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)

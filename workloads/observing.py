@@ -17,7 +17,8 @@ from runyard.clusters import objects
 from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen
 from runyard.tenancy.models import Project
-from workloads import observing_events, transitions
+from workloads import amounts, node_pools, observing_events, transitions
+from workloads.fit import Room
 from workloads.kinds import BY_RESOURCE
 from workloads.models import Event, PhaseChange, Pod, Workload
 from workloads.reading import pod_fields, workload_fields
@@ -29,8 +30,9 @@ _POD_COLUMNS = tuple(
 )
 _ROOT_COLUMNS = (
     "uid", "resource_version", "desired", "suspended", "terminal", "terminal_reason", "terminal_message",
-    "terminating_at", "finalizers", "image", "gpu_millis", "cpu_millis", "memory_bytes", "pods_requested",
-    "completed_at", "created_at", "deleted_at", "version", "project", "retries",
+    "terminating_at", "finalizers", "image", *amounts.FIELDS, "pods_requested", "runs_requested",
+    "architecture", "priority", "preemptible", "application", "owner_chain", "labels", "node_pools",
+    "completed_at", "created_at", "deleted_at", "version", "changed_at", "project", "retries",
     *transitions.SETTLED,
 )  # fmt: skip
 
@@ -55,6 +57,10 @@ class Batch:
     events: dict[str, Event] = field(default_factory=dict)
     changes: list[PhaseChange] = field(default_factory=list)
     projects: dict[str, Project] = field(default_factory=dict)
+    room: Room = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.room = Room(self.cluster.pk)
 
 
 def observe(cluster: Cluster, seen: Sequence[Seen]) -> int:
@@ -204,7 +210,7 @@ def _settle_owner(batch: Batch, pod: Pod) -> None:
 
 def _settle(batch: Batch, workload: Workload) -> None:
     pods = list(batch.pods_of[workload.namespace, workload.uid or ""].values())
-    change = transitions.settle(workload, pods, batch.now)
+    change = transitions.settle(workload, pods, batch.now, batch.room)
     if change:
         batch.changes.append(change)
     batch.touched[workload.uid or ""] = workload
@@ -217,8 +223,9 @@ def _assign(row: Any, fields: dict[str, Any]) -> None:
 
 def _write(batch: Batch) -> int:
     old = [w for w in batch.touched.values() if w.pk]
+    node_pools.place(batch.cluster, batch.touched.values())
     for workload in batch.touched.values():
-        workload.version += 1
+        workload.version, workload.changed_at = workload.version + 1, batch.now
     Workload.objects.bulk_update(old, _ROOT_COLUMNS, batch_size=500)
     Workload.objects.bulk_create(batch.new, batch_size=500)
     places = _write_pods(batch)

@@ -15,7 +15,7 @@ def visible_workloads(user: Any) -> QuerySet[Workload]:
     return (
         Workload.objects.visible_to(user)
         .filter(deleted_at=None)
-        .select_related("project", "created_by", "cluster")
+        .select_related("project__department", "created_by", "cluster")
         .order_by("-created_at", "-id")
     )
 
@@ -36,7 +36,7 @@ def all_by_phase(user: Any) -> dict[str, tuple[int, int]]:
 
 def get_workload(user: Any, pk: int) -> Workload:
     """One workload, deleted ones included. Raises DoesNotExist alike for absent and forbidden."""
-    rows = Workload.objects.visible_to(user).select_related("project", "created_by", "cluster")
+    rows = Workload.objects.visible_to(user).select_related("project__department", "created_by", "cluster")
     return rows.get(pk=pk)
 
 

@@ -3,31 +3,15 @@
 The facts are the object's own; nothing is looked up and no clock is read.
 """
 
-from decimal import Decimal
 from typing import Any
 
-from runyard.clusters import objects, quantities
+from runyard.clusters import objects
+from workloads import amounts
+from workloads.belonging import belonging
 from workloads.kinds.kind import Facts, Kind
 
-GPU = "nvidia.com/gpu"
-MOST, MOST_BIG = 2**31 - 1, 2**63 - 1  # what PostgreSQL holds
-_BIG = frozenset({"gpu_millis", "cpu_millis", "memory_bytes"})
-
-
-def amount(spec: objects.PodSpec, resource: str) -> Decimal:
-    """What one pod asks for: the sum of its containers, or its largest init container."""
-    together = sum((_asked(c, resource) for c in spec.containers), Decimal(0))
-    first = max((_asked(c, resource) for c in spec.init_containers or ()), default=Decimal(0))
-    return max(together, first)
-
-
-def _asked(container: objects.Container, resource: str) -> Decimal:
-    found = container.resources
-    value = (found and ((found.requests or {}).get(resource) or (found.limits or {}).get(resource))) or 0
-    try:
-        return quantities.parse(str(value))
-    except ValueError:
-        return Decimal(0)
+MOST = 2**31 - 1  # what PostgreSQL holds of other numbers
+_BIG = frozenset(amounts.FIELDS)
 
 
 def workload_fields(kind: Kind, root: Any) -> dict[str, Any]:
@@ -35,6 +19,7 @@ def workload_fields(kind: Kind, root: Any) -> dict[str, Any]:
     facts: Facts = kind.facts(root)
     meta: objects.Meta = root.metadata
     pods = facts.pods_requested
+    asked = amounts.asked(facts.template.spec, facts.template.metadata.annotations)
     return _storable(
         {
             "resource_version": meta.resource_version,
@@ -45,10 +30,11 @@ def workload_fields(kind: Kind, root: Any) -> dict[str, Any]:
             "terminating_at": meta.deletion_timestamp,
             "finalizers": list(meta.finalizers or ()),
             "image": facts.image[:1024],
-            "gpu_millis": int(amount(facts.pod, GPU) * 1000) * pods,
-            "cpu_millis": int(amount(facts.pod, "cpu") * 1000) * pods,
-            "memory_bytes": int(amount(facts.pod, "memory")) * pods,
+            **{name: each * pods for name, each in asked.items()},
+            **belonging(kind, meta, facts.template),
+            "architecture": facts.architecture,
             "pods_requested": pods,
+            "runs_requested": facts.runs_requested,
             "retries": facts.retries,
             "completed_at": facts.completed_at,
             "created_at": meta.creation_timestamp,
@@ -80,7 +66,7 @@ def pod_fields(pod: objects.Pod) -> dict[str, Any]:
             "restarts": sum(status.restart_count for status in statuses),
             "containers": [_container(c, statuses, init=False) for c in pod.spec.containers]
             + [_container(c, statuses, init=True) for c in pod.spec.init_containers or ()],
-            "gpu_millis": int(amount(pod.spec, GPU) * 1000),
+            **amounts.asked(pod.spec, pod.metadata.annotations),
             "created_at": pod.metadata.creation_timestamp,
             "started_at": pod.status.start_time,
             "finished_at": max((t.finished_at for t in ended if t.finished_at), default=None)
@@ -162,7 +148,7 @@ def event_fields(event: objects.Event) -> dict[str, Any]:
 
 def _storable(fields: dict[str, Any]) -> dict[str, Any]:
     """What PostgreSQL can hold: text without NUL, numbers within its columns."""
-    return {name: _one(value, MOST_BIG if name in _BIG else MOST) for name, value in fields.items()}
+    return {name: _one(value, amounts.MOST if name in _BIG else MOST) for name, value in fields.items()}
 
 
 def _one(value: Any, most: int) -> Any:

@@ -1,14 +1,17 @@
 """The table of workloads: its columns, filters and order. Drawn by templates/workloads/cells.html."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Case, Q, TextField, Value, When
 from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 
-from runyard.kit.columns import Age, Choice, Instant, Number, Text, Words
+from runyard.kit.columns import Age, Choice, Instant, Lasting, Number, Text, Words
 from runyard.kit.tables import Filter, Table
 from workloads import queries
-from workloads.models import SubmittedThrough
+from workloads.kinds import KINDS
+from workloads.kinds.kind import Architecture, Category
+from workloads.models import Preemptible, SubmittedThrough
 from workloads.status import Phase, Reason
 
 _FULL_NAME = NullIf(Trim(Concat("created_by__first_name", Value(" "), "created_by__last_name")), Value(""))
@@ -20,6 +23,17 @@ _WHY = Case(
     default=Value(""),
     output_field=TextField(),
 )
+_CATEGORY = Case(
+    *(When(kind=kind.name, then=Value(kind.category.value)) for kind in KINDS.values()),
+    default=Value(""),
+    output_field=TextField(),
+)
+
+
+def _memory(label: str, of: str, **more: Any) -> Number:
+    """Read in GiB, kept and exported in bytes."""
+    exports = (Number(label=label, of=of, unit="bytes"),)
+    return Number(label=label, of=of, scale=2**30, unit="GiB", exports=exports, api={of: of}, **more)
 
 
 class WorkloadTable(Table):
@@ -56,11 +70,24 @@ class WorkloadTable(Table):
         choices=Phase,
         needs=("phase", "reason", "message", "phase_at"),
         exports=(Choice(label="Status", of="phase", choices=Phase), Text(label="Status detail", of=_WHY)),
+        api={"phase": "phase", "message": "message"},
         width=232,
         detail=True,
     )
     reason = Choice(label="Reason", choices=Reason, width=180, default=False, detail=True)
     kind = Text(label="Kind", width=92)
+    category = Choice(
+        label="Category",
+        of=_CATEGORY,
+        choices=Category,
+        needs=("kind",),
+        api={"category": "category"},
+        width=84,
+        default=False,
+    )
+    architecture = Choice(label="Architecture", choices=Architecture, width=106, default=False)
+    priority = Text(label="Priority", width=110, default=False, detail=True)
+    preemptible = Choice(label="Preemptible", choices=Preemptible, width=96, default=False)
     project = Text(label="Project", of="project__name", width=96, detail=True)
     department = Text(
         label="Department", of="project__department__name", width=110, default=False, detail=True
@@ -72,21 +99,42 @@ class WorkloadTable(Table):
         of=Coalesce(_FULL_NAME, "created_by__username", Value("")),
         also=("created_by__username",),
         needs=("created_by__first_name", "created_by__last_name", "created_by__username"),
+        api={"created_by": "created_by__username"},
         width=96,
         detail=True,
     )
     submitted_through = Choice(label="Submitted through", choices=SubmittedThrough, width=130, default=False)
+    application = Text(label="AI application", width=130, default=False, detail=True)
+    owner_chain = Text(label="Owner chain", width=220, default=False, detail=True)
+    labels = Words(label="Labels", width=220, default=False, detail=True)
     image = Text(label="Image", width=240, default=False, detail=True)
-    gpus = Number(label="GPUs", of="gpu_millis", scale=1000, width=66)
-    cpu = Number(label="CPU", of="cpu_millis", scale=1000, unit="cores", width=48)
-    memory = Number(
-        label="Memory",
-        of="memory_bytes",
-        scale=2**30,
-        unit="GiB",
-        exports=(Number(label="Memory", of="memory_bytes", unit="bytes"),),
-        width=74,
+    gpus = Number(label="GPUs", of="gpu_millis", scale=1000, api={"gpus": "gpus"}, width=66)
+    gpus_allocated = Number(
+        label="GPUs allocated",
+        of="gpu_millis_allocated",
+        scale=1000,
+        api={"gpus_allocated": "gpus_allocated"},
+        width=112,
+        default=False,
     )
+    gpu_memory = _memory("GPU memory", "gpu_memory_bytes", width=96, default=False)
+    gpu_memory_allocated = _memory(
+        "GPU memory allocated", "gpu_memory_bytes_allocated", width=152, default=False
+    )
+    cpu = Number(
+        label="CPU", of="cpu_millis", scale=1000, unit="cores", api={"cpu_millicores": "cpu_millis"}, width=48
+    )
+    cpu_allocated = Number(
+        label="CPU allocated",
+        of="cpu_millis_allocated",
+        scale=1000,
+        unit="cores",
+        api={"cpu_millicores_allocated": "cpu_millis_allocated"},
+        width=104,
+        default=False,
+    )
+    memory = _memory("Memory", "memory_bytes", width=74)
+    memory_allocated = _memory("Memory allocated", "memory_bytes_allocated", width=126, default=False)
     pods = Number(
         label="Pods",
         of="pods_requested",
@@ -95,16 +143,76 @@ class WorkloadTable(Table):
             Number(label="Pods running", of="pods_running"),
             Number(label="Pods requested", of="pods_requested"),
         ),
+        api={"pods_requested": "pods_requested"},
         width=54,
     )
     pods_running = Number(label="Running pods", header="Pods running", width=104, default=False)
+    runs = Number(
+        label="Requested runs",
+        of="runs_requested",
+        api={"runs_requested": "runs_requested"},
+        width=116,
+        default=False,
+    )
     restarts = Number(label="Restarts", width=72, default=False)
-    nodes = Words(label="Nodes", sortable=False, width=100, detail=True)
-    age = Age(label="Age", header="Created", of="created_at", width=80)
-    created = Instant(label="Created", of="created_at", width=150, default=False)
-    started = Instant(label="Started", of="started_at", nullable=True, width=150, default=False)
-    completed = Instant(label="Completed", of="completed_at", nullable=True, width=150, default=False)
-    in_phase = Age(label="In phase for", header="In phase since", of="phase_at", width=104, default=False)
+    exit_code = Number(label="Exit code", nullable=True, width=78, default=False)
+    nodes = Words(label="Nodes", width=100, detail=True)
+    node_pools = Words(label="Node pools", width=110, default=False, detail=True)
+    age = Age(label="Age", header="Created", of="created_at", api={"created_at": "created_at"}, width=80)
+    created = Instant(
+        label="Created", of="created_at", api={"created_at": "created_at"}, width=150, default=False
+    )
+    started = Instant(
+        label="Started",
+        of="started_at",
+        nullable=True,
+        api={"started_at": "started_at"},
+        width=150,
+        default=False,
+    )
+    completed = Instant(
+        label="Completed",
+        of="completed_at",
+        nullable=True,
+        api={"completed_at": "completed_at"},
+        width=150,
+        default=False,
+    )
+    changed = Age(
+        label="Last change",
+        of="changed_at",
+        api={"changed_at": "changed_at"},
+        width=94,
+        default=False,
+    )
+    in_phase = Age(
+        label="In phase for",
+        header="In phase since",
+        of="phase_at",
+        api={"phase_at": "phase_at"},
+        width=104,
+        default=False,
+    )
+    pending_time = Lasting(
+        label="Total pending time",
+        of="time_pending",
+        since="phase_at",
+        going=Q(phase=Phase.PENDING),
+        needs=("time_pending", "phase", "phase_at"),
+        api={"pending_seconds": "pending_for"},
+        width=132,
+        default=False,
+    )
+    run_time = Lasting(
+        label="Total runtime",
+        of="time_running",
+        since="phase_at",
+        going=Q(phase=Phase.RUNNING),
+        needs=("time_running", "phase", "phase_at"),
+        api={"running_seconds": "running_for"},
+        width=104,
+        default=False,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ people can see raises `version` and publishes a hint after commit.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,10 +16,11 @@ from runyard.clusters import quantities
 from runyard.clusters.models import Cluster
 from runyard.kit.publish import publish_on_commit
 from runyard.tenancy.models import Project, User
-from workloads import spec
+from workloads import amounts, spec
+from workloads.fit import Room
 from workloads.models import PhaseChange, Pod, SubmittedThrough, Workload
 from workloads.phases import active, derive
-from workloads.status import Desired, Phase, Reason
+from workloads.status import Desired, Phase, Reason, Status
 
 #: Columns that `settle` decides; written together with whatever else changed.
 SETTLED = (
@@ -29,18 +31,22 @@ SETTLED = (
     "was_running",
     "pods_running",
     "restarts",
+    "exit_code",
     "nodes",
+    *(f"{name}_allocated" for name in amounts.FIELDS),
     "started_at",
+    "time_pending",
+    "time_running",
 )
 
 
-def settle(workload: Workload, pods: Sequence[Pod], at: datetime) -> PhaseChange | None:
-    """Derive `workload`'s status from itself and `pods`; the PhaseChange to be written, if it entered one."""
-    living = active(pods)
-    status = derive(workload, pods)
-    workload.pods_running = sum(pod.ready for pod in living)
-    workload.restarts = sum(pod.restarts for pod in pods)
-    workload.nodes = sorted({pod.node for pod in living or pods if pod.node})
+def settle(workload: Workload, pods: Sequence[Pod], at: datetime, room: Room) -> PhaseChange | None:
+    """Derive `workload`'s status from itself and `pods`; the PhaseChange to be written, if it entered one.
+
+    `room` is its cluster's: it tells what waits for a node to be free from what fits on none.
+    """
+    status = _fitting(derive(workload, pods), pods, room)
+    _count(workload, pods)
     workload.reason, workload.message = status.reason, status.message
     if status.phase == Phase.RUNNING:
         workload.was_running = True
@@ -49,10 +55,35 @@ def settle(workload: Workload, pods: Sequence[Pod], at: datetime) -> PhaseChange
         workload.was_running = False
     if workload.phase == status.phase and workload.phase_at:
         return None
+    if workload.phase_at:
+        workload.leave_phase(at)
     workload.phase, workload.phase_at = status.phase, at
     return PhaseChange(
         workload=workload, phase=status.phase, reason=status.reason, message=status.message, at=at
     )
+
+
+def _fitting(status: Status, pods: Sequence[Pod], room: Room) -> Status:
+    """The status in the form's words where no node, even empty, could take one of the pods that wait."""
+    if status.reason != Reason.UNSCHEDULABLE:
+        return status
+    waiting = [pod for pod in active(pods) if not pod.scheduled and pod.reason == "Unschedulable"]
+    words = next(filter(None, map(room.too_much, waiting)), "")
+    return replace(status, message=words) if words else status
+
+
+def _count(workload: Workload, pods: Sequence[Pod]) -> None:
+    """What the pods add up to; a pod holds what it asked for from its node until it ends."""
+    living = active(pods)
+    failed = [pod for pod in pods if pod.exit_code]
+    workload.pods_running = sum(pod.ready for pod in living)
+    workload.restarts = sum(pod.restarts for pod in pods)
+    if failed:
+        workload.exit_code = max(failed, key=lambda pod: pod.finished_at or pod.created_at).exit_code
+    workload.nodes = sorted({pod.node for pod in living or pods if pod.node})
+    for name in amounts.FIELDS:
+        held = sum(getattr(pod, name) for pod in living if pod.scheduled)
+        setattr(workload, f"{name}_allocated", min(held, amounts.MOST))
 
 
 def submitted(
@@ -69,6 +100,7 @@ def submitted(
         phase=Phase.CREATING,
         reason=Reason.SUBMITTED,
         phase_at=now,
+        changed_at=now,
         created_at=now,
         created_by=by,
         submitted_through=through,
@@ -122,9 +154,10 @@ def gone(workload: Workload) -> None:
 
 
 def _resettle(workload: Workload, changed: Iterable[str]) -> None:
-    change = settle(workload, list(workload.pods.all()), timezone.now())
-    workload.version += 1
-    workload.save(update_fields=[*changed, *SETTLED, "version"])
+    now = timezone.now()
+    change = settle(workload, list(workload.pods.all()), now, Room(workload.cluster_id))
+    workload.version, workload.changed_at = workload.version + 1, now
+    workload.save(update_fields=[*changed, *SETTLED, "version", "changed_at"])
     if change:
         change.save()
     announce([workload])

@@ -6,8 +6,24 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from django.db.models import TextChoices
 
-from runyard.clusters.objects import PodSpec
+from runyard.clusters.objects import PodTemplate
+
+
+class Category(TextChoices):
+    """What people use a kind for."""
+
+    BUILD = "Build", "Build"
+    TRAIN = "Train", "Train"
+    DEPLOY = "Deploy", "Deploy"
+
+
+class Architecture(TextChoices):
+    """Whether the pods of a workload are made to work together over the network."""
+
+    STANDARD = "Standard", "Standard"
+    DISTRIBUTED = "Distributed", "Distributed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +31,11 @@ class Facts:
     """What a root object says about itself, the same words for every kind."""
 
     image: str
-    pod: PodSpec
+    template: PodTemplate
     pods_requested: int
+    runs_requested: int = 1  # how many pods have to end well
     retries: int = 0  # how many failed pods it survives
+    architecture: Architecture = Architecture.STANDARD
     suspended: bool = False
     terminal: str = ""  # "", "Completed" or "Failed"
     terminal_reason: str = ""
@@ -31,6 +49,7 @@ class Kind:
 
     name: str
     title: str
+    category: Category
     mark: str  # the letters in the table's kind badge
     api: str  # "batch/v1"
     resource: str  # "jobs"

@@ -4,34 +4,15 @@ from typing import Any
 
 from runyard.kit.pages import iso
 from workloads.models import Event, PhaseChange, Pod, Workload
+from workloads.tables import WorkloadTable
 
 
 def workload(row: Workload) -> dict[str, Any]:
-    return {
-        "id": row.pk,
-        "name": row.name,
-        "kind": row.kind,
-        "project": row.project.name if row.project else None,
-        "cluster": row.cluster.name,
-        "namespace": row.namespace,
-        "phase": row.phase,
-        "reason": row.reason,
-        "message": row.message,
-        "phase_at": iso(row.phase_at),
-        "created_by": row.created_by.username if row.created_by else None,
-        "created_at": iso(row.created_at),
-        "completed_at": iso(row.completed_at),
-        "deleted_at": iso(row.deleted_at),
-        "image": row.image,
-        "gpus": row.gpu_millis / 1000,
-        "cpu_millicores": row.cpu_millis,
-        "memory_bytes": row.memory_bytes,
-        "pods_running": row.pods_running,
-        "pods_requested": row.pods_requested,
-        "restarts": row.restarts,
-        "nodes": row.nodes,
-        "version": row.version,
-    }
+    """The fields that the columns of the table declare, and three that are no column."""
+    shown = {"id": row.pk, "version": row.version, "deleted_at": iso(row.deleted_at)}
+    for column in WorkloadTable.columns.values():
+        shown |= column.json(row)
+    return shown
 
 
 def pod(row: Pod) -> dict[str, Any]:

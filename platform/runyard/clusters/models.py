@@ -27,6 +27,7 @@ class Node(models.Model):
     memory_bytes = models.BigIntegerField(default=0)
     gpus = models.IntegerField(default=0)
     gpu_product = models.CharField(max_length=120, blank=True)
+    pool = models.CharField(max_length=63, blank=True, help_text="The node pool its labels name.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["cluster", "uid"], name="one_node_per_uid")]

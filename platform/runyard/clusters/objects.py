@@ -117,12 +117,27 @@ class Pod(Struct):
     status: PodStatus = msgspec.field(default_factory=PodStatus)
 
 
+class TemplateMeta(Struct):
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+
+
+class TemplateSpec(PodSpec):
+    """What is read of a template alone: there are far fewer of them than of pods."""
+
+    priority_class_name: str | None = ""
+    scheduler_name: str | None = ""
+    subdomain: str | None = ""
+
+
 class PodTemplate(Struct):
-    spec: PodSpec
+    spec: TemplateSpec
+    metadata: TemplateMeta = msgspec.field(default_factory=TemplateMeta)
 
 
 class JobSpec(Struct):
     template: PodTemplate
+    completion_mode: str | None = ""
     parallelism: int | None = 1
     completions: int | None = None
     backoff_limit: int | None = 6

@@ -9,8 +9,18 @@ from runyard.clusters import objects, quantities
 from runyard.clusters.models import Cluster, Node
 
 _COLUMNS = (
-    "name", "resource_version", "ready", "unschedulable", "cpu_millis", "memory_bytes", "gpus", "gpu_product"
+    "name", "resource_version", "ready", "unschedulable", "cpu_millis", "memory_bytes", "gpus", "gpu_product",
+    "pool",
 )  # fmt: skip
+
+#: Where a node's pool stands: KAI's own label first, then those of clouds and autoscalers.
+POOL_LABELS = (
+    "kai.scheduler/node-pool",
+    "cloud.google.com/gke-nodepool",
+    "eks.amazonaws.com/nodegroup",
+    "kubernetes.azure.com/agentpool",
+    "karpenter.sh/nodepool",
+)
 
 
 class Seen(msgspec.Struct, frozen=True, gc=False):
@@ -24,22 +34,26 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     object: Any = None
 
 
-def observe_nodes(cluster: Cluster, seen: Sequence[Seen]) -> None:
-    """Write what `seen` says of nodes; call inside a transaction."""
+def observe_nodes(cluster: Cluster, seen: Sequence[Seen]) -> set[str]:
+    """Write what `seen` says of nodes; call inside a transaction. The names of those in another pool now."""
     latest = {one.uid: one.object for one in seen if one.resource == "nodes"}
     gone = [uid for uid, node in latest.items() if node is None]
     rows = [_row(cluster, node) for node in latest.values() if node is not None]
     if gone:
         Node.objects.filter(cluster=cluster, uid__in=gone).delete()
-    if rows:
-        Node.objects.bulk_create(
-            rows, update_conflicts=True, unique_fields=["cluster", "uid"], update_fields=_COLUMNS
-        )
+    if not rows:
+        return set()
+    known = dict(Node.objects.filter(cluster=cluster, uid__in=latest).values_list("uid", "pool"))
+    Node.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["cluster", "uid"], update_fields=_COLUMNS
+    )
+    return {row.name for row in rows if row.pool != known.get(row.uid, "")}
 
 
 def _row(cluster: Cluster, node: objects.Node) -> Node:
     offer = node.status.allocatable or node.status.capacity or {}
     ready = objects.conditions(node.status).get("Ready")
+    labels = node.metadata.labels or {}
     return Node(
         cluster=cluster,
         uid=node.metadata.uid,
@@ -50,5 +64,6 @@ def _row(cluster: Cluster, node: objects.Node) -> Node:
         cpu_millis=quantities.millis(str(offer.get("cpu", 0))),
         memory_bytes=quantities.whole(str(offer.get("memory", 0))),
         gpus=quantities.whole(str(offer.get("nvidia.com/gpu", 0))),
-        gpu_product=(node.metadata.labels or {}).get("nvidia.com/gpu.product", "")[:120],
+        gpu_product=labels.get("nvidia.com/gpu.product", "")[:120],
+        pool=next((labels[key] for key in POOL_LABELS if labels.get(key)), "")[:63],
     )

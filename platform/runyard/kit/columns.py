@@ -3,15 +3,34 @@
 Declared as attributes of a `runyard.kit.tables.Table`; the attribute's name is the column's key in URLs.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR
 from typing import Any, ClassVar
 
-from django.db.models import Case, F, Func, IntegerField, Q, TextField, Value, When
+from django.db.models import (
+    Case,
+    DateTimeField,
+    DurationField,
+    F,
+    Func,
+    IntegerField,
+    Q,
+    TextField,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce, Lower
-from django.db.models.lookups import Contains, EndsWith, Exact, IContains, StartsWith
+from django.db.models.lookups import (
+    Contains,
+    EndsWith,
+    Exact,
+    GreaterThanOrEqual,
+    IContains,
+    LessThanOrEqual,
+    StartsWith,
+)
 from django.utils import timezone
 
 from runyard.kit import plain
@@ -46,6 +65,7 @@ class Column:
     unit: str = ""  # of the amounts people read and write
     header: str = ""  # in a file, where the label does not say it
     exports: Sequence["Column"] = ()  # what stands in a file in its place
+    api: Mapping[str, str] = field(default_factory=dict)  # its fields in JSON, each with the row's path
     key: str = ""
 
     align: ClassVar[str] = "start"
@@ -59,14 +79,15 @@ class Column:
         self.cell = self.cell or name
         self.classes = f"{self.align} cut" if self.detail else self.align
         self.needs = tuple(self.needs) or ((self.of,) if isinstance(self.of, str) else ())
+        self.api = self.api or ({name: self.of} if isinstance(self.of, str) else {})
 
     @property
     def options(self) -> list[tuple[str, str]]:
         """Every value a filter can take, with its words; empty where that is open."""
         return []
 
-    def order(self) -> Any:
-        """The expression rows are sorted by; never NULL, so that a keyset can compare it."""
+    def order(self, at: datetime | None = None) -> Any:
+        """What rows are sorted by, as of the moment `at`; never NULL, so that a keyset can compare it."""
         return F(self.of) if isinstance(self.of, str) else self.of
 
     def condition(self, operator: str, value: str) -> Q:
@@ -84,6 +105,17 @@ class Column:
         """The SQL of its one field in a file."""
         return plain.text(plain.value_of(self.of))
 
+    def json(self, row: Any) -> dict[str, Any]:
+        """Its fields in JSON: moments as ISO 8601 in UTC, lengths of time in whole seconds."""
+        return {name: plain.json(_reach(row, path)) for name, path in self.api.items()}
+
+
+def _reach(row: Any, path: str) -> Any:
+    """The value at `path`; None where there is nothing on the way."""
+    for name in path.split("__"):
+        row = getattr(row, name) if row is not None else None
+    return row
+
 
 def _words(*operators: str) -> dict[str, str]:
     return {operator: OPERATORS[operator] for operator in operators}
@@ -98,7 +130,7 @@ class Text(Column):
     operators = _words("=@", "!@", "==", "!=", "=^", "=$")
     hint = "any text; case does not matter"
 
-    def order(self) -> Any:
+    def order(self, at: datetime | None = None) -> Any:
         return Lower(Coalesce(super().order(), Value("")))
 
     def condition(self, operator: str, value: str) -> Q:
@@ -114,7 +146,10 @@ class Text(Column):
 
 @dataclass(kw_only=True)
 class Words(Column):
-    """Several words, an array field: a filter asks whether one of them is, or holds, the value."""
+    """Several words, an array field: a filter asks whether one of them is, or holds, the value.
+
+    Sorted by the first of them, then the next, without regard to case; none before all.
+    """
 
     operators = _words("=@", "!@", "==", "!=")
     hint = "any text; case does not matter"
@@ -122,9 +157,15 @@ class Words(Column):
     def condition(self, operator: str, value: str) -> Q:
         if not value:
             raise BadQuery(f"“{self.key}{operator}” needs a text to look for.")
-        joined = Func(F(self.of), Value("\n"), function="array_to_string", output_field=TextField())
-        found = Q(**{f"{self.of}__contains": [value]}) if operator[1] == "=" else Q(IContains(joined, value))
+        one_is = Q(**{f"{self.of}__contains": [value]})
+        found = one_is if operator[1] == "=" else Q(IContains(self._joined(), value))
         return ~found if operator.startswith("!") else found
+
+    def order(self, at: datetime | None = None) -> Any:
+        return Lower(self._joined())
+
+    def _joined(self) -> Any:
+        return Func(F(self.of), Value("\n"), function="array_to_string", output_field=TextField())
 
     def exported(self) -> Any:
         return plain.joined(plain.value_of(self.of))
@@ -142,15 +183,16 @@ class Choice(Column):
     def options(self) -> list[tuple[str, str]]:
         return [(str(value), str(label)) for value, label in self.choices.choices if value]
 
-    def order(self) -> Any:
-        places = [When(**{self.of: value}, then=Value(i)) for i, value in enumerate(self.choices.values)]
+    def order(self, at: datetime | None = None) -> Any:
+        field = plain.value_of(self.of)
+        places = [When(Exact(field, Value(v)), then=Value(i)) for i, v in enumerate(self.choices.values)]
         return Case(*places, default=Value(len(places)), output_field=IntegerField())
 
     def condition(self, operator: str, value: str) -> Q:
         known = {name.lower(): name for name, _ in self.options}
         if value.lower() not in known:
             raise BadQuery(f"There is no {self.label} “{value[:40]}”; there is {', '.join(known.values())}.")
-        found = Q(**{self.of: known[value.lower()]})
+        found = Q(Exact(plain.value_of(self.of), Value(known[value.lower()])))
         return ~found if operator == "!=" else found
 
     def exported(self) -> Any:
@@ -159,13 +201,17 @@ class Choice(Column):
 
 @dataclass(kw_only=True)
 class Number(Column):
-    """An amount, read and written in `unit`; right-aligned, tabular figures."""
+    """An amount, read and written in `unit`, not negative; right-aligned, tabular figures."""
 
     scale: int = 1  # how many of the field's are one of `unit`
+    nullable: bool = False  # none is before all
 
     align = "end"
     operators = _words(">=", "<=", "==", "!=")
     hint = "a number such as 8 or 0.5"
+
+    def order(self, at: datetime | None = None) -> Any:
+        return Coalesce(super().order(), Value(-1)) if self.nullable else super().order()
 
     def condition(self, operator: str, value: str) -> Q:
         amount = number(value, self.label) * self.scale
@@ -190,7 +236,7 @@ class Instant(Column):
     operators = _words(">=", "<=")
     hint = "2026-11-22, 2026-11-22T14:00Z, or 7d for seven days ago"
 
-    def order(self) -> Any:
+    def order(self, at: datetime | None = None) -> Any:
         return Coalesce(super().order(), Value(_LONG_AGO)) if self.nullable else super().order()
 
     def condition(self, operator: str, value: str) -> Q:
@@ -214,3 +260,32 @@ class Age(Instant):
     def condition(self, operator: str, value: str) -> Q:
         since = timezone.now() - duration(value, self.label)
         return Q(**{f"{self.of}__{'lte' if operator == '>=' else 'gte'}": since})
+
+
+@dataclass(kw_only=True)
+class Lasting(Column):
+    """A length of time that may still grow: what `of` holds and, where it is `going`, the time `since`."""
+
+    since: str
+    going: Q
+
+    align = "end"
+    operators = _words(">=", "<=")
+    hint = "a length of time: 90s, 30m, 12h, 7d or 2w"
+
+    def order(self, at: datetime | None = None) -> Any:
+        goes_on = Value(at or timezone.now(), DateTimeField()) - F(self.since)
+        nothing = Value(timedelta(), DurationField())
+        return F(self.of) + Case(
+            When(self.going, then=goes_on), default=nothing, output_field=DurationField()
+        )
+
+    def condition(self, operator: str, value: str) -> Q:
+        lasted = Value(duration(value, self.label), DurationField())
+        return Q((GreaterThanOrEqual if operator == ">=" else LessThanOrEqual)(self.order(), lasted))
+
+    def fields(self) -> list[tuple[str, Any]]:
+        return [(f"{self.header or self.label} (seconds)", self.exported())]
+
+    def exported(self) -> Any:
+        return plain.seconds(self.order())

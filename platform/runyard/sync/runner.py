@@ -23,6 +23,7 @@ from runyard.sync.follower import Follower, start
 from runyard.sync.freshness import freshness_of
 from runyard.sync.source import Source, Watched
 from runyard.sync.store import Store
+from workloads import node_pools
 from workloads.kinds import KINDS
 from workloads.models import Event, Pod, Workload
 from workloads.observing import observe
@@ -114,8 +115,9 @@ class Runner:
 
     def _write(self, batch: list[Seen]) -> None:
         with lease.fenced(self._cluster, self._epoch):
-            observe_nodes(self._cluster, batch)
+            moved = observe_nodes(self._cluster, batch)
             observe(self._cluster, batch)
+            node_pools.follow(self._cluster, moved)
         for one in batch:
             self._bad.pop(one.uid, None)
 
