@@ -5,7 +5,7 @@ import sys
 
 from tests.bench.report import HEAD
 
-PARTS = ("reading", "export", "story")
+PARTS = ("reading", "export", "table", "story")
 
 
 def main(wanted: list[str]) -> None:

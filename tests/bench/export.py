@@ -32,7 +32,7 @@ def measure() -> list[Result]:
         home = Path(folder)
         (home / "static").mkdir()
         with Postgres(home).running() as url:
-            environment = _environment(home, url)
+            environment = environment_of(home, url)
             facts = _prepare(environment)
             with serving(environment) as (port, server):
                 _request(
@@ -61,7 +61,7 @@ def _results(bare: list[float], ours: list["Download"], growth: float, facts: di
     ]
 
 
-def _environment(home: Path, url: str) -> dict[str, str]:
+def environment_of(home: Path, url: str) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RUNYARD_")}
     return clean | {
         "RUNYARD_MODE": "embedded",
