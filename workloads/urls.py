@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from workloads.views import actions, columns, export, logs, submit, table, workload
+from workloads.views import actions, columns, export, logs, saved, submit, table, workload
 
 urlpatterns = [
     path("", table.workloads, name="workloads"),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("workloads.csv", export.download, name="workload-csv"),
     path("columns", columns.columns, name="workload-columns"),
     path("filter", columns.add_filter, name="workload-filter"),
+    path("views", saved.create, name="workload-views"),
+    path("views/<int:view>", saved.change, name="workload-view"),
     path("bulk", actions.bulk_action, name="workload-bulk"),
     path("new", submit.new, name="workload-new"),
     path("new/preview", submit.preview, name="workload-preview"),

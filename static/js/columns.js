@@ -9,12 +9,27 @@ export function start(form) {
   const items = () => [...list.children];
   const shown = () => list.querySelectorAll("input:checked");
   const said = form.querySelector("[data-said]");
+  const atView = () => /^\d+$/.test(new URL(location.href).searchParams.get("view") ?? "");
   let timer = 0;
+  let waiting = false;
 
   const changed = () => {
     form.querySelector("[data-shown]").textContent = `${shown().length} of ${items().length}`;
+    if (atView()) return wait();
     clearTimeout(timer);
     timer = setTimeout(() => save(new FormData(form)), PAUSE);
+  };
+
+  // At a saved view the choice goes into the address, by way of the server; a new page would close this.
+  const wait = () => {
+    waiting = true;
+    said.textContent = "Shown when you close this";
+  };
+
+  const closed = (event) => {
+    if (event.newState !== "closed" || !waiting) return;
+    form.elements.next.value = location.pathname + location.search;
+    form.requestSubmit();
   };
 
   const save = async (data) => {
@@ -24,7 +39,7 @@ export function start(form) {
     if (!answer?.ok) return;
     const here = new URL(location.href);
     if (here.searchParams.has("columns") || data.has("reset")) {
-      here.searchParams.delete("columns");
+      for (const name of ["columns", "widths"]) here.searchParams.delete(name);
       location.assign(here);
     } else {
       document.dispatchEvent(new CustomEvent("runyard:layout"));
@@ -42,6 +57,10 @@ export function start(form) {
   const click = (event) => {
     const button = event.target.closest("button");
     if (!button) return;
+    if (button.name === "reset" && atView()) {
+      form.elements.next.value = location.pathname + location.search;
+      return;
+    }
     event.preventDefault();
     if (button.name === "reset") {
       const data = new FormData(form);
@@ -71,6 +90,7 @@ export function start(form) {
   };
 
   const stopDragging = drag(list, changed);
+  form.addEventListener("toggle", closed);
   form.addEventListener("click", click);
   form.addEventListener("keydown", press);
   form.addEventListener("input", find);

@@ -8,7 +8,7 @@ export function start(button) {
     const left = at.left + width + 8 > innerWidth ? at.right - width : at.left;
     panel.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
     panel.style.top = `${Math.max(8, Math.min(at.bottom + 6, innerHeight - height - 8))}px`;
-    panel.querySelector("[data-find], select:enabled")?.focus();
+    panel.querySelector("[data-find], [aria-current], select:enabled")?.focus();
   };
   panel.addEventListener("toggle", place);
   return () => panel.removeEventListener("toggle", place);

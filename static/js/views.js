@@ -1,29 +1,43 @@
-// The panel of saved views: finds one by name, walks the list by arrow keys, names a new one at once.
+// The panel of saved views: finds one by name, walks the list by arrow keys, and speaks of the address as it is.
+import { page } from "./fetching.js";
+
 export function start(panel) {
-  const items = [...panel.querySelectorAll("[data-label]")];
+  const items = () => [...panel.querySelectorAll("[data-label]")];
 
   const find = (event) => {
     if (!("find" in event.target.dataset)) return;
     const word = event.target.value.trim().toLowerCase();
-    for (const item of items) item.hidden = !item.dataset.label.includes(word);
+    for (const item of items()) item.hidden = !item.dataset.label.includes(word);
     for (const section of panel.querySelectorAll(".views-list section")) section.hidden = !section.querySelector("[data-label]:not([hidden])");
-    panel.querySelector("[data-none]").hidden = items.some((item) => !item.hidden);
+    panel.querySelector("[data-none]").hidden = items().some((item) => !item.hidden);
   };
 
   const press = (event) => {
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     if (!step || !event.target.closest(".views-list, .find")) return;
     event.preventDefault();
-    const links = items.filter((item) => !item.hidden).map((item) => item.firstElementChild);
+    const links = items().filter((item) => !item.hidden).map((item) => item.firstElementChild);
     const at = links.indexOf(document.activeElement);
-    links[Math.min(links.length - 1, Math.max(0, at + step))]?.focus();
+    if (step < 0 && at <= 0) panel.querySelector("[data-find]")?.focus();
+    else links[Math.min(links.length - 1, at + step)]?.focus();
   };
 
-  const unfold = (event) => {
-    if (event.target.open && panel.matches(":popover-open")) event.target.querySelector(".input")?.focus();
+  const toggled = (event) => {
+    if (event.target === panel) renew(event.newState === "open");
+    else if (event.target.open) event.target.querySelector(".input")?.focus();
+  };
+
+  // A width that was dragged stands in the address alone: what the panel offers is then another.
+  const renew = async (open) => {
+    if (!open || panel.dataset.at === location.pathname + location.search) return;
+    const fresh = (await page(location.href).catch(() => null))?.getElementById("views");
+    if (!fresh) return;
+    panel.dataset.at = fresh.dataset.at;
+    panel.replaceChildren(...fresh.childNodes);
+    htmx.process(panel);
   };
 
   panel.addEventListener("input", find);
   panel.addEventListener("keydown", press);
-  panel.addEventListener("toggle", unfold, true); // of the <details> in it: toggle does not bubble
+  panel.addEventListener("toggle", toggled, true); // of the <details> in it as well: toggle does not bubble
 }

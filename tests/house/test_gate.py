@@ -6,6 +6,7 @@ The addresses come from the resolver, so that a new one cannot be forgotten.
 import pytest
 from django.urls import get_resolver, reverse
 
+from runyard.tenancy.models import SavedView
 from tests.answers import content
 from workloads.models import Action, Workload
 
@@ -22,12 +23,19 @@ ADDRESSES = {p.name: p for p in _patterns(get_resolver().url_patterns)}
 OF_ONE = sorted(
     name for name, p in ADDRESSES.items() if "pk" in p.pattern.converters or "<pk>" in str(p.pattern)
 )
+OF_VIEW = sorted(name for name, p in ADDRESSES.items() if "view" in p.pattern.converters)
 OTHERS = sorted(set(ADDRESSES) - set(OF_ONE) - PUBLIC)
 
 
+def view_of(workload):
+    """A saved view that the workload's owner shared with its project."""
+    who = {"owner": workload.created_by, "project": workload.project, "table": "workloads"}
+    return SavedView.objects.get_or_create(name="redwood-view", **who)[0]
+
+
 def url_of(name, workload):
-    parts = {"pk": workload.pk, "verb": "stop"}
-    wanted = {key: value for key, value in parts.items() if key in str(ADDRESSES[name].pattern)}
+    parts = {"pk": workload.pk, "verb": "stop", "view": view_of(workload).pk}
+    wanted = {key: value for key, value in parts.items() if f"{key}>" in str(ADDRESSES[name].pattern)}
     return reverse(name, kwargs=wanted)
 
 
@@ -59,6 +67,21 @@ def test_eve_finds_nothing_under_the_number_of_adas_training(browse, eve, ada_tr
     assert response.status_code in (404, 405)
     assert b"redwood-sft" not in content(response)
     assert (list(Workload.objects.values()), Action.objects.count()) == (before, 0)
+
+
+@pytest.mark.parametrize("name", OF_VIEW)
+@pytest.mark.parametrize("method", METHODS)
+def test_eve_finds_no_saved_view_of_red(browse, eve, ada_training, name, method):
+    view = SavedView.objects.filter(pk=view_of(ada_training).pk)
+    before = list(view.values())
+    response = call(browse(eve), method, url_of(name, ada_training), ada_training)
+    assert response.status_code in (404, 405)
+    assert b"redwood" not in content(response)
+    assert list(view.values()) == before
+
+
+def test_there_are_addresses_of_one_saved_view_to_try():
+    assert OF_VIEW == ["api-view", "workload-view"]
 
 
 @pytest.mark.parametrize("name", OTHERS)

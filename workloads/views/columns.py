@@ -5,10 +5,10 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
-from runyard.kit.layout import as_saved
+from runyard.kit.layout import Layout, as_saved
 from runyard.kit.pages import query
 from runyard.kit.values import BadQuery
-from runyard.tenancy.preferences import keep_table_choice
+from runyard.tenancy.preferences import keep_table_choice, table_choice
 from workloads.tables import WorkloadTable
 
 TABLE = "workloads"
@@ -18,9 +18,11 @@ TABLE = "workloads"
 def columns(request: HttpRequest) -> HttpResponse:
     """Keep `column` (once each, in order) and `width` (`key:pixels`) for the viewer; `reset` forgets them.
 
-    `up` and `down` name a column to move first, for pages without scripts.
+    At a saved view they go into the address instead, where the view can be saved with them. Without any
+    `column` those chosen before stay. `up` and `down` name a column to move first, for pages
+    without scripts.
     """
-    keys = request.POST.getlist("column")
+    keys = request.POST.getlist("column") or _chosen(request)
     for step, name in ((-1, "up"), (1, "down")):
         keys = _moved(keys, request.POST.get(name, ""), step)
     widths = dict(text.partition(":")[::2] for text in request.POST.getlist("width"))
@@ -28,8 +30,16 @@ def columns(request: HttpRequest) -> HttpResponse:
         choice = None if "reset" in request.POST else as_saved(WorkloadTable.columns, keys, widths)
     except BadQuery as problem:
         return HttpResponseBadRequest(str(problem), content_type="text/plain")
+    path, params = _origin(request)
+    if "column" in request.POST and params.get("view", "").isdigit():
+        layout = Layout.read(WorkloadTable.columns, None, choice)
+        return HttpResponseRedirect(path + query(params, **layout.params))
     keep_table_choice(request.user, TABLE, choice)
-    return HttpResponseRedirect(_next(request))
+    return HttpResponseRedirect(path + query(params, columns=None, widths=None))
+
+
+def _chosen(request: HttpRequest) -> list[str]:
+    return Layout.read(WorkloadTable.columns, None, table_choice(request.user, TABLE)).keys
 
 
 def _moved(keys: list[str], key: str, step: int) -> list[str]:
@@ -40,13 +50,13 @@ def _moved(keys: list[str], key: str, step: int) -> list[str]:
     return [*others[:place], key, *others[place:]]
 
 
-def _next(request: HttpRequest) -> str:
-    """The page the form was on, if ours, without the columns its address asked for."""
+def _origin(request: HttpRequest) -> tuple[str, QueryDict]:
+    """The page the form was on, if ours, and what its address asked for."""
     target = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure()):
-        return reverse("workloads")
+        return reverse("workloads"), QueryDict()
     path, _, params = target.partition("?")
-    return path + query(QueryDict(params), columns=None)
+    return path, QueryDict(params)
 
 
 @require_safe

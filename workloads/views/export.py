@@ -7,6 +7,7 @@ from runyard.kit.csv import csv_response, table_csv
 from runyard.kit.values import BadQuery
 from runyard.tenancy.preferences import table_choice
 from workloads.tables import WorkloadTable
+from workloads.views import saved
 from workloads.views.columns import TABLE
 
 
@@ -17,5 +18,12 @@ def download(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         export = table_csv(WorkloadTable, request.user, request.GET, table_choice(request.user, TABLE))
     except BadQuery as problem:
         return HttpResponseBadRequest(str(problem), content_type="text/plain; charset=utf-8")
+    return csv_response(export, TABLE, _part(request))
+
+
+def _part(request: HttpRequest) -> str:
+    """What a file is named after: the view, whether it shows something else by now; or the only project."""
+    if view := saved.current_view(request):
+        return f"{view}-changed" if saved.is_changed(request, view) else str(view)
     projects = request.GET.getlist("project")
-    return csv_response(export, TABLE, projects[0] if len(projects) == 1 and projects[0] else "all")
+    return projects[0] if len(projects) == 1 and projects[0] else "all"

@@ -47,6 +47,29 @@ class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
     ids: list[int]
 
 
+class NewView(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """POST /views. `query` is that of the table's address, without columns and widths."""
+
+    name: str
+    table: str = "workloads"
+    query: str = ""
+    columns: list[str] = []
+    widths: dict[str, int] = {}
+    project: str | None = None
+    default: bool = False
+
+
+class ViewChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """PATCH /views/17: what is left out stays."""
+
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    query: str | msgspec.UnsetType = msgspec.UNSET
+    columns: list[str] | msgspec.UnsetType = msgspec.UNSET
+    widths: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
+    project: str | msgspec.UnsetType | None = msgspec.UNSET
+    default: bool | msgspec.UnsetType = msgspec.UNSET
+
+
 def submission(data: Any) -> Submission:
     """Raises Invalid, naming the field where msgspec does."""
     return _convert(data, Submission)
@@ -61,6 +84,16 @@ def batch(data: Any) -> tuple[Verb, list[int]]:
     if any(not 0 < pk < 2**63 for pk in body.ids):
         raise Invalid({"ids": "Ids are positive whole numbers."})
     return Verb(body.verb), body.ids
+
+
+def new_view(data: Any) -> NewView:
+    body: NewView = _convert(data, NewView)
+    return body
+
+
+def view_change(data: Any) -> ViewChange:
+    body: ViewChange = _convert(data, ViewChange)
+    return body
 
 
 def _convert(data: Any, shape: type[Any]) -> Any:

@@ -8,13 +8,14 @@ from rest_framework.views import exception_handler
 
 from runyard.clusters.connection import ClusterError
 from runyard.tenancy.access import Denied
+from runyard.tenancy.saved_views import BadView
 from workloads.actions import Invalid
 from workloads.policies import Refused
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: our own errors, then Django's and DRF's."""
-    if isinstance(error, Invalid):
+    if isinstance(error, Invalid | BadView):
         return _answer(422, "Invalid", "Some fields need you.", error.fields)
     if isinstance(error, Denied):
         return _answer(403, "Denied", str(error))

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from runyard.kit.looks import Look
 from runyard.kit.pages import iso
+from runyard.tenancy.models import SavedView
 from workloads.models import Event, PhaseChange, Pod, Workload
 from workloads.tables import WorkloadTable
 
@@ -49,3 +51,35 @@ def event(row: Event) -> dict[str, Any]:
 
 def phase(row: PhaseChange) -> dict[str, Any]:
     return {"phase": row.phase, "reason": row.reason, "message": row.message, "at": iso(row.at)}
+
+
+def saved_view(row: SavedView, look: Look, lost: list[str]) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "table": row.table,
+        "name": row.name,
+        "owner": row.owner.username,
+        "project": row.project.name if row.project else None,
+        "default": row.is_default,
+        "query": look.query,
+        "columns": list(look.columns),
+        "widths": dict(look.widths),
+        "lost": lost,
+        "created_at": iso(row.created_at),
+        "changed_at": iso(row.changed_at),
+    }
+
+
+def bulk(row: Bulk) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "url": reverse("api-one-batch", args=[row.pk]),
+        "verb": row.verb,
+        "state": row.state,
+        "total": row.total,
+        "done": row.done,
+        "succeeded": row.succeeded,
+        "failed": row.failed,
+        "created_at": iso(row.created_at),
+        "finished_at": iso(row.finished_at),
+    }

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from runyard.api import views
+from runyard.api import saved_views, views
 
 urlpatterns = [
     path("workloads", views.Workloads.as_view(), name="api-workloads"),
@@ -12,4 +12,6 @@ urlpatterns = [
     path("workloads/<int:pk>/pods", views.Pods.as_view(), name="api-pods"),
     path("workloads/<int:pk>/events", views.Events.as_view(), name="api-events"),
     path("workloads/<int:pk>/log", views.Log.as_view(), name="api-log"),
+    path("views", saved_views.SavedViews.as_view(), name="api-views"),
+    path("views/<int:view>", saved_views.OneSavedView.as_view(), name="api-view"),
 ]

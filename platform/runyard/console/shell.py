@@ -11,7 +11,7 @@ from workloads.queries import all_by_phase, visible_projects
 from workloads.status import Phase
 from workloads.tables import WorkloadTable
 
-_KEPT = ("q", "f", "sort", "columns", *WorkloadTable.filters)
+_KEPT = ("q", "f", "sort", "columns", "widths", "view", *WorkloadTable.filters)
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -33,9 +33,9 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 
 def _filters(request: HttpRequest) -> QueryDict:
-    """The filters in the address, so that switching the project keeps the rest."""
+    """The filters in the address, so that switching the project keeps the rest; no view is nothing to keep."""
     kept = request.GET.copy()
-    for name in [name for name in kept if name not in _KEPT]:
+    for name in [name for name in kept if name not in _KEPT or (name, kept[name]) == ("view", "all")]:
         kept.pop(name)
     return kept
 

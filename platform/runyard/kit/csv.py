@@ -46,9 +46,9 @@ def table_csv(table: type[Table], user: Any, params: QueryDict, saved: Any = Non
     return Export(in_order(rows, [key.down for key in keys]), columns)
 
 
-def csv_response(export: "Export", view: str, part: str) -> StreamingHttpResponse:
-    """A download named after the view, the part of it (such as a project) and the moment."""
-    name = f"{view}-{part}-{timezone.now():%Y%m%dT%H%M%SZ}.csv"
+def csv_response(export: "Export", table: str, part: str) -> StreamingHttpResponse:
+    """A download named after the table, the part of it (a saved view or a project) and the moment."""
+    name = f"{table}-{part}-{timezone.now():%Y%m%dT%H%M%SZ}.csv"
     response = stream_response(export, "text/csv; charset=utf-8; header=present", name)
     response["Cache-Control"] = "no-store"
     return response

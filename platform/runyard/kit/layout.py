@@ -24,26 +24,34 @@ class Layout:
     widest: ClassVar[int] = WIDEST
 
     @classmethod
-    def read(cls, declared: Mapping[str, Column], asked: str | None, saved: Any = None) -> "Layout":
-        """`asked` is `columns=` of the URL (BadQuery where it is wrong), `saved` what `as_saved` made."""
+    def read(
+        cls, declared: Mapping[str, Column], asked: str | None, saved: Any = None, widths: str | None = None
+    ) -> "Layout":
+        """`asked` and `widths` are those of the URL (BadQuery where wrong), `saved` what `as_saved` made."""
         chosen: Mapping[str, Any] = saved if isinstance(saved, dict) else {}
-        widths = _sound_widths(declared, chosen.get("widths"))
+        wide = _asked_widths(declared, widths) or _sound_widths(declared, chosen.get("widths"))
         if asked:
-            return cls(_named(declared, asked.split(",")), widths)
+            return cls(_named(declared, asked.split(",")), wide)
         keys = chosen.get("columns")
         if not isinstance(keys, list) or not keys:
-            return cls(tuple(column for column in declared.values() if column.default), widths)
+            return cls(tuple(column for column in declared.values() if column.default), wide)
         gone = [key for key in keys if not (isinstance(key, str) and key in declared)]
         notice = f"A column you chose is no longer there: {', '.join(map(str, gone))[:80]}." if gone else ""
         return cls(
             _named(declared, [key for key in dict.fromkeys(map(str, keys)) if key in declared]),
-            widths,
+            wide,
             notice,
         )
 
     @property
     def keys(self) -> list[str]:
         return [column.key for column in self.columns]
+
+    @property
+    def params(self) -> dict[str, str | None]:
+        """What an address says to show it; None is to be left out."""
+        widths = ",".join(f"{key}:{width}" for key, width in self.widths.items())
+        return {"columns": ",".join(self.keys), "widths": widths or None}
 
     def width(self, column: Column) -> int:
         return self.widths.get(column.key, column.width)
@@ -54,12 +62,7 @@ def as_saved(
 ) -> dict[str, Any]:
     """What to keep of a person's choice. Raises BadQuery for an unknown column and a width that is none."""
     columns = [column.key for column in _named(declared, keys)]
-    sound = {}
-    for key, width in widths.items():
-        if key not in declared or not (width.isascii() and width.isdigit() and len(width) < 5):
-            raise BadQuery(f"“{key[:40]}” cannot be “{width[:40]}” wide.")
-        sound[key] = min(WIDEST, max(NARROWEST, int(width)))
-    return {"columns": columns, "widths": sound}
+    return {"columns": columns, "widths": _read_widths(declared, widths)}
 
 
 def _named(declared: Mapping[str, Column], keys: Sequence[str]) -> tuple[Column, ...]:
@@ -70,6 +73,20 @@ def _named(declared: Mapping[str, Column], keys: Sequence[str]) -> tuple[Column,
             raise BadQuery(f"The column “{key}” is asked for twice.")
     first = next(iter(declared))
     return tuple(declared[key] for key in [first, *(key for key in keys if key != first)])
+
+
+def _asked_widths(declared: Mapping[str, Column], asked: str | None) -> dict[str, int]:
+    """`name:300,gpus:80` of a URL."""
+    texts = asked.split(",") if asked else []
+    return _read_widths(declared, dict(text.partition(":")[::2] for text in texts))
+
+
+def _read_widths(declared: Mapping[str, Column], widths: Mapping[str, str]) -> dict[str, int]:
+    """Pixels by key, within bounds. Raises BadQuery for an unknown column and a width that is none."""
+    for key, width in widths.items():
+        if key not in declared or not (width.isascii() and width.isdigit() and len(width) < 5):
+            raise BadQuery(f"“{key[:40]}” cannot be “{width[:40]}” wide.")
+    return {key: min(WIDEST, max(NARROWEST, int(width))) for key, width in widths.items()}
 
 
 def _sound_widths(declared: Mapping[str, Column], widths: Any) -> dict[str, int]:

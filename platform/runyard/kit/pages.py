@@ -54,12 +54,12 @@ def query(params: QueryDict, **changes: Any) -> str:
     Always begins with "?", so that a link without any parameter leaves the others behind.
     """
     changed = params.copy()
-    for name in ("after", "before"):  # a page of one result is no page of another
+    for name in ("after", "before", "count"):  # a page of one result is no page of another
         changed.pop(name, None)
     for name, value in changes.items():
         changed.pop(name, None)
         changed.setlist(name, [] if value is None else value if isinstance(value, list) else [value])
-    return f"?{changed.urlencode()}"
+    return f"?{changed.urlencode(safe=',:')}"
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -3,20 +3,28 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
+from urllib.parse import quote
 
 from django.http import StreamingHttpResponse
 
 
 def stream_response(chunks: Iterable[bytes], content_type: str, filename: str = "") -> StreamingHttpResponse:
-    """Stream `chunks`, read in a thread; with `filename` as a download of that name.
+    """Stream `chunks`, read in a thread; with `filename`, its odd characters replaced, as a download.
 
     Under ASGI Django would gather a plain iterator whole before the first byte is sent.
     """
     response = StreamingHttpResponse(_Stream(chunks), content_type=content_type)
     if filename:
-        safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in filename)
-        response["Content-Disposition"] = f'attachment; filename="{safe}"'
+        response["Content-Disposition"] = _download(filename)
     return response
+
+
+def _download(filename: str) -> str:
+    """The header; a name that is not ASCII comes twice, the plain one for clients that know no other."""
+    safe = "".join(sign if sign.isalnum() or sign in "-_." else "_" for sign in filename)
+    plain = "".join(sign if sign.isascii() else "_" for sign in safe)
+    header = f'attachment; filename="{plain}"'
+    return header if plain == safe else f"{header}; filename*=UTF-8''{quote(safe, errors='replace')}"
 
 
 class _Stream:
