@@ -11,12 +11,15 @@ http = get_asgi_application()  # loads the apps; what follows needs them
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import path
 
+from runyard.kit.turns import Turns
 from runyard.live.consumer import LiveConsumer
 from runyard.live.origin import SameOrigin
 
+AT_A_TIME = 16  # fewer than the pool has connections
+
 application = ProtocolTypeRouter(
     {
-        "http": http,
+        "http": Turns(http, AT_A_TIME),
         "websocket": SameOrigin(URLRouter([path("live", LiveConsumer.as_asgi())])),
     }
 )
