@@ -1,4 +1,4 @@
-"""What the table of workloads is measured against, served by the product's own server through its own middleware."""
+"""What the table of workloads is measured against, served by the product's own server and middleware."""
 
 import msgspec
 from django.conf import settings
