@@ -1,34 +1,45 @@
-"""Why an action's button is grey, for many rows at once: the words of the very checks the server enforces.
+"""Whether an action can be done, for many rows at once: first the right, then what the state allows.
 
-Used by pages and the API to show what can be done; `actions` alone decides.
+The one check behind the grey button and behind the action itself: pages show it, `actions` enforces it.
 """
 
 from typing import Any
 
-from runyard.tenancy.access import denial, may
+from runyard.tenancy.access import denial, may, whom_to_ask
 from workloads import policies
 from workloads.models import Verb, Workload
+from workloads.policies import Refusal
 
 VERBS = (Verb.STOP, Verb.RUN, Verb.DELETE)
 
 
 class Availability:
-    """For one person and one request: the sentence of a missing right is looked up once a project."""
+    """For one person and one request: a missing right is put into words once a project."""
 
     def __init__(self, user: Any) -> None:
         self._user = user
-        self._denials: dict[tuple[str, int | None], str] = {}
+        self._denials: dict[tuple[str, int | None], Refusal | None] = {}
 
-    def why_not(self, workload: Workload) -> dict[str, str]:
-        """By verb, why it cannot be done to `workload` now; empty where it can."""
-        return {verb.value: self.reason(verb, workload) for verb in VERBS}
+    def why_not(self, workload: Workload) -> dict[str, Refusal | None]:
+        """By verb, and for "copy", why it cannot be done to `workload` now; None where it can."""
+        return {verb.value: self.refusal(verb, workload) for verb in VERBS} | {
+            "copy": self._denied("copy", workload)
+        }
 
-    def reason(self, verb: Verb, workload: Workload) -> str:
-        return self._denied(verb, workload) or policies.refusal(verb, workload)
+    def refusal(self, verb: Verb, workload: Workload) -> Refusal | None:
+        return self._denied(verb.value, workload) or policies.refusal(verb, workload)
 
-    def _denied(self, verb: Verb, workload: Workload) -> str:
-        key = (verb.value, workload.project_id)
+    def _denied(self, verb: str, workload: Workload) -> Refusal | None:
+        key = (verb, workload.project_id)
         if key not in self._denials:
-            allowed = may(self._user, verb.value, workload)
-            self._denials[key] = "" if allowed else denial(verb.value, workload)
+            allowed = may(self._user, verb, workload)
+            self._denials[key] = None if allowed else _as_refusal(verb, workload)
         return self._denials[key]
+
+
+def _as_refusal(verb: str, workload: Workload) -> Refusal:
+    whom = whom_to_ask(workload)
+    where = f"in project {workload.project}" if workload.project else "in no project"
+    return Refusal(
+        denial(verb, workload, whom=whom), f"not yours to {verb} {where}; ask {whom}", code="Denied"
+    )

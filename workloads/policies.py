@@ -3,53 +3,93 @@
 Pure; rights are asked of `runyard.tenancy.access`.
 """
 
+from dataclasses import dataclass
+
 from workloads.kinds import KINDS
 from workloads.models import Verb, Workload
 from workloads.status import Desired, Phase
+
+_RUNNING = frozenset({Phase.RUNNING, Phase.DEGRADED})
 
 
 class Refused(Exception):
     """The workload's state or kind does not allow it; the message says why, in words."""
 
 
-def refusal(verb: str, workload: Workload) -> str:
-    """Why `verb` cannot be done to `workload` now; empty when it can."""
-    return _RULES[Verb(verb)](workload)
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an action cannot be done: as a sentence about one, and short, to stand behind a number.
+
+    "It is already stopped." and "2 of 5 already stopped". `code` is what programs are told.
+    """
+
+    sentence: str
+    short: str
+    code: str = "Refused"
+
+    def __str__(self) -> str:
+        return self.sentence
 
 
-def _stop(workload: Workload) -> str:
+def refusal(verb: Verb, workload: Workload) -> Refusal | None:
+    """Why `verb` cannot be done to `workload` now; None when it can."""
+    return _RULES[verb](workload)
+
+
+def loses(verb: Verb, workload: Workload) -> bool:
+    """Whether something is lost: by deleting always, by stopping what runs."""
+    return verb == Verb.DELETE or (verb == Verb.STOP and workload.phase in _RUNNING)
+
+
+_STOPPED = Refusal("It is already stopped.", "already stopped")
+_STOPPING = Refusal("It is already stopping.", "already stopping")
+_RUNS = Refusal("It is already running; only what is stopped can be run.", "already running")
+_STARTS = Refusal("It is already starting; only what is stopped can be run.", "already starting")
+_DELETED = Refusal("It is deleted.", "deleted")
+_DELETING = Refusal("It is already being deleted.", "already being deleted")
+
+
+def _stop(workload: Workload) -> Refusal | None:
     if workload.kind not in KINDS or not KINDS[workload.kind].stop:
-        return f"A {workload.kind} cannot be stopped; delete it instead."
-    if workload.phase in (Phase.STOPPED, Phase.STOPPING) or workload.desired == Desired.STOPPED:
-        return "It is stopped already."
-    return _ended(workload)
+        return Refusal(
+            f"A {workload.kind} cannot be stopped; delete it instead.", "of a kind that cannot be stopped"
+        )
+    if workload.phase == Phase.STOPPED:
+        return _STOPPED
+    if workload.phase == Phase.STOPPING or workload.desired == Desired.STOPPED:
+        return _STOPPING
+    return _ended(workload, "There is nothing left to stop.")
 
 
-def _run(workload: Workload) -> str:
+def _run(workload: Workload) -> Refusal | None:
     if workload.kind not in KINDS or not KINDS[workload.kind].run:
-        return f"A {workload.kind} cannot be run again; copy it instead."
-    ended = _ended(workload)
-    if ended:
+        return Refusal(
+            f"A {workload.kind} cannot be run again; copy it instead.", "of a kind that cannot be run again"
+        )
+    if ended := _ended(workload, "Copy it to run it again."):
         return ended
-    return (
-        "" if workload.desired == Desired.STOPPED else "It is running already; only stopped ones can be run."
-    )
+    if workload.desired == Desired.STOPPED:
+        return None
+    return _RUNS if workload.phase in _RUNNING else _STARTS
 
 
-def _delete(workload: Workload) -> str:
+def _delete(workload: Workload) -> Refusal | None:
     if workload.deleted_at:
-        return "It is deleted already."
-    return "It is being deleted already." if workload.desired == Desired.DELETED else ""
+        return _DELETED
+    return _DELETING if workload.desired == Desired.DELETED else None
 
 
-def _ended(workload: Workload) -> str:
-    if workload.deleted_at or workload.desired == Desired.DELETED or workload.terminating_at:
-        return "It is deleted."
+def _ended(workload: Workload, advice: str) -> Refusal | None:
+    """The refusal of what can neither stop nor run any more."""
+    if workload.deleted_at:
+        return _DELETED
+    if workload.desired == Desired.DELETED or workload.terminating_at:
+        return _DELETING
     if workload.phase == Phase.COMPLETED:
-        return "It has completed; copy it to run it again."
+        return Refusal(f"It has completed. {advice}", "completed")
     if workload.phase == Phase.FAILED:
-        return "It has failed; copy it to try again."
-    return ""
+        return Refusal(f"It has failed. {advice}", "failed")
+    return None
 
 
-_RULES = {Verb.CREATE: lambda _: "", Verb.STOP: _stop, Verb.RUN: _run, Verb.DELETE: _delete}
+_RULES = {Verb.CREATE: lambda _: None, Verb.STOP: _stop, Verb.RUN: _run, Verb.DELETE: _delete}

@@ -119,30 +119,34 @@ def submitted(
     return workload
 
 
-def asked(workload: Workload, desired: Desired) -> None:
-    """Someone asked for `desired`: the phase shows it at once, the cluster follows."""
-    workload.desired = desired
-    _resettle(workload, ["desired"])
+def asked(workloads: Sequence[Workload], desired: Desired) -> None:
+    """Someone asked for `desired` of these: their phases show it at once, the cluster follows.
+
+    As many queries for a hundred as for one.
+    """
+    for workload in workloads:
+        workload.desired = desired
+    _resettle(workloads, ["desired"])
 
 
 def created(workload: Workload, uid: str) -> None:
     """The cluster took the workload under `uid`."""
     if workload.uid is None:
         workload.uid = uid
-        _resettle(workload, ["uid"])
+        _resettle([workload], ["uid"])
 
 
 def refused(workload: Workload, message: str) -> None:
     """The cluster will never take the workload: Failed, with the cluster's words."""
     workload.terminal, workload.terminal_reason = "Failed", Reason.NOT_CREATED
     workload.terminal_message, workload.completed_at = message, timezone.now()
-    _resettle(workload, ["terminal", "terminal_reason", "terminal_message", "completed_at"])
+    _resettle([workload], ["terminal", "terminal_reason", "terminal_message", "completed_at"])
 
 
 def reverted(workload: Workload) -> None:
     """The cluster refused a stop, run or delete: what is wanted is again what is observed."""
     workload.desired = Desired.STOPPED if workload.suspended else Desired.RUNNING
-    _resettle(workload, ["desired"])
+    _resettle([workload], ["desired"])
 
 
 def gone(workload: Workload) -> None:
@@ -150,17 +154,25 @@ def gone(workload: Workload) -> None:
     now = timezone.now()
     workload.deleted_at, workload.desired = now, Desired.DELETED
     Pod.objects.filter(workload=workload, gone_at=None).update(gone_at=now)
-    _resettle(workload, ["deleted_at", "desired"])
+    _resettle([workload], ["deleted_at", "desired"])
 
 
-def _resettle(workload: Workload, changed: Iterable[str]) -> None:
-    now = timezone.now()
-    change = settle(workload, list(workload.pods.all()), now, Room(workload.cluster_id))
-    workload.version, workload.changed_at = workload.version + 1, now
-    workload.save(update_fields=[*changed, *SETTLED, "version", "changed_at"])
-    if change:
-        change.save()
-    announce([workload])
+def _resettle(workloads: Sequence[Workload], changed: Iterable[str]) -> None:
+    now, pods = timezone.now(), _pods_of(workloads)
+    rooms = {workload.cluster_id: Room(workload.cluster_id) for workload in workloads}
+    changes = [settle(workload, pods[workload.pk], now, rooms[workload.cluster_id]) for workload in workloads]
+    for workload in workloads:
+        workload.version, workload.changed_at = workload.version + 1, now
+    Workload.objects.bulk_update(workloads, [*changed, *SETTLED, "version", "changed_at"])
+    PhaseChange.objects.bulk_create(change for change in changes if change)
+    announce(workloads)
+
+
+def _pods_of(workloads: Sequence[Workload]) -> dict[int, list[Pod]]:
+    pods: dict[int, list[Pod]] = {workload.pk: [] for workload in workloads}
+    for pod in Pod.objects.filter(workload__in=pods):
+        pods[pod.workload_id].append(pod)  # type: ignore[index]
+    return pods
 
 
 def announce(workloads: Iterable[Workload]) -> None:

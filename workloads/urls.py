@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from workloads.views import actions, columns, export, logs, saved, submit, table, workload
+from workloads.views import actions, bulk, columns, export, logs, saved, submit, table, workload
 
 urlpatterns = [
     path("", table.workloads, name="workloads"),
@@ -13,7 +13,11 @@ urlpatterns = [
     path("filter", columns.add_filter, name="workload-filter"),
     path("views", saved.create, name="workload-views"),
     path("views/<int:view>", saved.change, name="workload-view"),
+    path("selection", actions.selection, name="workload-selection"),
     path("bulk", actions.bulk_action, name="workload-bulk"),
+    path("bulk/<int:bulk>", bulk.result, name="workload-bulk-result"),
+    path("bulk/<int:bulk>/card", bulk.card, name="workload-bulk-card"),
+    path("bulk/<int:bulk>/cancel", bulk.cancel, name="workload-bulk-cancel"),
     path("new", submit.new, name="workload-new"),
     path("new/preview", submit.preview, name="workload-preview"),
     path("sample", submit.sample_now, name="workload-sample"),

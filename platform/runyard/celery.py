@@ -10,10 +10,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "runyard.settings")
 app = Celery("runyard")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["runyard.tenancy", "workloads", "runyard.sync"])
+app.autodiscover_tasks(["workloads"], related_name="bulk_tasks")
 app.conf.beat_schedule = {
     # `expires`: a worker that was away finds one of each, not a pile.
     "sync": {"task": "sync.ensure", "schedule": 3.0, "options": {"expires": 3}},
     "reap": {"task": "workloads.reap", "schedule": 5.0, "options": {"expires": 5}},
+    "reap_bulks": {"task": "workloads.reap_bulks", "schedule": 5.0, "options": {"expires": 5}},
     "sessions": {"task": "tenancy.clear_sessions", "schedule": 86_400.0, "options": {"expires": 3600}},
 }
 

@@ -17,6 +17,7 @@ export function start(grid) {
   const pages = new RowPages(grid);
   const changed = new Set();
   const waiting = new Set();
+  const acted = new Set(); // rows that the viewer did something to: they need not wait for the pointer to leave
   let everything = false;
   let forced = false; // rows may move although the pointer is over them: the viewer has asked for it
 
@@ -61,7 +62,8 @@ export function start(grid) {
   };
 
   const settle = () => {
-    if (waiting.size && !over()) return reload();
+    forced ||= waiting.size > 0 && [...waiting].every((id) => acted.has(id));
+    if (waiting.size && (forced || !over())) return reload();
     tell();
     return undefined;
   };
@@ -114,10 +116,6 @@ export function start(grid) {
   };
 
   const leave = () => setTimeout(() => waiting.size && soon(), 300);
-  const mine = (event) => {
-    for (const id of event.detail.ids ?? []) changed.add(String(id));
-    soon();
-  };
   const all = () => {
     everything = true;
     soon();
@@ -125,6 +123,10 @@ export function start(grid) {
   const now = () => {
     forced = true;
     all();
+  };
+  const mine = (event) => {
+    for (const id of event.detail.ids ?? []) acted.add(String(id));
+    now();
   };
   pill.addEventListener("click", now);
   document.addEventListener("runyard:layout", now);

@@ -46,22 +46,24 @@ export function start(grid) {
 
 function items(row, href) {
   const { why } = JSON.parse(row.dataset.facts);
-  const links = [["Open", href], ["Logs", `${href}logs`], ["Copy and edit", `${document.querySelector(".grid").dataset.copyUrl}?copy=${row.dataset.row}`]];
-  const actions = VERBS.map(([verb, label]) => {
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: label, className: verb === "delete" ? "danger" : "" });
+  const copy = `${document.querySelector(".grid").dataset.copyUrl}?copy=${row.dataset.row}`;
+  const links = [["Open", href], ["Logs", `${href}logs`], ["Copy and edit", copy, why.copy]];
+  return [...links.map(([label, to, refusal]) => item("a", label, refusal, refusal ? {} : { href: to })), ...VERBS.map(([verb, label]) => {
+    const button = item("button", label, why[verb], { type: "button", className: verb === "delete" ? "danger" : "" });
     Object.assign(button.dataset, { verb, id: row.dataset.row });
-    button.setAttribute("role", "menuitem");
-    if (why[verb]) {
-      button.setAttribute("aria-disabled", "true");
-      button.append(Object.assign(document.createElement("small"), { textContent: why[verb] }));
-    }
     return button;
-  });
-  return [...links.map(([label, to]) => {
-    const link = Object.assign(document.createElement("a"), { href: to, textContent: label });
-    link.setAttribute("role", "menuitem");
-    return link;
-  }), ...actions];
+  })];
+}
+
+// One line of the menu; grey, with the reason under it, where there is a `refusal`.
+function item(tag, label, refusal, properties) {
+  const element = Object.assign(document.createElement(tag), { textContent: label, tabIndex: -1, ...properties });
+  element.setAttribute("role", "menuitem");
+  if (refusal) {
+    element.setAttribute("aria-disabled", "true");
+    element.append(Object.assign(document.createElement("small"), { textContent: refusal }));
+  }
+  return element;
 }
 
 function place(menu, link) {

@@ -1,125 +1,202 @@
 // Selecting rows and moving among them; the action bar says what can be done with them, and why not.
 import { isTyping } from "./keys.js";
+import { Selected } from "./selected.js";
+import { toast } from "./toasts.js";
 
 const WORDS = { stop: "Stop", run: "Run", delete: "Delete" };
+const REASONS = 2;
+const number = new Intl.NumberFormat("en");
+const kept = { matching: null, selected: null }; // another order of the same rows keeps what is selected
 
 export function start(bar) {
   const section = bar.closest("section");
   const grid = section.querySelector(".grid");
-  const boxes = () => [...grid.querySelectorAll("tbody .pick input")];
-  const chosen = () => boxes().filter((box) => box.checked);
-  let last = null;
+  const matching = (bar.dataset.matching ?? "").replace(/^\?/, "");
+  if (kept.matching !== matching) Object.assign(kept, { matching, selected: new Selected() });
+  const { selected } = kept;
+
+  const offer = bar.querySelector("[data-action=select-matching]");
+  const rows = () => [...grid.querySelectorAll("tbody tr[data-row]")];
+  const ids = () => rows().map((row) => row.dataset.row);
 
   const tell = () => {
-    const picked = chosen();
     const all = grid.querySelector("[data-action=select-all]");
+    const drawn = ids().filter((id) => selected.has(id)).length;
     if (all) {
-      all.checked = picked.length > 0 && picked.length === boxes().length;
-      all.indeterminate = picked.length > 0 && !all.checked;
+      all.checked = drawn > 0 && drawn === rows().length;
+      all.indeterminate = selected.count > 0 && !all.checked;
     }
-    bar.toggleAttribute("data-open", picked.length > 0);
-    if (!picked.length) return;
-    bar.querySelector("[data-count]").textContent = `${picked.length} selected`;
+    for (const row of rows()) row.querySelector(".pick input").checked = selected.has(row.dataset.row);
+    bar.toggleAttribute("data-open", selected.count > 0);
+    if (!selected.count) return;
+    bar.querySelector("[data-count]").textContent = `${number.format(selected.count)} selected`;
+    if (offer) offerAll(Boolean(all?.checked));
+    const lines = [...bar.querySelectorAll("button[name=verb]")].map((button) => grey(button, selected)).filter(Boolean);
+    if (!linkOne(bar, selected.one)) lines.push("Copy, Details: choose one workload");
     const why = bar.querySelector("[data-why]");
-    const lines = [...bar.querySelectorAll("button[name=verb]")].map((button) => offer(button, picked)).filter(Boolean);
     why.textContent = lines.join(" · ");
     why.hidden = !lines.length;
   };
 
-  const pick = (box, range) => {
-    if (range && last?.isConnected) {
-      const all = boxes();
-      const [from, to] = [all.indexOf(last), all.indexOf(box)].sort((a, b) => a - b);
-      for (const between of all.slice(from, to + 1)) between.checked = box.checked;
+  const offerAll = (page) => {
+    const total = section.querySelector("[data-total]")?.dataset.total ?? "";
+    const more = total.endsWith("+") || Number(total.replaceAll(",", "")) > selected.count;
+    offer.hidden = selected.all || !page || !more;
+    offer.textContent = `Select all ${total} that match`;
+  };
+
+  const takeAll = async () => {
+    offer.disabled = true;
+    try {
+      const answer = await fetch(`${bar.dataset.selectionUrl}?${matching}`, { headers: { Accept: "application/json" } });
+      const told = await answer.json();
+      if (answer.ok) selected.takeAll(told);
+      else toast(told.problem, "error");
+    } catch {
+      toast("The server does not answer. The selection is as it was; try again in a moment.", "error");
     }
-    last = box;
+    offer.disabled = false;
+    tell();
+  };
+
+  const see = () => {
+    selected.setAll(rows().filter((row) => row.dataset.left === "gone").map((row) => row.dataset.row), false);
+    selected.see(rows().filter((row) => row.dataset.facts).map((row) => [row.dataset.row, facts(row)]));
     tell();
   };
 
   const clear = () => {
-    for (const box of chosen()) box.checked = false;
+    selected.clear();
+    tell();
+  };
+
+  const pick = (row, on, range = false) => {
+    if (!row) return;
+    selected.set(row.dataset.row, on, range);
+    tell();
+  };
+
+  const page = (on) => {
+    if (on || !selected.all) selected.setAll(ids(), on);
+    else selected.clear();
     tell();
   };
 
   const click = (event) => {
     const box = event.target.closest?.(".pick input");
     if (!box) return;
-    if (box.dataset.action === "select-all") {
-      for (const one of boxes()) one.checked = box.checked;
-      tell();
-    } else {
-      pick(box, event.shiftKey);
-    }
+    if (box.dataset.action === "select-all") page(box.checked);
+    else pick(box.closest("tr"), box.checked, event.shiftKey);
   };
 
   const cursor = () => grid.querySelector("tr[data-cursor]");
   const move = (step) => {
-    const rows = [...grid.querySelectorAll("tbody tr")];
-    if (!rows.length) return;
+    const all = rows();
+    if (!all.length) return;
     const now = cursor();
-    const next = rows[Math.min(rows.length - 1, Math.max(0, now ? rows.indexOf(now) + step : 0))];
+    const next = all[Math.min(all.length - 1, Math.max(0, now ? all.indexOf(now) + step : 0))];
     now?.removeAttribute("data-cursor");
     next.setAttribute("data-cursor", "");
     next.querySelector(".first a").focus({ preventScroll: true });
     next.scrollIntoView({ block: "nearest" });
   };
 
+  const pressWithControl = (event) => {
+    if (event.key !== "a" || event.altKey || event.shiftKey || !grid.contains(event.target)) return;
+    event.preventDefault();
+    if (offer && !offer.hidden && selected.count) takeAll(); // once for the page, once more for all that match
+    else page(true);
+  };
+
   const press = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (isTyping(event.target)) return undefined;
+    if (event.ctrlKey || event.metaKey) return pressWithControl(event);
+    if (event.altKey) return undefined;
+    const row = event.target.closest?.("tbody tr") ?? cursor();
     if (event.key === "j" || event.key === "k") {
       event.preventDefault();
       move(event.key === "j" ? 1 : -1);
     } else if (event.key === "x") {
-      const box = (event.target.closest?.("tbody tr") ?? cursor())?.querySelector(".pick input");
-      if (box) {
-        box.checked = !box.checked;
-        pick(box, event.shiftKey);
-      }
+      pick(row, row && !selected.has(row.dataset.row));
     } else if (event.key === "X") {
-      const box = cursor()?.querySelector(".pick input");
-      if (box) {
-        box.checked = true;
-        pick(box, true);
-      }
+      pick(row, true, true);
     } else if (event.key === "Enter" && event.target === document.body) {
       cursor()?.querySelector(".first a").click();
     } else if (event.key === "Escape" && !document.querySelector("dialog[open], :popover-open")) {
       clear();
     }
+    return undefined;
   };
 
   // What was asked for goes its way; the rows that were refused stay selected.
   const done = (event) => {
-    const ids = new Set((event.detail.ids ?? []).map(String));
-    for (const box of chosen()) if (ids.has(box.value)) box.checked = false;
+    if (event.detail.all || selected.all) selected.clear();
+    else selected.setAll((event.detail.ids ?? []).map(String), false);
     tell();
+  };
+
+  // The form's own boxes are those of the rows that are drawn; what is selected may be more, or fewer.
+  const configure = (event) => {
+    const { formData } = event.detail;
+    formData.delete("ids");
+    if (!selected.all) return formData.set("ids", selected.ids.join(","));
+    formData.set("matching", matching);
+    return formData.set("except", selected.ids.join(","));
   };
 
   grid.addEventListener("click", click);
   bar.querySelector("[data-action=clear]").addEventListener("click", clear);
+  offer?.addEventListener("click", takeAll);
+  bar.addEventListener("htmx:configRequest", configure);
   document.addEventListener("keydown", press);
-  document.addEventListener("runyard:rows", tell);
+  document.addEventListener("runyard:rows", see);
   document.body.addEventListener("workloads-changed", done);
-  tell();
+  see();
+  bar.dataset.started = "";
   return () => {
     document.removeEventListener("keydown", press);
-    document.removeEventListener("runyard:rows", tell);
+    document.removeEventListener("runyard:rows", see);
     document.body.removeEventListener("workloads-changed", done);
   };
 }
 
-// Greys `button` when nothing of `picked` allows it; returns the sentence that says why not, if any.
-function offer(button, picked) {
-  const refusals = picked.map((box) => JSON.parse(box.closest("tr").dataset.facts).why[button.value]).filter(Boolean);
-  button.disabled = refusals.length === picked.length;
-  const [most] = commonest(refusals);
-  const count = picked.length === 1 ? "" : `${refusals.length} of ${picked.length}: `;
-  const words = refusals.length ? `${WORDS[button.value]}: ${count}${most}` : "";
-  button.title = words;
-  return words.replace(/\.$/, "");
+// What the action bar has to know of a row.
+function facts(row) {
+  return { id: row.dataset.row, href: row.querySelector(".first a")?.getAttribute("href"), ...JSON.parse(row.dataset.facts) };
 }
 
-function commonest(words) {
-  const counts = Map.groupBy ? [...Map.groupBy(words, (word) => word)] : [[words[0], words]];
-  return counts.sort((a, b) => b[1].length - a[1].length)[0] ?? [""];
+// Greys `button` when nothing of what is selected allows it; returns the words that say why not, if any.
+function grey(button, selected) {
+  const refusals = selected.refusals(button.value);
+  const refused = refusals.reduce((sum, [, count]) => sum + count, 0);
+  button.disabled = refused >= selected.count;
+  const words = refusals.length ? `${WORDS[button.value]}: ${inWords(refusals, selected.count)}` : "";
+  button.title = words;
+  return words;
+}
+
+// "2 of 5 already stopped, 1 completed"; of one row the reason alone.
+function inWords(refusals, of) {
+  if (of === 1) return refusals[0][0];
+  const [[first, most]] = refusals;
+  const head = most === of ? `all ${number.format(of)}` : `${number.format(most)} of ${number.format(of)}`;
+  const further = refusals.slice(1, REASONS).map(([words, count]) => `, ${number.format(count)} ${words}`);
+  const rest = refusals.slice(REASONS).reduce((sum, [, count]) => sum + count, 0);
+  return `${head} ${first}${further.join("")}${rest ? `, ${number.format(rest)} for other reasons` : ""}`;
+}
+
+// Points Copy and Details at the one row that is selected; false where it is not one.
+function linkOne(bar, one) {
+  for (const link of bar.querySelectorAll("[data-one]")) {
+    const why = one ? one.why[link.dataset.one] : "Choose one workload";
+    link.title = why ?? "";
+    if (why) {
+      link.setAttribute("aria-disabled", "true");
+      link.removeAttribute("href");
+    } else {
+      link.removeAttribute("aria-disabled");
+      link.href = link.dataset.one === "copy" ? `${bar.dataset.copyUrl}?copy=${one.id}` : one.href;
+    }
+  }
+  return Boolean(one);
 }

@@ -14,7 +14,7 @@ BODY = {"name": "api-run", "project": "red", "image": "torch:2", "command": "pyt
 
 @pytest.fixture(autouse=True)
 def not_woken(monkeypatch):
-    monkeypatch.setattr(tasks, "wake", lambda pk: None)
+    monkeypatch.setattr(tasks, "wake_all", lambda pks: None)
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_a_batch_tells_a_result_for_each(post, ada, ada_training, eve_training, 
         {"verb": "stop", "ids": []},
         {"verb": "stop", "ids": [-1]},
         {"verb": "stop", "ids": [2**63]},
-        {"verb": "stop", "ids": list(range(1, 1002))},
+        {"verb": "stop", "ids": list(range(1, 10_002))},
         {"ids": [1]},
     ],
 )

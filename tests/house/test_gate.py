@@ -5,10 +5,11 @@ The addresses come from the resolver, so that a new one cannot be forgotten.
 
 import pytest
 from django.urls import get_resolver, reverse
+from django.utils import timezone
 
 from runyard.tenancy.models import SavedView
 from tests.answers import content
-from workloads.models import Action, Workload
+from workloads.models import Action, Bulk, Workload
 
 PUBLIC = {"sign-in", "sign-in-link", "health"}
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -27,6 +28,14 @@ OF_VIEW = sorted(name for name, p in ADDRESSES.items() if "view" in p.pattern.co
 OTHERS = sorted(set(ADDRESSES) - set(OF_ONE) - PUBLIC)
 
 
+def bulk_of(workload):
+    """The number of a bulk action on `workload`, of somebody else's."""
+    now = timezone.now()
+    fields = {"verb": "stop", "ids": [workload.pk], "total": 1, "created_at": now, "due_at": now}
+    failed = [{"id": workload.pk, "name": workload.name, "code": "Refused", "message": "no"}]
+    return Bulk.objects.create(by=workload.created_by, failed=failed, **fields).pk
+
+
 def view_of(workload):
     """A saved view that the workload's owner shared with its project."""
     who = {"owner": workload.created_by, "project": workload.project, "table": "workloads"}
@@ -34,7 +43,7 @@ def view_of(workload):
 
 
 def url_of(name, workload):
-    parts = {"pk": workload.pk, "verb": "stop", "view": view_of(workload).pk}
+    parts = {"pk": workload.pk, "verb": "stop", "bulk": bulk_of(workload), "view": view_of(workload).pk}
     wanted = {key: value for key, value in parts.items() if f"{key}>" in str(ADDRESSES[name].pattern)}
     return reverse(name, kwargs=wanted)
 

@@ -56,6 +56,7 @@ def woken(monkeypatch):
     """The ids that Celery would have been woken for."""
     found = []
     monkeypatch.setattr(tasks, "wake", found.append)
+    monkeypatch.setattr(tasks, "wake_all", found.extend)
     return found
 
 
@@ -101,7 +102,7 @@ def test_a_stopped_training_runs_again(ada, ada_training):
     actions.stop(ada_training, ada)
     ada_training.refresh_from_db()
     assert (ada_training.phase, ada_training.desired) == (Phase.STOPPING, "Stopped")
-    with pytest.raises(Refused, match="stopped already"):
+    with pytest.raises(Refused, match="already stopping"):
         actions.stop(ada_training, ada)
     actions.run(ada_training, ada)
     ada_training.refresh_from_db()
@@ -112,17 +113,18 @@ def test_a_stopped_training_runs_again(ada, ada_training):
 @pytest.mark.parametrize("verb", [Verb.STOP, Verb.RUN])
 def test_what_has_ended_is_neither_stopped_nor_run(ada, red, cluster, phase, verb):
     workload = make_workload(red, cluster, phase=phase, terminal=phase)
-    with pytest.raises(Refused, match="copy it"):
+    words = {Verb.STOP: "nothing left to stop", Verb.RUN: "Copy it to run it again"}[verb]
+    with pytest.raises(Refused, match=words):
         actions.VERBS[verb](workload, ada)
 
 
 def test_bulk_says_what_became_of_each(ada, red, cluster, ada_training, eve_training):
     done = make_workload(red, cluster, phase=Phase.COMPLETED, terminal="Completed")
-    outcome = actions.bulk([ada_training, done, eve_training], Verb.STOP, ada)
+    outcome = actions.bulk([ada_training.pk, done.pk, eve_training.pk], Verb.STOP, ada)
     assert outcome.succeeded == [ada_training.pk]
-    assert [(pk, code) for pk, code, _ in outcome.failed] == [
-        (done.pk, "Refused"),
-        (eve_training.pk, "Denied"),
+    assert [(one.id, one.name, one.code) for one in outcome.failed] == [
+        (done.pk, done.name, "Refused"),
+        (eve_training.pk, "", "NotFound"),
     ]
 
 

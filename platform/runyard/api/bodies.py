@@ -5,10 +5,9 @@ from typing import Any
 import msgspec
 
 from workloads.actions import Invalid
+from workloads.bulk import AT_MOST, Choice
 from workloads.models import Verb
 from workloads.spec import TrainingSpec
-
-MOST_IDS = 1000
 
 
 class Submission(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -40,11 +39,13 @@ class Submission(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         )
 
 
-class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /workloads/batch: one verb for many."""
+class BatchBody(msgspec.Struct, forbid_unknown_fields=True, rename={"excluded": "except"}):
+    """POST /workloads/batch: one verb for many, named by `ids` or by `matching`, a table's query string."""
 
     verb: str
-    ids: list[int]
+    ids: list[int] | None = None
+    matching: str | None = None
+    excluded: list[int] = []
 
 
 class NewView(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -75,15 +76,18 @@ def submission(data: Any) -> Submission:
     return _convert(data, Submission)
 
 
-def batch(data: Any) -> tuple[Verb, list[int]]:
+def batch(data: Any) -> tuple[Verb, Choice]:
+    """Raises Invalid, naming the field."""
     body = _convert(data, BatchBody)
     if body.verb not in (Verb.STOP, Verb.RUN, Verb.DELETE):
         raise Invalid({"verb": "One of stop, run, delete."})
-    if not 0 < len(body.ids) <= MOST_IDS:
-        raise Invalid({"ids": f"From 1 to {MOST_IDS} ids."})
-    if any(not 0 < pk < 2**63 for pk in body.ids):
+    if (body.ids is None) == (body.matching is None):
+        raise Invalid({"ids": "Send either ids or matching, a query string such as phase=Failed."})
+    if body.ids is not None and not 0 < len(body.ids) <= AT_MOST:
+        raise Invalid({"ids": f"From 1 to {AT_MOST:,} ids."})
+    if any(not 0 < pk < 2**63 for pk in [*(body.ids or ()), *body.excluded]):
         raise Invalid({"ids": "Ids are positive whole numbers."})
-    return Verb(body.verb), body.ids
+    return Verb(body.verb), Choice(tuple(body.ids or ()), body.matching, frozenset(body.excluded))
 
 
 def new_view(data: Any) -> NewView:

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from django.urls import reverse
+
 from runyard.kit.looks import Look
 from runyard.kit.pages import iso
 from runyard.tenancy.models import SavedView
-from workloads.models import Event, PhaseChange, Pod, Workload
+from workloads.models import Bulk, Event, PhaseChange, Pod, Workload
 from workloads.tables import WorkloadTable
 
 

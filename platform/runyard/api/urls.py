@@ -7,6 +7,8 @@ from runyard.api import saved_views, views
 urlpatterns = [
     path("workloads", views.Workloads.as_view(), name="api-workloads"),
     path("workloads/batch", views.Batch.as_view(), name="api-batch"),
+    path("workloads/batch/<int:bulk>", views.OneBatch.as_view(), name="api-one-batch"),
+    path("workloads/batch/<int:bulk>/cancel", views.EndBatch.as_view(), name="api-end-batch"),
     path("workloads/<int:pk>", views.OneWorkload.as_view(), name="api-workload"),
     re_path(r"^workloads/(?P<pk>\d{1,18})/(?P<verb>stop|run)$", views.Act.as_view(), name="api-act"),
     path("workloads/<int:pk>/pods", views.Pods.as_view(), name="api-pods"),

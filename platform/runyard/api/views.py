@@ -18,9 +18,10 @@ from runyard.kit.streaming import stream_response
 from runyard.kit.values import BadQuery
 from runyard.tenancy.access import projects_where, require
 from runyard.tenancy.models import User
-from workloads import actions, logs, queries
+from workloads import actions, bulk, bulk_tasks, logs, queries
 from workloads.actions import Invalid
-from workloads.models import SubmittedThrough, Verb, Workload
+from workloads.models import Bulk, SubmittedThrough, Verb, Workload
+from workloads.policies import Refused
 from workloads.status import Phase
 from workloads.tables import WorkloadTable
 
@@ -79,19 +80,41 @@ class Act(APIView):
 
 
 class Batch(APIView):
-    """One verb for many; a result per workload, unknown and forbidden ones alike NotFound."""
+    """One verb for many; a result per workload, unknown and forbidden ones alike NotFound.
+
+    More than a hundred are done in the background: 202, and where to ask how far it is.
+    """
 
     def post(self, request: Request) -> Response:
-        verb, ids = bodies.batch(request.data)
-        rows = {w.pk: w for w in queries.visible_workloads(request.user).filter(pk__in=ids)}
-        outcome = actions.bulk(rows.values(), verb, _person(request))
-        failed = [{"id": pk, "code": code, "message": words} for pk, code, words in outcome.failed]
-        failed += [
-            {"id": pk, "code": "NotFound", "message": "There is no such workload."}
-            for pk in dict.fromkeys(ids)
-            if pk not in rows
-        ]
-        return Response({"succeeded": outcome.succeeded, "failed": failed})
+        verb, choice = bodies.batch(request.data)
+        try:
+            ids = choice.named(request.user)
+        except bulk.BadRequest as error:
+            raise Invalid({"matching": str(error)}) from error
+        if len(ids) <= bulk.AT_ONCE:
+            outcome = actions.bulk(ids, verb, _person(request))
+            failed = [failure.as_json() for failure in outcome.failed]
+            return Response({"succeeded": outcome.succeeded, "failed": failed})
+        begun = bulk_tasks.begin(_person(request), verb, ids)
+        shape = shapes.bulk(begun)
+        return Response(shape, status=202, headers={"Location": shape["url"]})
+
+
+class OneBatch(APIView):
+    """How far a batch in the background is, and what came of each."""
+
+    def get(self, request: Request, bulk: int) -> Response:
+        return Response(shapes.bulk(_bulk(request, bulk)))
+
+
+class EndBatch(APIView):
+    """Do no more than what is being done now."""
+
+    def post(self, request: Request, bulk: int) -> Response:
+        found = _bulk(request, bulk)
+        if not bulk_tasks.cancel(found):
+            raise Refused("It has ended already.")
+        return Response(shapes.bulk(_bulk(request, bulk)))
 
 
 class Pods(APIView):
@@ -146,6 +169,13 @@ def _workload(request: Request, pk: int) -> Workload:
         return queries.get_workload(request.user, pk)
     except Workload.DoesNotExist as error:
         raise Http404 from error
+
+
+def _bulk(request: Request, pk: int) -> Bulk:
+    found = Bulk.objects.visible_to(request.user).filter(pk=pk).first()
+    if found is None:
+        raise NotFound("There is no such batch of yours.")
+    return found
 
 
 def _filtered(request: Request, *besides: str) -> Any:
