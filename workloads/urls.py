@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from workloads.views import actions, bulk, columns, export, logs, saved, submit, table, workload
+from workloads.views import actions, bulk, columns, export, logs, manifest, saved, submit, table, workload
 
 urlpatterns = [
     path("", table.workloads, name="workloads"),
@@ -24,6 +24,7 @@ urlpatterns = [
     path("<int:pk>/", workload.overview, name="workload"),
     path("<int:pk>/events", workload.events, name="workload-events"),
     path("<int:pk>/pods", workload.pods, name="workload-pods"),
+    path("<int:pk>/yaml", manifest.page, name="workload-yaml"),
     path("<int:pk>/logs", logs.page, name="workload-logs"),
     path("<int:pk>/logs/download", logs.download, name="workload-log-download"),
 ]
