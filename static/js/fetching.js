@@ -10,20 +10,23 @@ export async function page(url, signal) {
 }
 
 // Runs `work` at most once every `apart` milliseconds, never twice at a time; calls in between are one call later.
-export function paced(work, apart = 600) {
+// A server that is slow is asked less often: work rests as long as it took.
+export function paced(work, apart = 250) {
   let timer = 0;
   let busy = false;
   let again = false;
-  let last = -apart;
+  let next = 0;
   const run = async () => {
     timer = 0;
     busy = true;
-    last = performance.now();
+    const began = performance.now();
     try {
       await work();
     } catch {
       timer = setTimeout(run, TRY_AGAIN); // the connection badge says that the server is away
     }
+    const ended = performance.now();
+    next = Math.max(began + apart, ended + (ended - began));
     busy = false;
     if (again) {
       again = false;
@@ -32,7 +35,7 @@ export function paced(work, apart = 600) {
   };
   const call = () => {
     if (busy) again = true;
-    else if (!timer) timer = setTimeout(run, Math.max(0, last + apart - performance.now()));
+    else if (!timer) timer = setTimeout(run, Math.max(0, next - performance.now()));
   };
   call.stop = () => clearTimeout(timer);
   return call;

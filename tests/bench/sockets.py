@@ -1,6 +1,6 @@
-"""Many websockets to one server, in one thread of the bench: raw, so that clients cost as little as can be.
+"""Many websockets and kept connections to one server, in one thread of the bench: raw, to cost little.
 
-Answers pings, of the protocol and of ours. Knows nothing else of what it hears.
+Answers pings, of the protocol and of ours; knows nothing else of what it hears.
 """
 
 import base64
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 TEXT, PING, PONG = 0x1, 0x9, 0xA
+LENGTH = re.compile(rb"content-length: *(\d+)", re.I)
 OUR_PING = re.compile(rb'^\{"ping":(\d+)\}$')
 
 
@@ -77,26 +78,69 @@ class Socket:
         return kind, body
 
 
+class Fetcher:
+    """A connection that is kept and fetches one page at a time; `answered` is called with its body."""
+
+    def __init__(self, port: int, cookie: str, answered: Callable[[bytes], None]):
+        self._head = f"Host: 127.0.0.1:{port}\r\nCookie: {cookie}\r\nAccept: text/html\r\n\r\n"
+        self._answered, self._buffer = answered, b""
+        self.busy = False
+        self._port = port
+        self.open()
+
+    def open(self) -> None:
+        """Again, when the server has closed it after a quiet while; what was just asked is asked again."""
+        self.connection = socket.create_connection(("127.0.0.1", self._port), timeout=30)
+        self.connection.setblocking(False)
+        if self.busy:
+            self.get(self._path)
+
+    def get(self, path: str) -> None:
+        self.busy, self._path = True, path
+        self.connection.send(f"GET {path} HTTP/1.1\r\n{self._head}".encode())
+
+    def read(self) -> bool:
+        data = self.connection.recv(262144)
+        self._buffer += data
+        head, found, body = self._buffer.partition(b"\r\n\r\n")
+        if found and len(body) >= (size := int(LENGTH.search(head)[1])):  # type: ignore[index]
+            assert head.startswith(b"HTTP/1.1 200"), head + body[:1000]
+            self.busy, self._buffer = False, body[size:]
+            self._answered(body[:size])
+        return bool(data)
+
+
 class Crowd:
     """Sockets read together."""
 
     def __init__(self) -> None:
         self._selector = selectors.EpollSelector()
-        self.sockets: list[Socket] = []
+        self.sockets: list[Socket | Fetcher] = []
 
-    def add(self, one: Socket) -> None:
+    def add(self, one: Socket | Fetcher) -> None:
         self.sockets.append(one)
         self._selector.register(one.connection, selectors.EVENT_READ, one)
 
-    def read_until(self, done: Callable[[], bool], seconds: float) -> bool:
-        """Read until `done()`; False when `seconds` have passed. Fails when the server closes a socket."""
+    def read_until(self, done: Callable[[], bool], seconds: float, tick: float = 0.5) -> bool:
+        """Read until `done()`; False when `seconds` have passed. Fails when the server closes a socket.
+
+        `done` is asked after each reading, every `tick` seconds at least.
+        """
         ends = time.monotonic() + seconds
         while not done():
             if (left := ends - time.monotonic()) <= 0:
                 return False
-            for key, _ in self._selector.select(min(left, 0.5)):
-                assert key.data.read(), "the server closed a socket"
+            for key, _ in self._selector.select(min(left, tick)):
+                if not key.data.read():
+                    self._open_again(key.data)
         return True
+
+    def _open_again(self, one: Socket | Fetcher) -> None:
+        assert isinstance(one, Fetcher), "the server closed a socket"
+        self._selector.unregister(one.connection)
+        one.connection.close()
+        one.open()
+        self._selector.register(one.connection, selectors.EVENT_READ, one)
 
     def close(self) -> None:
         for one in self.sockets:
