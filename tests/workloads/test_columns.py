@@ -286,9 +286,7 @@ def test_the_page_of_columns_says_what_is_declared():
 
 def test_no_more_columns_are_shown_at_first_than_a_laptop_has_room_for():
     shown = [column for column in WorkloadTable.columns.values() if column.default]
-    assert (
-        sum(column.width for column in shown) <= 1440 - 220 - 70 - 48
-    )  # navigation, boxes and menu, margins
+    assert sum(column.width for column in shown) <= ROOM
 
 
 def test_a_time_that_goes_on_grows_and_keeps_its_place_among_those_that_ended(dee, red, cluster):

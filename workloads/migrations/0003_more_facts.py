@@ -1,4 +1,4 @@
-"""What more is known of workloads and pods; filled from what is kept, and the rest by reading the cluster again."""
+"""What more is known of workloads and pods; 0004 fills in what is known of workloads that are there."""
 
 import datetime
 
@@ -6,46 +6,13 @@ import django.contrib.postgres.fields
 import django.utils.timezone
 from django.db import migrations, models
 
-FILL = """
-UPDATE workloads_workload SET changed_at = greatest(phase_at, completed_at);
-
--- Every stay in a phase but the present one.
-WITH stays AS (
-    SELECT workload_id, phase, lead(at) OVER (PARTITION BY workload_id ORDER BY at, id) - at AS lasted
-    FROM workloads_phasechange
-), sums AS (
-    SELECT workload_id,
-        coalesce(sum(lasted) FILTER (WHERE phase = 'Pending'), interval '0') AS pending,
-        coalesce(sum(lasted) FILTER (WHERE phase = 'Running'), interval '0') AS running
-    FROM stays WHERE lasted > interval '0' GROUP BY workload_id
-)
-UPDATE workloads_workload w SET time_pending = pending, time_running = running
-FROM sums WHERE sums.workload_id = w.id;
-
--- Until they are read again: a pod's equal share of its workload.
+#: Until a pod is read again, which it is without a version: its equal share of its workload.
+PODS = """
 UPDATE workloads_pod p SET
     cpu_millis = w.cpu_millis / greatest(w.pods_requested, 1),
-    memory_bytes = w.memory_bytes / greatest(w.pods_requested, 1)
+    memory_bytes = w.memory_bytes / greatest(w.pods_requested, 1),
+    resource_version = CASE WHEN gone_at IS NULL THEN '' ELSE p.resource_version END
 FROM workloads_workload w WHERE w.id = p.workload_id;
-
-WITH held AS (
-    SELECT workload_id, sum(gpu_millis) AS gpus, sum(cpu_millis) AS cpu, sum(memory_bytes) AS memory
-    FROM workloads_pod
-    WHERE gone_at IS NULL AND scheduled AND phase NOT IN ('Succeeded', 'Failed') GROUP BY workload_id
-)
-UPDATE workloads_workload w SET
-    gpu_millis_allocated = gpus, cpu_millis_allocated = cpu, memory_bytes_allocated = memory
-FROM held WHERE held.workload_id = w.id;
-
-WITH failed AS (
-    SELECT DISTINCT ON (workload_id) workload_id, exit_code FROM workloads_pod
-    WHERE exit_code <> 0 ORDER BY workload_id, coalesce(finished_at, created_at) DESC
-)
-UPDATE workloads_workload w SET exit_code = failed.exit_code FROM failed WHERE failed.workload_id = w.id;
-
--- Labels, priority and the like were not kept: a row without a version is read again by the next list.
-UPDATE workloads_workload SET resource_version = '' WHERE deleted_at IS NULL;
-UPDATE workloads_pod SET resource_version = '' WHERE gone_at IS NULL;
 """
 
 
@@ -156,5 +123,5 @@ class Migration(migrations.Migration):
             name='time_running',
             field=models.DurationField(default=datetime.timedelta, help_text='In Running, less the present stay.'),
         ),
-        migrations.RunSQL(FILL, migrations.RunSQL.noop),
+        migrations.RunSQL(PODS, migrations.RunSQL.noop),
     ]
