@@ -186,3 +186,18 @@ def test_what_could_not_be_fetched_comes_with_the_rest(table):
     table.say(topic="workloads", hint=[1])  # /rows answers 404
     table.page.get_by_text("Completed").wait_for()
     assert table.page.get_by_text("w-2").count() == 0
+
+
+def test_what_the_viewer_did_needs_not_wait_for_the_pointer_to_leave(table):
+    table.answers["/page"] = section(*[row(n, f"w-{n}", "Deleting", 2) for n in (1, 2, 3)], tally="3 leave")
+    did = "() => document.body.dispatchEvent(new CustomEvent('workloads-changed', {detail: {ids: [1, 2]}}))"
+    table.page.evaluate(did)
+    table.page.get_by_text("3 leave").wait_for()
+    assert statuses(table) == ["Deleting"] * 3
+    gone = [f"<tr data-row='{n}' data-left='gone'></tr>" for n in (1, 2)]
+    table.answers["/rows"] = changed(*gone, tally="1 left")
+    table.answers["/page"] = section(row(3, "w-3", "Deleting", 2), tally="1 left")
+    table.say(topic="workloads", hint=[1, 2])
+    table.page.get_by_text("w-1").wait_for(state="detached")
+    assert table.page.get_by_role("button", name="change").is_hidden()
+    assert table.page.locator("#tally").inner_text() == "1 left"
