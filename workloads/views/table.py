@@ -11,6 +11,7 @@ from django.http import (
     QueryDict,
 )
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -77,7 +78,7 @@ def rows(request: HttpRequest) -> HttpResponse:
         "params": params,
         **_tally(request.user, params),
     }
-    return render(request, "workloads/rows.html", context)
+    return _fragment("workloads/rows.html", context)
 
 
 @require_safe
@@ -89,7 +90,12 @@ def page(request: HttpRequest) -> HttpResponse:
     found = WorkloadTable.page(request.user, params, table_choice(request.user, TABLE))
     if found.problem:
         return HttpResponseBadRequest(found.problem, content_type="text/plain")
-    return render(request, "workloads/page.html", {"rows": found, "row_data": _row_data(request.user)})
+    return _fragment("workloads/page.html", {"rows": found, "row_data": _row_data(request.user)})
+
+
+def _fragment(template: str, context: dict[str, Any]) -> HttpResponse:
+    """Rows alone, without what only the frame of a page asks of the database."""
+    return HttpResponse(render_to_string(template, context))
 
 
 def _pop_ids(params: QueryDict, name: str) -> list[int]:
