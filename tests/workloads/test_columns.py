@@ -298,3 +298,18 @@ def test_a_time_that_goes_on_grows_and_keeps_its_place_among_those_that_ended(de
     assert [row.name for row in kept(dee, f="run_time>=7h").rows] == ["goes-on"]
     assert [row.name for row in kept(dee, f="pending_time>=9h").rows] == ["waits"]
     assert [row.name for row in kept(dee, f="run_time<=3h").rows] == ["waits"]
+
+
+def test_pages_of_what_grows_lose_no_row_and_show_none_twice(dee, red, cluster, monkeypatch):
+    monkeypatch.setattr("runyard.kit.tables.PAGE_SIZE", 1)
+    hour, now = timedelta(hours=1), timezone.now()
+    make_workload(red, cluster, name="ended", phase="Completed", time_running=3 * hour)
+    for hours in (2, 4):
+        make_workload(red, cluster, name=f"since-{hours}", phase="Running", phase_at=now - hours * hour)
+    page = kept(dee, sort="-run_time")
+    seen = [row.name for row in page.rows]
+    monkeypatch.setattr("runyard.kit.tables.timezone.now", lambda: now + 2 * hour)  # all that runs is greater
+    while page.after:
+        page = kept(dee, sort="-run_time", after=page.after)
+        seen += [row.name for row in page.rows]
+    assert seen == ["since-4", "ended", "since-2"]

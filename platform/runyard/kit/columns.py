@@ -21,7 +21,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Coalesce, Lower
+from django.db.models.functions import Coalesce, Greatest, Lower
 from django.db.models.lookups import (
     Contains,
     EndsWith,
@@ -274,8 +274,8 @@ class Lasting(Column):
     hint = "a length of time: 90s, 30m, 12h, 7d or 2w"
 
     def order(self, at: datetime | None = None) -> Any:
-        goes_on = Value(at or timezone.now(), DateTimeField()) - F(self.since)
         nothing = Value(timedelta(), DurationField())
+        goes_on = Greatest(Value(at or timezone.now(), DateTimeField()) - F(self.since), nothing)
         return F(self.of) + Case(
             When(self.going, then=goes_on), default=nothing, output_field=DurationField()
         )

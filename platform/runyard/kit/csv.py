@@ -41,7 +41,7 @@ def table_csv(table: type[Table], user: Any, params: QueryDict, saved: Any = Non
         del wanted["columns"]
     query = table.read(wanted, saved)
     keys = query.sort.keys
-    rows = keyed(table.matching(user, query), [key.column.order() for key in keys])
+    rows = keyed(table.matching(user, query), [key.column.order(query.at) for key in keys])
     columns = table.columns.values() if everything else query.layout.columns
     return Export(in_order(rows, [key.down for key in keys]), columns)
 

@@ -5,6 +5,7 @@ Unlike an offset it costs the same on every page, and rows that come or go in be
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from zlib import crc32
 
@@ -22,25 +23,29 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where one row stands in one sort: `values` are what it sorts by, `pk` breaks ties."""
+    """Where one row stands in one sort: `values` are what it sorts by, `pk` breaks ties.
+
+    Some values grow as time goes by: they are those of the moment `at`, and so are all pages that follow.
+    """
 
     sort: str
     values: tuple[Any, ...]
     pk: int
+    at: datetime | None = None
 
     def dump(self) -> str:
-        return signing.dumps([self.sort, *self.values, self.pk], salt=SALT, serializer=_Json)
+        return signing.dumps([self.sort, self.at, *self.values, self.pk], salt=SALT, serializer=_Json)
 
     @classmethod
     def load(cls, text: str, sort: str) -> "Cursor":
         """Raises BadCursor for anything that `dump` did not write for the same `sort`."""
         try:
-            made_for, *values, pk = signing.loads(text, salt=SALT, serializer=_Json)
+            made_for, at, *values, pk = signing.loads(text, salt=SALT, serializer=_Json)
         except (signing.BadSignature, ValueError, TypeError) as error:
             raise BadCursor from error
         if made_for != sort:
             raise BadCursor
-        return cls(sort, tuple(values), pk)
+        return cls(sort, tuple(values), pk, at)
 
 
 class _Json:
@@ -67,9 +72,9 @@ def keyed(rows: QuerySet[Any], expressions: Sequence[Any]) -> QuerySet[Any]:
     return rows.annotate(**{f"sort_{i}": expression for i, expression in enumerate(expressions)})
 
 
-def cursor_of(row: Any, sort: str, keys: int) -> Cursor:
-    """Where `row`, one of `keyed` by that many expressions, stands."""
-    return Cursor(sort, tuple(getattr(row, f"sort_{i}") for i in range(keys)), row.pk)
+def cursor_of(row: Any, sort: str, keys: int, at: datetime | None = None) -> Cursor:
+    """Where `row`, one of `keyed` by that many expressions as of `at`, stands."""
+    return Cursor(sort, tuple(getattr(row, f"sort_{i}") for i in range(keys)), row.pk, at)
 
 
 def place_of(row: Any, keys: int) -> str:

@@ -5,10 +5,12 @@ Knows no domain: an app declares a Table, a view calls `page` or `again`, templa
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
+from django.utils import timezone
 
 from runyard.kit.columns import Column
 from runyard.kit.conditions import Condition, all_of, read_conditions
@@ -70,6 +72,7 @@ class Query:
     after: Cursor | None = None
     before: Cursor | None = None
     exact: bool = False  # whether to count all rows that match, however many
+    at: datetime = field(default_factory=timezone.now)  # when what grows with time is looked at
 
 
 class Table:
@@ -103,14 +106,14 @@ class Table:
         """Of the rows `ids`: those that match `query`, and the ids of those still there, match or not."""
         wanted = list(ids)
         selected = cls._selected(cls.matching(user, query).filter(pk__in=wanted), query.layout)
-        matching = _placed(cls._keyed(selected, query.sort), query.sort)
+        matching = _placed(cls._keyed(selected, query), query.sort)
         there = set(cls._visible(user).filter(pk__in=wanted).values_list("pk", flat=True))
         return matching, there
 
     @classmethod
     def entering(cls, user: Any, query: Query, ids: Iterable[int]) -> set[int]:
         """Of the rows `ids`: those that match `query` and stand after its one cursor and before its other."""
-        rows = cls._keyed(cls.matching(user, query).filter(pk__in=list(ids)), query.sort)
+        rows = cls._keyed(cls.matching(user, query).filter(pk__in=list(ids)), query)
         down = [key.down for key in query.sort.keys]
         if query.after:
             rows = beyond(rows, query.after, down)
@@ -133,7 +136,8 @@ class Table:
         where, count = cls._where(params) & all_of(conditions), params.get("count", "")
         if count not in ("", "exact"):
             raise BadQuery(f"“count={count[:40]}” is none; write count=exact for the exact number of rows.")
-        return Query(where, sort, layout, conditions, after, before, count == "exact")
+        at = next((cursor.at for cursor in (after, before) if cursor and cursor.at), _this_minute())
+        return Query(where, sort, layout, conditions, after, before, count == "exact", at)
 
     @staticmethod
     def _count(page: Page, query: Query, matching: QuerySet[Any]) -> None:
@@ -162,8 +166,8 @@ class Table:
         return rows.select_related(*joins).only(*fields) if joins else rows.only(*fields)
 
     @classmethod
-    def _keyed(cls, rows: QuerySet[Any], sort: Sort) -> QuerySet[Any]:
-        return keyed(rows, [key.column.order() for key in sort.keys])
+    def _keyed(cls, rows: QuerySet[Any], query: Query) -> QuerySet[Any]:
+        return keyed(rows, [key.column.order(query.at) for key in query.sort.keys])
 
     @classmethod
     def _where(cls, params: QueryDict) -> Q:
@@ -191,7 +195,7 @@ class Table:
         backwards = query.before is not None
         keys = query.sort.keys
         down = [key.down != backwards for key in keys]
-        rows = cls._keyed(matching, query.sort)
+        rows = cls._keyed(matching, query)
         if cursor := query.before or query.after:
             rows = beyond(rows, cursor, down)
         found = cls._read_whole(matching, query, in_order(rows, down)[: PAGE_SIZE + 1])
@@ -199,9 +203,9 @@ class Table:
         if backwards:
             page.rows.reverse()
         if page.rows and (further or backwards):
-            page.after = cursor_of(page.rows[-1], str(query.sort), len(keys)).dump()
+            page.after = cursor_of(page.rows[-1], str(query.sort), len(keys), query.at).dump()
         if page.rows and (query.after or (backwards and further)):
-            page.before = cursor_of(page.rows[0], str(query.sort), len(keys)).dump()
+            page.before = cursor_of(page.rows[0], str(query.sort), len(keys), query.at).dump()
         return page
 
     @classmethod
@@ -218,6 +222,11 @@ class Table:
             vars(row).update(zip(keys, places[row.pk], strict=True))
             row.place = place_of(row, len(keys))
         return rows
+
+
+def _this_minute() -> datetime:
+    """Whole, so that rows keep their places for a while although some sort by what grows."""
+    return timezone.now().replace(second=0, microsecond=0)
 
 
 def _placed(rows: QuerySet[Any], sort: Sort) -> list[Any]:
