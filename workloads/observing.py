@@ -16,6 +16,7 @@ from django.utils import timezone
 from runyard.clusters import objects
 from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen
+from runyard.kit.writing import write_columns
 from runyard.tenancy.models import Project
 from workloads import amounts, node_pools, observing_events, transitions
 from workloads.fit import Room
@@ -226,7 +227,7 @@ def _write(batch: Batch) -> int:
     node_pools.place(batch.cluster, batch.touched.values())
     for workload in batch.touched.values():
         workload.version, workload.changed_at = workload.version + 1, batch.now
-    Workload.objects.bulk_update(old, _ROOT_COLUMNS, batch_size=500)
+    write_columns(old, _ROOT_COLUMNS)
     Workload.objects.bulk_create(batch.new, batch_size=500)
     places = _write_pods(batch)
     PhaseChange.objects.bulk_create(batch.changes, batch_size=500)

@@ -15,6 +15,7 @@ from django.utils import timezone
 from runyard.clusters import quantities
 from runyard.clusters.models import Cluster
 from runyard.kit.publish import publish_on_commit
+from runyard.kit.writing import write_columns
 from runyard.tenancy.models import Project, User
 from workloads import amounts, spec
 from workloads.fit import Room
@@ -163,7 +164,7 @@ def _resettle(workloads: Sequence[Workload], changed: Iterable[str]) -> None:
     changes = [settle(workload, pods[workload.pk], now, rooms[workload.cluster_id]) for workload in workloads]
     for workload in workloads:
         workload.version, workload.changed_at = workload.version + 1, now
-    Workload.objects.bulk_update(workloads, [*changed, *SETTLED, "version", "changed_at"])
+    write_columns(workloads, [*changed, *SETTLED, "version", "changed_at"])
     PhaseChange.objects.bulk_create(change for change in changes if change)
     announce(workloads)
 

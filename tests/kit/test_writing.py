@@ -1,0 +1,54 @@
+"""Columns of many rows written at once arrive as they were, whatever their type."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from runyard.kit.writing import write_columns
+from tests.make import make_workload
+from workloads.models import Workload
+from workloads.status import Phase
+
+ODD = {
+    "name": "quote ' and \" and \\ and %s and {} and λ",
+    "phase": Phase.FAILED,
+    "uid": None,
+    "memory_bytes": 2**62 + 1,
+    "suspended": True,
+    "nodes": ["a", "b,c", '"d"', "{e}", "NULL"],
+    "finalizers": [],
+    "spec": {"a": [1, None, "'"], "b": {"c": True}},
+    "phase_at": datetime(2026, 2, 28, 23, 59, 59, 123456, tzinfo=UTC),
+    "started_at": None,
+    "time_pending": timedelta(days=40, seconds=3, microseconds=5),
+    "time_running": timedelta(0),
+}
+
+
+def test_every_type_arrives_as_it_was(red, green, cluster):
+    row = make_workload(red, cluster, started_at=datetime(2020, 1, 1, tzinfo=UTC))
+    for name, value in {**ODD, "project": green}.items():
+        setattr(row, name, value)
+    write_columns([row], [*ODD, "project"])
+    written = Workload.objects.get(pk=row.pk)
+    assert {name: getattr(written, name) for name in ODD} == ODD
+    assert written.project == green
+
+
+def test_only_these_columns_of_these_rows_are_written_in_one_statement(red, cluster):
+    rows = [make_workload(red, cluster, name=f"w-{n}") for n in range(3)]
+    for row in rows:
+        row.image, row.retries = f"image-{row.pk}", 9
+    with CaptureQueriesContext(connection) as queries:
+        write_columns(rows[:2], ["image"])
+    assert len(queries) == 1
+    written = list(Workload.objects.order_by("pk").values_list("image", "retries"))
+    assert written[:2] == [(f"image-{rows[0].pk}", 0), (f"image-{rows[1].pk}", 0)]
+    assert written[2] != (f"image-{rows[2].pk}", 9)
+
+
+def test_no_rows_are_no_statement(db):
+    with CaptureQueriesContext(connection) as queries:
+        write_columns([], ["image"])
+    assert len(queries) == 0
