@@ -79,8 +79,10 @@ const widthOf = (edge) => Math.round(edge.closest("th").getBoundingClientRect().
 function set(edge, width) {
   const table = edge.closest("table");
   if (!("exact" in table.dataset)) {
-    const edges = [...table.querySelectorAll("[role=separator]")].map((one) => [one, widthOf(one)]);
-    for (const [one, now] of edges) say(one, now);
+    const columns = table.querySelectorAll("col");
+    const now = [...table.tHead.rows[0].cells].map((cell) => Math.round(cell.getBoundingClientRect().width));
+    now.forEach((pixels, i) => { columns[i].width = pixels; });
+    for (const one of table.querySelectorAll("[role=separator]")) one.ariaValueNow = columnOf(one).width;
     table.dataset.exact = "";
   }
   say(edge, Math.min(Number(edge.ariaValueMax), Math.max(Number(edge.ariaValueMin), Math.round(width))));

@@ -26,6 +26,8 @@ from workloads.tables import TALLY, Tile, WorkloadTable
 from workloads.views import saved
 from workloads.views.columns import TABLE
 
+MOST_ROWS = 100  # of one table that a browser holds
+
 
 @require_safe
 def workloads(request: HttpRequest) -> HttpResponse:
@@ -99,7 +101,11 @@ def _fragment(template: str, context: dict[str, Any]) -> HttpResponse:
 
 
 def _pop_ids(params: QueryDict, name: str) -> list[int]:
-    return bulk.read_ids([text for text in params.pop(name, [""])[-1].split(",") if text])
+    """The rows that `name` lists, taken out of `params`; no more than a browser holds."""
+    ids = bulk.read_ids(params.pop(name, [""])[-1:])
+    if len(ids) > MOST_ROWS:
+        raise BadQuery(f"At most {MOST_ROWS} rows are drawn at once; {len(ids):,} were asked for.")
+    return ids
 
 
 def _row_data(user: Any) -> Any:
