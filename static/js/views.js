@@ -23,17 +23,33 @@ export function start(panel) {
   };
 
   const toggled = (event) => {
-    if (event.target === panel) renew(event.newState === "open");
-    else if (event.target.open) event.target.querySelector(".input")?.focus();
+    if (event.target === panel) return event.newState === "open" && opened();
+    if (event.target.open) event.target.querySelector(".input")?.focus();
+    fit();
+  };
+
+  const opened = () => {
+    panel.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+    renew();
+  };
+
+  // What was unfolded stays inside the window.
+  const fit = () => {
+    const { top, bottom } = panel.getBoundingClientRect();
+    if (bottom > innerHeight - 8) panel.style.top = `${Math.max(8, top - (bottom - innerHeight + 8))}px`;
   };
 
   // A width that was dragged stands in the address alone: what the panel offers is then another.
-  const renew = async (open) => {
-    if (!open || panel.dataset.at === location.pathname + location.search) return;
-    const fresh = (await page(location.href).catch(() => null))?.getElementById("views");
+  const renew = async () => {
+    if (panel.dataset.at === location.pathname + location.search) return;
+    const fetched = await page(location.href).catch(() => null);
+    const fresh = fetched?.getElementById("views");
     if (!fresh) return;
     panel.dataset.at = fresh.dataset.at;
     panel.replaceChildren(...fresh.childNodes);
+    const [button, named] = [document, fetched].map((one) => one.querySelector("[popovertarget=views]"));
+    button.ariaLabel = named.ariaLabel;
+    button.replaceChildren(...named.childNodes);
     htmx.process(panel);
   };
 

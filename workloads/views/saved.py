@@ -120,10 +120,10 @@ def is_changed(request: HttpRequest, view: SavedView | None) -> bool:
         del params["columns"]
     if view is None:
         return not Look.of(WorkloadTable, params, choice).shows(Look.of(WorkloadTable, QueryDict(), choice))
-    kept, _ = recall(WorkloadTable, view.query, view.layout)
+    kept, lost = recall(WorkloadTable, view.query, view.layout)
     if view.project and params.getlist("project") == [view.project.name] and "project=" not in kept.query:
         del params["project"]  # a project's default, opened for the project alone
-    return not Look.of(WorkloadTable, params, choice).shows(kept)
+    return bool(lost) or not Look.of(WorkloadTable, params, choice).shows(kept)
 
 
 def _notice(request: HttpRequest, view: SavedView | None) -> str:

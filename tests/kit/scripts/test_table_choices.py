@@ -86,6 +86,19 @@ def test_the_order_changes_by_buttons_by_keys_and_by_dragging(choices):
     assert posted(choices, 3)[:4] == ["name", "status", "kind", "project"]
 
 
+def test_at_a_saved_view_columns_go_into_the_address_when_the_panel_closes(choices):
+    page = choices.page
+    page.evaluate("history.replaceState(null, '', '/page?view=7&q=x')")
+    page.get_by_role("checkbox", name="Image").check()
+    page.get_by_text("Shown when you close this").wait_for()
+    assert choices.posted == []
+    with page.expect_request("**/workloads/columns") as request:
+        page.keyboard.press("Escape")
+    sent = parse_qsl(request.value.post_data)
+    assert ("next", "/page?view=7&q=x") in sent
+    assert [value for name, value in sent if name == "column"] == [*DEFAULT, "image"]
+
+
 def test_a_column_is_found_by_its_name(choices):
     choices.page.get_by_label("Find a column").fill("sub")
     assert choices.page.locator(".columns-panel li:visible").count() == 1
