@@ -11,20 +11,21 @@ from django.db.models import Model
 
 
 def write_columns(rows: Sequence[Model], columns: Iterable[str]) -> None:
-    """Write `columns` (names of fields) of `rows`, which are there, all of one model, and locked by the caller.
+    """Write `columns` (names of fields) of `rows`: rows that are there, of one model, locked by the caller.
 
     Values are plain ones, no expressions; PostgreSQL reads them from JSON by the types of its own columns.
     """
     if not rows:
         return
     meta, name = rows[0]._meta, connection.ops.quote_name
-    fields = [meta.get_field(column) for column in columns]
-    values = [{meta.pk.column: row.pk} | {f.column: getattr(row, f.attname) for f in fields} for row in rows]
-    changes = ", ".join(f"{name(f.column)} = new.{name(f.column)}" for f in fields)
-    table, pk = name(meta.db_table), name(meta.pk.column)
+    written = set(columns)
+    attributes = {str(f.column): f.attname for f in meta.concrete_fields if f.name in written}
+    pk, table = str(meta.pk.column), name(meta.db_table)
+    values = [{pk: row.pk} | {c: getattr(row, a) for c, a in attributes.items()} for row in rows]
+    changes = ", ".join(f"{name(column)} = new.{name(column)}" for column in attributes)
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {table} SET {changes} FROM json_populate_recordset(NULL::{table}, %s::json) AS new "  # noqa: S608
-            f"WHERE {table}.{pk} = new.{pk}",
+            f"WHERE {table}.{name(pk)} = new.{name(pk)}",
             [msgspec.json.encode(values).decode()],
         )
