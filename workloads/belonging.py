@@ -50,7 +50,8 @@ def _application(labels: Mapping[str, str], annotations: Mapping[str, str]) -> s
     return (
         labels.get("app.kubernetes.io/part-of")
         or annotations.get("meta.helm.sh/release-name")
-        or (labels.get("app.kubernetes.io/instance", "") if helm else "")
+        or (labels.get("app.kubernetes.io/instance") if helm else "")
+        or ""
     )
 
 

@@ -172,7 +172,7 @@ class Workload(models.Model):
         return str(kind.category.label) if kind else ""
 
     @property
-    def gpus(self) -> float:
+    def gpus_requested(self) -> float:
         """Asked for, in GPUs."""
         return self.gpu_millis / 1000
 

@@ -108,7 +108,7 @@ class WorkloadTable(Table):
     owner_chain = Text(label="Owner chain", width=220, default=False, detail=True)
     labels = Words(label="Labels", width=220, default=False, detail=True)
     image = Text(label="Image", width=240, default=False, detail=True)
-    gpus = Number(label="GPUs", of="gpu_millis", scale=1000, api={"gpus": "gpus"}, width=66)
+    gpus = Number(label="GPUs", of="gpu_millis", scale=1000, api={"gpus": "gpus_requested"}, width=66)
     gpus_allocated = Number(
         label="GPUs allocated",
         of="gpu_millis_allocated",
