@@ -76,6 +76,7 @@ class Visitor:
         (home / "static-page.html").write_bytes(self.get(self._facts["path"]))
 
     def pages(self) -> list[Result]:
+        self._connection.close()  # idle for too long by now; the next request opens it again
         first, beside = self._facts["path"], "/bench/values"
         page, values = self._in_turn(self._cpu, first, beside)
         far, near = self._in_turn(self._wall, f"{first}?after={self._facts['page_1000']}", first)

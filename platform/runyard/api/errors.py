@@ -7,6 +7,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from runyard.clusters.connection import ClusterError
+from runyard.kit.csv import TRY_AGAIN_SECONDS, Busy
 from runyard.tenancy.access import Denied
 from runyard.tenancy.saved_views import BadView
 from workloads.actions import Invalid
@@ -23,6 +24,10 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         return _answer(409, "Refused", str(error))
     if isinstance(error, ClusterError):
         return _answer(502, "ClusterError", str(error))
+    if isinstance(error, Busy):
+        answer = _answer(503, "Busy", str(error))
+        answer["Retry-After"] = str(TRY_AGAIN_SECONDS)
+        return answer
     response = exception_handler(error, context)
     if response is None:
         return None

@@ -8,7 +8,7 @@ import csv
 import io
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
 import psycopg
@@ -24,6 +24,8 @@ from runyard.kit.streaming import stream_response
 from runyard.kit.tables import Table
 
 CHUNK_BYTES, CANCEL_SECONDS = 64 * 1024, 5
+#: Exports of one process at a time: each has a database connection for as long as its reader takes.
+AT_ONCE, TRY_AGAIN_SECONDS = 4, 10
 #: The last column: empty, but for the last row, where it says how many rows there are.
 COUNT = "Row count"
 
@@ -47,11 +49,25 @@ def table_csv(table: type[Table], user: Any, params: QueryDict, saved: Any = Non
 
 
 def csv_response(export: "Export", table: str, part: str) -> StreamingHttpResponse:
-    """A download named after the table, the part of it (a saved view or a project) and the moment."""
+    """A download named after the table, the part of it (a saved view or a project) and the moment.
+
+    Raises Busy while AT_ONCE others run.
+    """
+    export.take_turn()
     name = f"{table}-{part}-{timezone.now():%Y%m%dT%H%M%SZ}.csv"
     response = stream_response(export, "text/csv; charset=utf-8; header=present", name)
     response["Cache-Control"] = "no-store"
     return response
+
+
+class Busy(Exception):
+    """Too many exports run; the message says what to do."""
+
+    def __init__(self) -> None:
+        super().__init__(f"{AT_ONCE} downloads run already. Try again in {TRY_AGAIN_SECONDS} seconds.")
+
+
+_turns = BoundedSemaphore(AT_ONCE)
 
 
 class Export:
@@ -68,6 +84,13 @@ class Export:
         self._connection, self._turn = connections[rows.db], Lock()
         self._running: psycopg.Connection[Any] | None = None
         self._chunks = self._read()
+        self._has_turn = False
+
+    def take_turn(self) -> None:
+        """One of AT_ONCE, until `close`. Raises Busy where none is free."""
+        if not _turns.acquire(blocking=False):
+            raise Busy
+        self._has_turn = True
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -83,6 +106,9 @@ class Export:
                 running.cancel_safe(timeout=CANCEL_SECONDS)  # also ends a read that waits in another thread
         with self._turn:
             self._chunks.close()
+            if self._has_turn:
+                self._has_turn = False
+                _turns.release()
 
     def _read(self) -> Generator[bytes, None, None]:
         """A line's end goes out with what follows it, so that the last line can still be given its count."""
