@@ -12,9 +12,9 @@ from workloads.models import Preemptible
 from workloads.spec import KEY_LABEL
 
 MOST_LABELS = 100
-_PREEMPTIBLE = {"preemptible": Preemptible.YES, "non-preemptible": Preemptible.NO}
+_PREEMPTIBLE: dict[str, str] = {"preemptible": Preemptible.YES, "non-preemptible": Preemptible.NO}
 #: KAI's own priority classes; below 100 is preemptible, and a training without one counts as "train".
-_OF_KAI = {
+_OF_KAI: dict[str, str] = {
     "": Preemptible.YES,
     "train": Preemptible.YES,
     "build-preemptible": Preemptible.YES,
@@ -32,10 +32,14 @@ def belonging(kind: Kind, meta: Meta, template: PodTemplate) -> dict[str, Any]:
         "preemptible": _preemptible(labels, priority, template.spec.scheduler_name or ""),
         "application": _application(labels, meta.annotations or {})[:253],
         "owner_chain": _owner_chain(kind, meta)[:1024],
-        "labels": [
-            f"{key}={value}" for key, value in sorted((meta.labels or {}).items()) if key != KEY_LABEL
-        ][:MOST_LABELS],
+        "labels": _own_labels(meta),
     }
+
+
+def _own_labels(meta: Meta) -> list[str]:
+    """As key=value; people's plain keys come before those with a prefix, which programs write."""
+    keys = sorted((meta.labels or {}).keys() - {KEY_LABEL}, key=lambda key: ("/" in key, key))
+    return [f"{key}={(meta.labels or {})[key]}" for key in keys[:MOST_LABELS]]
 
 
 def _preemptible(labels: Mapping[str, str], priority: str, scheduler: str) -> str:

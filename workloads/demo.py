@@ -243,7 +243,7 @@ def _belongings(name: str, project: Project, dice: random.Random) -> dict[str, A
         "priority": priority,
         "preemptible": {"": "", "build": "no"}.get(priority, "yes"),
         "owner_chain": f"CronJob {name[:-7]} > Job {name}" if dice.random() < 0.1 else "",
-        "labels": [*part_of, f"stage={dice.choice(STAGES)}", f"team={project.name}"],
+        "labels": [f"stage={dice.choice(STAGES)}", f"team={project.name}", *part_of],
     }
 
 

@@ -103,7 +103,12 @@ def test_labels_say_priority_application_and_who_may_take_its_place(red, cluster
     }
     found = observed(cluster, meta={"labels": labels})
     assert (found.priority, found.preemptible, found.application) == ("build", "no", "rag")
-    assert found.labels == [f"{key}={labels[key]}" for key in sorted(labels) if key != KEY_LABEL]
+    assert found.labels == [
+        "priorityClassName=build",
+        "team=nlp",
+        "app.kubernetes.io/part-of=rag",
+        "kai.scheduler/preemptibility=non-preemptible",
+    ]
 
 
 @pytest.mark.parametrize(
