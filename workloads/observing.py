@@ -211,9 +211,7 @@ def _settle_owner(batch: Batch, pod: Pod) -> None:
 
 def _settle(batch: Batch, workload: Workload) -> None:
     pods = list(batch.pods_of[workload.namespace, workload.uid or ""].values())
-    change = transitions.settle(workload, pods, batch.now, batch.room)
-    if change:
-        batch.changes.append(change)
+    batch.changes += transitions.settle(workload, pods, batch.now, batch.room)
     batch.touched[workload.uid or ""] = workload
 
 

@@ -3,6 +3,7 @@
 The facts are the object's own; nothing is looked up and no clock is read.
 """
 
+from datetime import datetime
 from typing import Any
 
 from runyard.clusters import objects
@@ -68,13 +69,26 @@ def pod_fields(pod: objects.Pod) -> dict[str, Any]:
             + [_container(c, statuses, init=True) for c in pod.spec.init_containers or ()],
             **amounts.asked(pod.spec, pod.metadata.annotations),
             "created_at": pod.metadata.creation_timestamp,
+            "scheduled_at": scheduled.last_transition_time
+            if scheduled and scheduled.status == "True"
+            else None,
             "started_at": pod.status.start_time,
+            "running_at": _running_at(pod),
             "finished_at": max((t.finished_at for t in ended if t.finished_at), default=None)
             if pod.status.phase in ("Succeeded", "Failed")
             else None,
             "terminating_at": pod.metadata.deletion_timestamp,
         }
     )
+
+
+def _running_at(pod: objects.Pod) -> datetime | None:
+    """When the last of its main containers began to run; None while one has not."""
+    states = [status.state for status in pod.status.container_statuses or () if status.state]
+    ran = [
+        ran.started_at for state in states if (ran := state.running or state.terminated) and ran.started_at
+    ]
+    return max(ran) if ran and len(ran) == len(pod.spec.containers) else None
 
 
 def _trouble(pod: objects.Pod, statuses: list[objects.ContainerStatus]) -> tuple[str, str, int | None]:

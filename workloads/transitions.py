@@ -8,6 +8,7 @@ people can see raises `version` and publishes a hint after commit.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from django.utils import timezone
@@ -20,6 +21,7 @@ from runyard.tenancy.models import Project, User
 from workloads import amounts, spec
 from workloads.fit import Room
 from workloads.models import PhaseChange, Pod, SubmittedThrough, Workload
+from workloads.passing import passed
 from workloads.phases import active, derive
 from workloads.status import Desired, Phase, Reason, Status
 
@@ -41,23 +43,30 @@ SETTLED = (
 )
 
 
-def settle(workload: Workload, pods: Sequence[Pod], at: datetime, room: Room) -> PhaseChange | None:
-    """Derive `workload`'s status from itself and `pods`; the PhaseChange to be written, if it entered one.
+def settle(workload: Workload, pods: Sequence[Pod], at: datetime, room: Room) -> list[PhaseChange]:
+    """Derive `workload`'s status from itself and `pods`; the PhaseChanges to be written, oldest first.
 
     `room` is its cluster's: it tells what waits for a node to be free from what fits on none.
     """
     status = _fitting(derive(workload, pods), pods, room)
     _count(workload, pods)
     workload.reason, workload.message = status.reason, status.message
+    if status.phase in (Phase.STOPPED, Phase.STOPPING):
+        workload.was_running = False
+    if workload.phase == status.phase and workload.phase_at:
+        return []
+    unseen = [
+        _enter(workload, Status(phase), began) for phase, began in passed(workload, pods, status.phase, at)
+    ]
+    return [*unseen, _enter(workload, status, at)]
+
+
+def _enter(workload: Workload, status: Status, at: datetime) -> PhaseChange:
+    if workload.phase_at:
+        workload.leave_phase(at)
     if status.phase == Phase.RUNNING:
         workload.was_running = True
         workload.started_at = workload.started_at or at
-    elif status.phase in (Phase.STOPPED, Phase.STOPPING):
-        workload.was_running = False
-    if workload.phase == status.phase and workload.phase_at:
-        return None
-    if workload.phase_at:
-        workload.leave_phase(at)
     workload.phase, workload.phase_at = status.phase, at
     return PhaseChange(
         workload=workload, phase=status.phase, reason=status.reason, message=status.message, at=at
@@ -165,7 +174,7 @@ def _resettle(workloads: Sequence[Workload], changed: Iterable[str]) -> None:
     for workload in workloads:
         workload.version, workload.changed_at = workload.version + 1, now
     write_columns(workloads, [*changed, *SETTLED, "version", "changed_at"])
-    PhaseChange.objects.bulk_create(change for change in changes if change)
+    PhaseChange.objects.bulk_create(chain.from_iterable(changes))
     announce(workloads)
 
 

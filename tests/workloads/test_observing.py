@@ -5,6 +5,7 @@ import uuid
 
 import msgspec
 import pytest
+from django.utils.dateparse import parse_datetime
 
 from runyard.clusters import objects
 from runyard.clusters.observed import Seen
@@ -227,3 +228,68 @@ def test_what_a_database_cannot_hold_is_cut_to_what_it_can(red, cluster):
     observe(cluster, [pod(message="a\0b", reason="c\0d", phase="Failed"), event(message="\0")])
     assert Workload.objects.get().memory_bytes == 2**61
     assert Pod.objects.get().message == "ab"
+
+
+def moment(second):
+    return f"2026-01-02T03:04:{second:02}Z"
+
+
+def times(created, scheduled=None, ran=None, ended=None):
+    """A pod with the times its conditions and containers tell."""
+    state = {"running": {"startedAt": moment(ran)}} if ran else {"waiting": {"reason": "ContainerCreating"}}
+    if ended:
+        state = {"terminated": {"exitCode": 0, "startedAt": moment(ran), "finishedAt": moment(ended)}}
+    conditions = [{"type": "Ready", "status": str(bool(ran and not ended))}]
+    if scheduled:
+        placed = {"type": "PodScheduled", "status": "True", "lastTransitionTime": moment(scheduled)}
+        conditions.append(placed)
+    status = {"name": "main", "ready": bool(ran and not ended), "restartCount": 0, "state": state}
+    seen = pod(conditions=conditions, containerStatuses=[status], phase="Succeeded" if ended else "Running")
+    seen.object.metadata.creation_timestamp = parse_datetime(moment(created))
+    return seen
+
+
+def life(workload):
+    changes = PhaseChange.objects.filter(workload=workload).order_by("at", "pk")
+    return [(change.phase, change.at.second) for change in changes]
+
+
+@pytest.fixture
+def created(cluster, red):
+    """The row of a job that its cluster has, and no pod yet."""
+    observe(cluster, [job()])
+    workload = Workload.objects.get()
+    began = parse_datetime(moment(1))
+    PhaseChange.objects.update(at=began)
+    Workload.objects.update(created_at=began, phase_at=began)
+    return workload
+
+
+def test_a_wait_that_nobody_saw_is_told_from_the_pod(cluster, created):
+    observe(cluster, [times(created=2, scheduled=5)])
+    assert life(created)[:2] == [("Creating", 1), ("Pending", 2)]
+    created.refresh_from_db()
+    assert created.phase == Phase.INITIALIZING
+    assert created.time_pending.total_seconds() > 0
+
+
+def test_a_run_that_nobody_saw_is_told_whole(cluster, created):
+    ended = {"conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": moment(30)}]}
+    observe(cluster, [times(created=2, scheduled=5, ran=9, ended=30), job(version="2", **ended)])
+    assert life(created)[:4] == [("Creating", 1), ("Pending", 2), ("Initializing", 5), ("Running", 9)]
+    created.refresh_from_db()
+    assert (created.phase, created.started_at.second) == (Phase.COMPLETED, 9)
+
+
+def test_a_time_the_pod_does_not_tell_is_no_phase(cluster, created):
+    observe(cluster, [times(created=2, ran=9)])
+    assert [phase for phase, _ in life(created)] == ["Creating", "Pending", "Running"]
+
+
+def test_a_clock_that_is_wrong_puts_no_phase_before_its_cause_or_after_now(cluster, created):
+    Workload.objects.update(phase_at=parse_datetime(moment(3)))
+    observe(cluster, [times(created=2, scheduled=1, ran=1)])
+    moments = list(PhaseChange.objects.order_by("pk").values_list("at", flat=True))
+    assert [phase for phase, _ in life(created)] == ["Creating", "Pending", "Initializing", "Running"]
+    assert moments == sorted(moments)
+    assert [at.second for at in moments[1:3]] == [3, 3]

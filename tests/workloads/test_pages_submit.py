@@ -27,7 +27,7 @@ GOOD = {
 
 @pytest.fixture(autouse=True)
 def woken(monkeypatch):
-    monkeypatch.setattr("workloads.tasks.wake", lambda action: None)
+    monkeypatch.setattr("workloads.tasks.wake_all", lambda actions: None)
 
 
 @pytest.fixture
