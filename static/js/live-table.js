@@ -43,7 +43,7 @@ export function start(grid) {
     const [here, others] = [ids.filter(rowOf), ids.filter((id) => !rowOf(id))];
     const { top, bottom } = pages.edges;
     const drawn = grid.querySelector("table").dataset.columns; // whatever was chosen elsewhere meanwhile
-    const asked = { ids: here.join(","), others: others.join(","), after: top, before: bottom, drawn };
+    const asked = { ids: here.join(","), others: others.join(","), after: top, before: bottom, drawn, count: "" };
     const fetched = await page(addressOf(grid.dataset.rowsUrl, "", asked));
     swapPart(fetched, "tally");
     swapping((flashes) => {

@@ -253,7 +253,7 @@ export class RowPages {
   async #fetch(at, signal) {
     const { pageUrl } = this.#grid.dataset;
     const { columns } = this.#grid.querySelector("table").dataset;
-    const fetched = await documentAt(addressOf(pageUrl, at, { drawn: columns }), signal);
+    const fetched = await documentAt(addressOf(pageUrl, at, { drawn: columns, count: "" }), signal);
     return document.adoptNode(bodyIn(fetched));
   }
 
@@ -347,11 +347,11 @@ function cursorOf(search) {
   return name ? cursor(name, params.get(name)) : "";
 }
 
-// `path` with what the table's address asks for, but with the page `at`.
+// `path` with what the table's address asks for, but with the page `at`, and with `more` in its place.
 export function addressOf(path, at = "", more = {}) {
   const params = new URLSearchParams(location.search);
   for (const name of ["after", "before"]) params.delete(name);
-  for (const [name, value] of Object.entries(more)) if (value) params.set(name, value);
+  for (const [name, value] of Object.entries(more)) value ? params.set(name, value) : params.delete(name);
   return `${path}?${[params.toString(), at].filter(Boolean).join("&")}`;
 }
 

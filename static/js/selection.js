@@ -94,7 +94,7 @@ export function start(bar) {
     const all = rows();
     if (!all.length) return;
     const now = cursor();
-    const next = all[Math.min(all.length - 1, Math.max(0, now ? all.indexOf(now) + step : 0))];
+    const next = now ? all[Math.min(all.length - 1, Math.max(0, all.indexOf(now) + step))] : firstInView(all);
     now?.removeAttribute("data-cursor");
     next.setAttribute("data-cursor", "");
     next.querySelector(".first a").focus({ preventScroll: true });
@@ -158,6 +158,12 @@ export function start(bar) {
     document.removeEventListener("runyard:rows", see);
     document.body.removeEventListener("workloads-changed", done);
   };
+}
+
+// Where one begins to move among `rows`, also when the row one was at has been scrolled away.
+function firstInView(rows) {
+  const edge = rows[0].closest("table").tHead?.rows[0].cells[0].getBoundingClientRect().bottom ?? 0;
+  return rows.find((row) => row.getBoundingClientRect().top >= edge - 1) ?? rows[0];
 }
 
 // What the action bar has to know of a row.

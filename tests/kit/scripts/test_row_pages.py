@@ -155,6 +155,15 @@ def test_the_keyboard_goes_on_past_the_rows_that_are_there(table):
     table.page.keyboard.press("j")
     assert int(cursor.get_attribute("data-row")) == number + 1
     assert cursor.locator("a").evaluate("link => link === document.activeElement")
+    table.page.evaluate("document.querySelector('.grid').scrollTop = 0")
+    table.page.locator("tr[data-row='1']").wait_for()
+    while not cursor.count() or int(cursor.get_attribute("data-row")) > number - 15:
+        table.page.keyboard.press("k")
+    top, edge = (
+        table.page.evaluate(f"document.querySelector('{it}').getBoundingClientRect().{side}")
+        for it, side in (("tr[data-cursor]", "top"), (".grid thead th", "bottom"))
+    )
+    assert top >= edge - 1, "the head does not hide the row one moves to"
 
 
 def test_a_server_that_does_not_answer_is_said_and_asked_again(table, server):
