@@ -11,6 +11,9 @@ from django.utils import timezone
 
 from runyard.kit.publish import publish
 from runyard.live import consumer
+from runyard.tenancy.access import readable_projects
+from runyard.tenancy.models import AccessRule
+from runyard.tenancy.roles import Role
 from tests.live.conftest import Socket
 from tests.make import make_pod
 
@@ -123,6 +126,57 @@ async def test_a_right_that_is_taken_ends_the_subscription(connect, ada, ada_tra
         await subscribed(socket, f"workload:{ada_training.pk}")
         await asyncio.to_thread(ada.access_rules.all().delete)
         assert "denied" in await socket.hear(lambda m: "denied" in m)
+
+
+async def test_each_person_hears_of_their_projects_and_no_other(
+    connect, ada, bo, cy, dee, eve, vi, red, green, blue, cluster
+):
+    """Each project's hint names its own id alone, so that one of another project would show."""
+    said = [(f"workloads:{pk}", [pk + 1_000]) for pk in (red.pk, green.pk, blue.pk, 0)]
+    for person in (ada, bo, cy, dee, eve, vi):
+        seen = await asyncio.to_thread(
+            lambda who: set(readable_projects(who).values_list("pk", flat=True)), person
+        )
+        wanted = {pk + 1_000 for pk in (red.pk, green.pk, blue.pk) if pk in seen}
+        wanted |= {1_000} if person == dee else set()
+        async with connect(person) as socket:
+            await hub_is_live(socket)
+            await subscribed(socket, "workloads")
+            await asyncio.to_thread(publish, *said)
+            heard = set()
+            while heard < wanted:
+                heard.update((await socket.hear(is_hint("workloads"), 20))["hint"])
+            await socket.silent(is_hint("workloads"), 0.2)
+        assert heard == wanted
+
+
+async def test_who_is_given_another_project_hears_of_it_and_is_asked_to_fetch_afresh(
+    connect, ada, blue, ada_training, monkeypatch
+):
+    monkeypatch.setattr(consumer, "CHECK_SECONDS", 0.2)
+    async with connect(ada) as socket:
+        await hub_is_live(socket)
+        await subscribed(socket, "workloads")
+        await asyncio.to_thread(AccessRule.objects.create, user=ada, project=blue, role=Role.VIEWER)
+        await socket.hear(lambda message: message.get("subscribed"), 20)
+        await asyncio.to_thread(publish, (f"workloads:{blue.pk}", [5]))
+        assert (await socket.hear(is_hint("workloads"), 20))["hint"] == [5]
+
+
+async def test_who_loses_one_of_two_projects_hears_of_the_other_alone(
+    connect, ada, blue, ada_training, monkeypatch
+):
+    rule = await asyncio.to_thread(AccessRule.objects.create, user=ada, project=blue, role=Role.VIEWER)
+    monkeypatch.setattr(consumer, "CHECK_SECONDS", 0.2)
+    async with connect(ada) as socket:
+        await hub_is_live(socket)
+        await subscribed(socket, "workloads")
+        await asyncio.to_thread(rule.delete)
+        await socket.hear(lambda message: message.get("subscribed"), 20)
+        red = ada_training.project_id
+        await asyncio.to_thread(publish, (f"workloads:{blue.pk}", [5]), (f"workloads:{red}", [6]))
+        assert (await socket.hear(is_hint("workloads"), 20))["hint"] == [6]
+        await socket.silent(is_hint("workloads"), 0.2)
 
 
 def _new_password(user):

@@ -1,0 +1,132 @@
+"""A Redis that takes connections and never answers: nobody waits for it, everybody is told, and it heals."""
+
+import asyncio
+import socket
+import threading
+from contextlib import suppress
+
+import pytest
+import redis
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+
+from runyard.kit import publish as publishing
+from runyard.kit.publish import publish_on_commit
+from runyard.live import hub
+from tests.embedded import until
+from tests.live.test_socket import is_hint, subscribed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Gate:
+    """A TCP door to the real Valkey. While it `hangs` it takes connections and bytes, and answers nothing."""
+
+    def __init__(self, path):
+        self._path, self.hangs = path, False
+        self.open: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self._path)
+            self.open += [client, server]
+            for one, other in ((client, server), (server, client)):
+                threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    def _carry(self, one, other):
+        try:
+            while data := one.recv(65536):
+                if not self.hangs:  # what is said meanwhile is lost, as on a link that died
+                    other.sendall(data)
+        except OSError:
+            pass
+        finally:
+            hang_up(one)
+            hang_up(other)
+
+    def close(self):
+        for each in (self._listener, *self.open):
+            hang_up(each)
+
+
+def hang_up(end):
+    with suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
+    end.close()
+
+
+@pytest.fixture
+def gate(valkey, settings):
+    """Settings lead to Valkey through it, for who connects from now on."""
+    kept = publishing._redis  # one client for the process
+    found = Gate(settings.REDIS_URL.removeprefix("unix://"))
+    settings.REDIS_URL = found.url
+    kept.cache_clear()
+    yield found
+    found.close()
+    kept.cache_clear()
+
+
+async def test_sockets_are_told_and_are_live_again_once_it_answers(
+    gate, connect, ada, ada_training, monkeypatch
+):
+    monkeypatch.setattr(hub, "ANSWER_SECONDS", 0.3)
+    async with connect(ada) as browser:
+        await browser.hear(lambda message: message.get("state") == "live", 20)
+        await subscribed(browser, "workloads")
+        gate.hangs = True
+        told = await browser.hear(lambda message: message.get("state") == "stale", 20)
+        assert "Redis does not answer" in told["why"]
+        gate.hangs = False
+        await browser.hear(lambda message: message.get("state") == "live", 20)
+        topic = f"workloads:{ada_training.project_id}"
+        await asyncio.to_thread(publishing.publish, (topic, [ada_training.pk]))
+        assert (await browser.hear(is_hint("workloads"), 20))["hint"] == [ada_training.pk]
+
+
+async def test_who_comes_while_it_hangs_gets_in_and_is_told(gate, connect, ada, ada_training, monkeypatch):
+    monkeypatch.setattr(hub, "ANSWER_SECONDS", 0.3)
+    gate.hangs = True
+    async with connect(ada) as browser:
+        assert (await browser.hear(lambda message: "state" in message))["state"] == "connecting"
+        assert "subscribed" in await subscribed(browser, "workloads")
+        await browser.hear(lambda message: message.get("state") == "stale", 20)
+
+
+@pytest.mark.timeout(60)
+def test_a_commit_does_not_wait_for_it(gate, db, monkeypatch, caplog):
+    gate.hangs = True
+    patient = redis.Redis.from_url(gate.url, socket_timeout=None)
+    monkeypatch.setattr(publishing, "_redis", lambda: patient)
+    with transaction.atomic():
+        publish_on_commit(("workloads:1", [1]))
+    until(lambda: gate.open, what="the background to have asked")
+    assert "no hint sent" not in caplog.text
+    gate.close()
+    until(lambda: "no hint sent" in caplog.text, what="the background to give up")
+
+
+def test_a_hint_that_cannot_be_sent_is_given_up_in_words(gate, monkeypatch, caplog):
+    gate.hangs = True
+    quick = redis.Redis.from_url(gate.url, socket_timeout=0.3)
+    monkeypatch.setattr(publishing, "_redis", lambda: quick)
+    publishing.publish(("workloads:1", [1]))
+    assert "no hint sent, Redis does not answer" in caplog.text
+
+
+def test_pages_are_answered_while_it_hangs(gate, ada, ada_training):
+    gate.hangs = True
+    client = Client()
+    client.force_login(ada)
+    assert client.get(reverse("workloads")).status_code == 200
+    client.post("/sign-out/")  # publishes the session's end
+    assert client.get(reverse("workloads")).status_code == 302
