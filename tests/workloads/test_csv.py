@@ -5,6 +5,7 @@ import html
 import io
 import re
 from datetime import datetime
+from threading import BoundedSemaphore
 
 import pytest
 from django.urls import reverse
@@ -18,6 +19,12 @@ HOSTILE = [
     '=HYPERLINK("http://evil.example","x")', "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx",
     "＝1", "＋1", "－1", "＠x",
 ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def turns(monkeypatch):
+    """All turns to download are free in each test, which may leave a response unread."""
+    monkeypatch.setattr("runyard.kit.csv._turns", BoundedSemaphore(9))
 
 
 def body(response):
