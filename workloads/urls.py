@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from workloads.views import actions, bulk, columns, export, logs, manifest, saved, submit, table, workload
+from workloads.views import (
+    actions,
+    bulk,
+    columns,
+    export,
+    logs,
+    manifest,
+    saved_forms,
+    submit,
+    table,
+    workload,
+)
 
 urlpatterns = [
     path("", table.workloads, name="workloads"),
@@ -11,8 +22,8 @@ urlpatterns = [
     path("workloads.csv", export.download, name="workload-csv"),
     path("columns", columns.columns, name="workload-columns"),
     path("filter", columns.add_filter, name="workload-filter"),
-    path("views", saved.create, name="workload-views"),
-    path("views/<int:view>", saved.change, name="workload-view"),
+    path("views", saved_forms.create, name="workload-views"),
+    path("views/<int:view>", saved_forms.change, name="workload-view"),
     path("selection", actions.selection, name="workload-selection"),
     path("bulk", actions.bulk_action, name="workload-bulk"),
     path("bulk/<int:bulk>", bulk.result, name="workload-bulk-result"),

@@ -211,6 +211,19 @@ def test_a_view_goes_with_its_project_and_with_its_owner(ada, bo, green, red):
     assert list(SavedView.objects.values_list("name", flat=True)) == ["red's"]
 
 
+def test_two_who_change_a_view_at_once_do_not_undo_each_other(ada, bo, red):
+    view = keep(ada, project=red)
+    bos, again = SavedView.objects.get(pk=view.pk), SavedView.objects.get(pk=view.pk)
+    saved_views.set_default(bo, bos, True)
+    saved_views.rename(ada, view, "New")
+    view.refresh_from_db()
+    assert (view.name, view.is_default) == ("New", True)
+    saved_views.delete(bo, view)
+    with pytest.raises(BadView, match="deleted meanwhile"):
+        saved_views.rename(ada, again, "Back again")
+    assert not SavedView.objects.exists()
+
+
 @pytest.mark.parametrize(
     "wrong", [{"name": ""}, {"is_default": True}, {"name": "KEPT"}, {"project": True, "is_default": True}]
 )

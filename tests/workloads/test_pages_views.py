@@ -314,6 +314,7 @@ def test_what_a_view_asks_for_and_the_table_lost_is_said(ada, bo, red, ada_train
     assert page.status_code == 200
     assert heads(page) == ["name", "gpus"]
     assert "redwood-sft" in text(page)
+    assert button(page) == "Views: Old, changed"  # saving it leaves out what is gone
     for words in ("“Old” asks for what is no longer there", "the filter “wishes>=1”", "sorting by “wishes”",
                   "the column “wishes”"):  # fmt: skip
         assert words in text(page)
@@ -366,12 +367,13 @@ def test_the_file_is_named_after_the_view(ada, failed, browse):
     ):
         view = keep(ada, name)
         page = client.get(f"/workloads/?view={view.pk}", follow=True).content.decode()
-        link = html.unescape(re.findall(r'href="([^"]*workloads\.csv[^"]*)"', page)[0])
+        link, everything = map(html.unescape, re.findall(r'href="([^"]*workloads\.csv[^"]*)"', page))
         header, rows = downloaded(client, link)
         assert expected in header
         assert "-changed-" not in header
         assert re.fullmatch(r"[\x20-\x7e]+", header)
         assert b"failed-one" in rows
+        assert "-changed-" not in downloaded(client, everything)[0]
         assert "-changed-" in downloaded(client, f"{link}&q=x")[0]
 
 

@@ -76,13 +76,13 @@ def update(user: Any, view: SavedView, look: Look) -> None:
     """Let `view` show `look` from now on."""
     require_change(user, view)
     _show(view, look)
-    _saved(view)
+    _saved(view, "query", "layout")
 
 
 def rename(user: Any, view: SavedView, name: str) -> None:
     require_change(user, view)
     view.name = clean_name(name)
-    _saved(view)
+    _saved(view, "name")
 
 
 def share(user: Any, view: SavedView, project: Project | None) -> None:
@@ -97,7 +97,7 @@ def share(user: Any, view: SavedView, project: Project | None) -> None:
     with transaction.atomic():
         _make_room(project, view.table)
         view.project, view.is_default = project, False
-        _saved(view)
+        _saved(view, "project", "is_default")
 
 
 def set_default(user: Any, view: SavedView, wanted: bool) -> None:
@@ -111,7 +111,7 @@ def set_default(user: Any, view: SavedView, wanted: bool) -> None:
             others = SavedView.objects.filter(project=view.project, table=view.table, is_default=True)
             others.exclude(pk=view.pk).update(is_default=False)
         view.is_default = wanted
-        _saved(view)
+        _saved(view, "is_default")
 
 
 def delete(user: Any, view: SavedView) -> None:
@@ -156,11 +156,13 @@ def _make_room(project: Project | None, table: str) -> None:
         raise BadView(project=f"{project} has {MOST_SHARED} views already. Delete one that nobody needs.")
 
 
-def _saved(view: SavedView) -> SavedView:
-    """Save; the database says whether the name is taken."""
+def _saved(view: SavedView, *fields: str) -> SavedView:
+    """Save a new view, or `fields` of one that is still there; the database tells a name that is taken."""
     try:
         with transaction.atomic():
-            view.save()
+            if fields and not SavedView.objects.select_for_update().filter(pk=view.pk).exists():
+                raise BadView(name="The view was deleted meanwhile.")
+            view.save(update_fields=[*fields, "changed_at"] if fields else None)
     except IntegrityError as error:
         where = f"Project {view.project} has" if view.project else "You have"
         raise BadView(name=f"{where} a view “{view.name}” already. Choose another name.") from error
