@@ -18,7 +18,7 @@ from workloads import actions
 from workloads.models import Bulk, Verb
 
 log = logging.getLogger(__name__)
-CHUNK = 100
+CHUNK, CHUNKS = 100, 10
 LEASE = timedelta(seconds=15)  # far longer than a chunk takes; after it the reaper wakes the row again
 GIVE_UP_AFTER = timedelta(hours=1)
 
@@ -59,8 +59,8 @@ def _send(pk: int) -> None:
 
 @shared_task(name="workloads.carry_on")
 def carry_on(pk: int) -> None:
-    """Do one chunk and ask for the next, so that a long bulk lets others in between."""
-    if chunk(pk):
+    """Do a few chunks and ask for the next, so that a long bulk lets others in between."""
+    if all(chunk(pk) for _ in range(CHUNKS)):
         wake(pk)
 
 
