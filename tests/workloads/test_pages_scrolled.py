@@ -1,4 +1,4 @@
-"""What the scripts of a scrolled table ask for: a page of rows, which rows enter, and whether one has moved."""
+"""What a scrolled table asks for: a page of rows, which rows enter, and whether one has moved."""
 
 import re
 
