@@ -79,6 +79,7 @@ export function start(grid) {
     const fresh = fetched.querySelector(".grid");
     if (!fresh) return;
     for (const part of ["tally", "foot", "workload-count"]) swapPart(fetched, part);
+    pages.soon(); // says again in the foot which rows are seen
     if (alike(grid, fresh)) await rearrange(fresh.querySelector("table"));
     else pages.redraw(fresh.childNodes);
     forced = false;
