@@ -127,7 +127,7 @@ def test_short_phases_stay_visible_on_the_time_line(ada, ada_training):
     now = timezone.now()
     for seconds, phase in ((100_000, "Creating"), (99_999, "Running")):
         PhaseChange.objects.create(workload=ada_training, phase=phase, at=now - timedelta(seconds=seconds))
-    spans = history.time_line(ada, ada_training)
+    spans = timeline.time_line(ada, ada_training)
     assert spans[0].width > 5
     assert spans[-1].x + spans[-1].width == pytest.approx(1000, abs=1)
 

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from runyard.tenancy.access import may
-from workloads import history, queries
+from workloads import history, queries, timeline
 from workloads.availability import Availability
 from workloads.models import Pod, Workload
 
@@ -31,7 +31,7 @@ def header(request: HttpRequest, workload: Workload, tab: str) -> dict[str, Any]
         "tab": tab,
         "why_not": Availability(request.user).why_not(workload),
         "may_copy": may(request.user, "copy", workload),
-        "lasting": history.in_phase(workload),
+        "lasting": timeline.in_phase(workload),
         "pods": pods,
         "event_count": queries.visible_events(request.user, workload).count(),
     }
@@ -47,11 +47,11 @@ def overview(request: HttpRequest, pk: int) -> HttpResponse:
     """Where the time went, what happened, the end of the log, what was submitted."""
     workload = find(request, pk)
     context = header(request, workload, "overview")
-    spans = history.time_line(request.user, workload)
+    spans = timeline.time_line(request.user, workload)
     happened = history.history(request.user, workload)
     context |= {
         "spans": spans,
-        "lasted": history.by_phase(spans),
+        "lasted": timeline.by_phase(spans),
         "happened": happened[:SHOWN],
         "happened_count": len(happened),
         "pod": latest(context["pods"]),
@@ -67,10 +67,10 @@ def events(request: HttpRequest, pk: int) -> HttpResponse:
     kind, text = request.GET.get("type", ""), request.GET.get("q", "")[:200]
     problem = "" if kind in ("", *TYPES) else f"There is no type “{kind[:40]}”; there is {', '.join(TYPES)}."
     happened = history.history(request.user, workload)
-    spans = history.time_line(request.user, workload)
+    spans = timeline.time_line(request.user, workload)
     context = header(request, workload, "events") | {
         "spans": spans,
-        "lasted": history.by_phase(spans),
+        "lasted": timeline.by_phase(spans),
         "happened": [] if problem else history.matching(happened, text, kind),
         "happened_count": len(happened),
         "types": TYPES,
