@@ -44,7 +44,7 @@ def test_somebody_of_no_project_is_told_whom_to_ask(db, ada_training, browse, dj
 def test_a_viewer_is_offered_no_submission_and_told_why_actions_are_grey(vi, bo, ada_training, browse):
     text = html(browse(vi).get("/workloads/"))
     assert "New Workload" not in text
-    assert "You lack the right to stop workloads in project red. Ask Bo Tran." in text
+    assert "not yours to stop in project red; ask Bo Tran" in text
 
 
 def test_the_first_visit_offers_a_sample_and_a_form(ada, cluster, browse):

@@ -120,4 +120,4 @@ def gpus(millis: int) -> str:
 
 
 def _short(number: float) -> str:
-    return f"{number:.2f}".rstrip("0").rstrip(".")
+    return f"{number:,.2f}".rstrip("0").rstrip(".")
