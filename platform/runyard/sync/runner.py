@@ -1,35 +1,29 @@
 """Syncs one cluster for as long as it holds the lease: followers observe, this thread applies.
 
-News is applied in batches, each one fenced transaction; a failing batch is tried object by object, so
-that one bad object is quarantined and the others go on. Nothing is remembered over a restart but rows.
+News is applied in batches (`applier`). Nothing is remembered over a restart but rows.
 """
 
-import logging
 import threading
 import time
-from datetime import timedelta
 from queue import Empty, Queue
 
-from django.db import DatabaseError, InterfaceError, OperationalError
 from django.utils import timezone
 
 from runyard.clusters import objects
 from runyard.clusters.connection import ClusterError, Connection, connect
-from runyard.clusters.models import Cluster, Node
-from runyard.clusters.observed import Seen, observe_nodes
+from runyard.clusters.models import Cluster
+from runyard.clusters.observed import Seen
 from runyard.kit.publish import publish
 from runyard.sync import lease
+from runyard.sync.applier import BATCH, Applier
 from runyard.sync.follower import Follower, start
 from runyard.sync.freshness import freshness_of
+from runyard.sync.known import known
 from runyard.sync.source import Source, Watched
 from runyard.sync.store import Store
-from workloads import node_pools
 from workloads.kinds import KINDS
-from workloads.models import Event, Pod, Workload
-from workloads.observing import observe
 
-log = logging.getLogger(__name__)
-BATCH, WAIT_SECONDS, BEAT_SECONDS = 500, 0.5, 5.0
+WAIT_SECONDS, BEAT_SECONDS = 0.5, 5.0
 INBOX = 5_000
 
 WATCHED = (
@@ -48,7 +42,7 @@ class Runner:
         self._stop = threading.Event()
         self._inbox: Queue[Seen] = Queue(INBOX)
         self._followers: list[Follower] = []
-        self._bad: dict[str, str] = {}
+        self._applier = Applier(cluster, epoch)
         self._connection: Connection | None = None
         self._beat_at, self._away = 0.0, False
 
@@ -60,7 +54,7 @@ class Runner:
                 self._start_followers()
                 batch = self._take()
                 if batch:
-                    self._apply(batch)
+                    self._applier.apply(batch)
                 if time.monotonic() >= self._beat_at:
                     self._beat()
         finally:
@@ -76,9 +70,9 @@ class Runner:
             connection = self._connection = connect(self._cluster)
         except ClusterError:
             return
-        known = _known(self._cluster)
         for watched in WATCHED:
-            store = Store(watched.resource, known[watched.resource], forgets=watched.resource == "events")
+            have = known(self._cluster, watched.resource)
+            store = Store(watched.resource, have, forgets=watched.resource == "events")
             follower = Follower(Source(connection, watched), store, self._inbox, self._stop)
             self._followers.append(follower)
             start(follower)
@@ -100,35 +94,14 @@ class Runner:
             batch.append(self._inbox.get_nowait())
         return batch
 
-    def _apply(self, batch: list[Seen]) -> None:
-        try:
-            self._write(batch)
-        except (OperationalError, InterfaceError, lease.LeaseLost):
-            raise
-        except (DatabaseError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-            if len(batch) > 1:
-                for one in batch:
-                    self._apply([one])
-            else:
-                log.exception("%s %s is quarantined", batch[0].resource, batch[0].uid)
-                self._bad[batch[0].uid] = f"{type(error).__name__}: {error}"[:500]
-
-    def _write(self, batch: list[Seen]) -> None:
-        with lease.fenced(self._cluster, self._epoch):
-            moved = observe_nodes(self._cluster, batch)
-            observe(self._cluster, batch)
-            node_pools.follow(self._cluster, moved)
-        for one in batch:
-            self._bad.pop(one.uid, None)
-
     def _beat(self) -> None:
         """Renew the lease, say how fresh we are."""
         self._beat_at = time.monotonic() + BEAT_SECONDS
         trouble = self._trouble()
         now = timezone.now()
         facts = {"error": trouble, "error_at": now} if trouble else {"error": "", "synced_at": now}
-        odd = {uid: why for follower in self._followers for uid, why in follower.odd.items()} | self._bad
-        lease.renew(self._cluster, self._epoch, quarantined=odd, **facts)
+        odd = {uid: why for follower in self._followers for uid, why in follower.odd.items()}
+        lease.renew(self._cluster, self._epoch, quarantined=odd | self._applier.bad, **facts)
         fresh = freshness_of(Cluster.objects.select_related("sync").get(pk=self._cluster.pk))
         publish(("clusters", fresh.wire()))
 
@@ -147,19 +120,3 @@ class Runner:
             if follower.error or not follower.listed:
                 return follower.error or f"The first list of {follower.resource} is on its way."
         return "Catching up with many changes." if self._inbox.qsize() > BATCH else ""
-
-
-def _known(cluster: Cluster) -> dict[str, dict[str, str]]:
-    """uid -> version of every row we hold of `cluster`, by resource; read before the first list."""
-    known: dict[str, dict[str, str]] = {}
-    for kind in KINDS.values():
-        rows = Workload.objects.filter(cluster=cluster, kind=kind.name, deleted_at=None).exclude(uid=None)
-        known[kind.resource] = {
-            uid or "": version for uid, version in rows.values_list("uid", "resource_version")
-        }
-    pods = Pod.objects.filter(cluster=cluster, gone_at=None)
-    recent = Event.objects.filter(cluster=cluster, last_at__gt=timezone.now() - timedelta(hours=2))
-    known["pods"] = dict(pods.values_list("uid", "resource_version"))
-    known["events"] = dict(recent.values_list("uid", "resource_version"))
-    known["nodes"] = dict(Node.objects.filter(cluster=cluster).values_list("uid", "resource_version"))
-    return known
