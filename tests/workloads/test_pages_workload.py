@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from runyard.clusters.connection import ApiError, Unreachable
 from tests.make import make_pod
-from workloads import history, log_text, logs
+from workloads import history, log_text, logs, timeline
 from workloads.models import Action, Event, PhaseChange, Workload
 
 TABS = ("", "events", "pods", "logs", "logs?part=log")
