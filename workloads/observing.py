@@ -16,7 +16,7 @@ from django.utils import timezone
 from runyard.clusters import objects
 from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen
-from runyard.kit.writing import write_columns
+from runyard.kit.writing import insert_rows, write_columns
 from runyard.tenancy.models import Project
 from workloads import amounts, node_pools, observing_events, transitions
 from workloads.fit import Room
@@ -26,9 +26,7 @@ from workloads.reading import pod_fields, workload_fields
 from workloads.spec import KEY_LABEL
 from workloads.status import Desired
 
-_POD_COLUMNS = tuple(
-    f.attname for f in Pod._meta.concrete_fields if f.attname not in ("id", "cluster_id", "uid")
-)
+_POD_COLUMNS = tuple(f.name for f in Pod._meta.concrete_fields if f.name not in ("id", "cluster", "uid"))
 _ROOT_COLUMNS = (
     "uid", "resource_version", "desired", "suspended", "terminal", "terminal_reason", "terminal_message",
     "terminating_at", "finalizers", "image", *amounts.FIELDS, "pods_requested", "runs_requested",
@@ -226,9 +224,11 @@ def _write(batch: Batch) -> int:
     for workload in batch.touched.values():
         workload.version, workload.changed_at = workload.version + 1, batch.now
     write_columns(old, _ROOT_COLUMNS)
-    Workload.objects.bulk_create(batch.new, batch_size=500)
+    insert_rows(batch.new)
     places = _write_pods(batch)
-    PhaseChange.objects.bulk_create(batch.changes, batch_size=500)
+    for change in batch.changes:  # made before their workloads had keys
+        change.workload_id = change.workload.pk
+    insert_rows(batch.changes)
     if places:
         observing_events.adopt(batch.cluster, places)
     about = observing_events.write(batch.cluster, batch.events.values())
@@ -247,11 +247,7 @@ def _write_pods(batch: Batch) -> dict[observing_events.Place, int]:
         owner = _owner(batch, pod)
         if owner is not None:
             pod.workload_id = places[pod.namespace, pod.uid] = owner.pk
-    Pod.objects.bulk_create(
-        batch.changed_pods.values(),
-        update_conflicts=True,
-        unique_fields=["cluster", "uid"],
-        update_fields=_POD_COLUMNS,
-        batch_size=500,
-    )
+    changed = batch.changed_pods.values()
+    write_columns([pod for pod in changed if pod.pk], _POD_COLUMNS)
+    insert_rows([pod for pod in changed if not pod.pk])
     return places

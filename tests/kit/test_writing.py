@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from runyard.kit.writing import write_columns
+from runyard.kit.writing import insert_rows, write_columns
 from tests.make import make_workload
 from workloads.models import Workload
 from workloads.status import Phase
@@ -51,4 +51,29 @@ def test_only_these_columns_of_these_rows_are_written_in_one_statement(red, clus
 def test_no_rows_are_no_statement(db):
     with CaptureQueriesContext(connection) as queries:
         write_columns([], ["image"])
+    assert len(queries) == 0
+
+
+def test_rows_that_are_new_get_keys_and_what_they_hold_in_two_statements(red, cluster):
+    wanted = {**ODD, "uid": "one"}
+    rows = [
+        Workload(
+            cluster=cluster, project=red, namespace="red", kind="training", created_at=ODD["phase_at"], **one
+        )
+        for one in (wanted, wanted | {"uid": "two", "name": "other"})
+    ]
+    with CaptureQueriesContext(connection) as queries:
+        insert_rows(rows)
+    assert len(queries) == 2
+    written = Workload.objects.get(pk=rows[0].pk)
+    assert {name: getattr(written, name) for name in wanted} == wanted
+    assert (written.key, written.project, written.search_text[:5]) == (rows[0].key, red, "QUOTE")
+    assert Workload.objects.get(uid="two").pk == rows[1].pk > rows[0].pk
+    rows[0].save(update_fields=["image"])  # known to be there
+    make_workload(red, cluster)  # the next key is free
+
+
+def test_no_new_rows_are_no_statement(db):
+    with CaptureQueriesContext(connection) as queries:
+        insert_rows([])
     assert len(queries) == 0

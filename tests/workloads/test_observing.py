@@ -106,6 +106,32 @@ def test_the_same_observation_twice_writes_nothing(red, cluster, django_assert_m
     )
 
 
+def test_one_workload_many_times_beside_others_old_and_new_is_each_time_itself(red, cluster):
+    observe(cluster, [job(), pod(), job("quiet", name="quiet"), pod("quiet-pod", owner="quiet")])
+    quiet = Workload.objects.filter(uid="quiet").values().get()
+    seen = [
+        job(version="2", active=1),
+        pod(version="2", ready=False),
+        job("new", name="new"),
+        pod("new-pod", owner="new", ready=False, phase="Pending", node=""),
+        job(version="3", spec={"parallelism": 2, "completions": 2}),
+        pod("pod-2", version="4", node="node-2"),
+        pod("new-pod", version="2", owner="new"),
+        pod(version="5"),
+        job("new", version="6", name="new", labels={"team": "red"}),
+    ]
+    assert observe(cluster, seen) == 2
+    old, new = Workload.objects.get(uid="job-1"), Workload.objects.get(uid="new")
+    assert (old.resource_version, old.pods_requested, old.nodes) == ("3", 2, ["node-1", "node-2"])
+    assert (old.phase, old.version, old.pods_running) == (Phase.RUNNING, 2, 2)
+    assert (new.resource_version, new.phase, new.version, new.labels) == ("6", Phase.RUNNING, 1, ["team=red"])
+    owners = dict(Pod.objects.values_list("uid", "workload__uid"))
+    assert owners == {"pod-1": "job-1", "pod-2": "job-1", "quiet-pod": "quiet", "new-pod": "new"}
+    assert dict(Pod.objects.values_list("uid", "resource_version"))["pod-1"] == "5"
+    assert PhaseChange.objects.filter(workload=new).count() >= 2
+    assert Workload.objects.filter(uid="quiet").values().get() == quiet
+
+
 def test_every_phase_a_batch_passes_through_is_in_the_history(red, cluster):
     waiting = {"phase": "Pending", "ready": False}
     observe(

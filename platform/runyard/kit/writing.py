@@ -1,6 +1,7 @@
-"""Writes columns of many rows in one statement whose cost grows with the rows alone.
+"""Writes many rows in one statement whose cost grows with the rows alone.
 
-Django's `bulk_update` builds one CASE for each row and column, which costs more than the writing itself.
+Django's `bulk_update` and `bulk_create` build an expression for each row and column, which costs more than
+the writing itself. Here the rows are one JSON text, read by PostgreSQL by the types of its own columns.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,19 +14,61 @@ from django.db.models import Model
 def write_columns(rows: Sequence[Model], columns: Iterable[str]) -> None:
     """Write `columns` (names of fields) of `rows`: rows that are there, of one model, locked by the caller.
 
-    Values are plain ones, no expressions; PostgreSQL reads them from JSON by the types of its own columns.
+    Values are plain ones, no expressions.
     """
     if not rows:
         return
-    meta, name = rows[0]._meta, connection.ops.quote_name
-    written = set(columns)
-    attributes = {str(f.column): f.attname for f in meta.concrete_fields if f.name in written}
-    pk, table = str(meta.pk.column), name(meta.db_table)
-    values = [{pk: row.pk} | {c: getattr(row, a) for c, a in attributes.items()} for row in rows]
-    changes = ", ".join(f"{name(column)} = new.{name(column)}" for column in attributes)
+    attributes, pk = _attributes(rows[0], set(columns)), str(rows[0]._meta.pk.column)
+    table, quoted = _name(rows[0]._meta.db_table), _name(pk)
+    changes = ", ".join(f"{column} = new.{column}" for column in map(_name, attributes))
+    _execute(
+        f"UPDATE {table} SET {changes} FROM {_new(table)} WHERE {table}.{quoted} = new.{quoted}",  # noqa: S608
+        [{pk: row.pk} | _values(row, attributes) for row in rows],
+    )
+
+
+def insert_rows(rows: Sequence[Model]) -> None:
+    """Insert `rows`, of one model whose keys the database counts up, and tell them their keys."""
+    if not rows:
+        return
+    meta = rows[0]._meta
+    for row, pk in zip(rows, _keys(meta.db_table, str(meta.pk.column), len(rows)), strict=True):
+        row.pk, row._state.adding = pk, False
+    attributes, table = _attributes(rows[0]), _name(meta.db_table)
+    columns = ", ".join(map(_name, attributes))
+    _execute(
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {_new(table)}",  # noqa: S608
+        [_values(row, attributes) for row in rows],
+    )
+
+
+def _attributes(row: Model, names: set[str] | None = None) -> dict[str, str]:
+    """Column -> attribute, of all fields or of those with these names."""
+    fields = [field for field in row._meta.concrete_fields if names is None or field.name in names]
+    return {str(field.column): field.attname for field in fields}
+
+
+def _values(row: Model, attributes: dict[str, str]) -> dict[str, object]:
+    return {column: getattr(row, attribute) for column, attribute in attributes.items()}
+
+
+def _new(table: str) -> str:
+    """The rows, as a table like `table`; its argument is the JSON text."""
+    return f"json_populate_recordset(NULL::{table}, %s::json) AS new"
+
+
+def _execute(statement: str, values: list[dict[str, object]]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {table} SET {changes} FROM json_populate_recordset(NULL::{table}, %s::json) AS new "  # noqa: S608
-            f"WHERE {table}.{name(pk)} = new.{name(pk)}",
-            [msgspec.json.encode(values).decode()],
-        )
+        cursor.execute(statement, [msgspec.json.encode(values).decode()])
+
+
+def _keys(table: str, column: str, count: int) -> list[int]:
+    """As many new keys, in order."""
+    statement = "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)"
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [table, column, count])
+        return [key for (key,) in cursor.fetchall()]
+
+
+def _name(name: str) -> str:
+    return connection.ops.quote_name(name)
