@@ -20,6 +20,8 @@ from django.utils import timezone
 from runyard.clusters.models import Cluster
 from runyard.tenancy.access import ScopedQuerySet
 from runyard.tenancy.models import Project
+from workloads.keeping.models import KeptChunk as KeptChunk
+from workloads.keeping.models import KeptLog as KeptLog
 from workloads.kinds import KINDS
 from workloads.kinds.kind import Architecture
 from workloads.status import Desired, Phase, Reason

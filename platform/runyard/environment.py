@@ -22,6 +22,14 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
+def whole(name: str, default: int) -> int:
+    """A whole number of at least 1."""
+    found = text(name, str(default))
+    if not (found.isascii() and found.isdigit() and 0 < int(found[:12]) < 10**9):
+        raise ImproperlyConfigured(f"RUNYARD_{name} is {found!r}; it must be a whole number from 1 on.")
+    return int(found)
+
+
 def mode() -> str:
     """`production` (the default), `embedded` (set by `runyard up`) or `test`."""
     found = text("MODE", "production")

@@ -124,6 +124,20 @@ STORAGES = {
     },
 }
 
+LOG_STORE = env.text("LOG_STORE")
+LOG_STORE_ENDPOINT, LOG_STORE_REGION = (
+    env.text("LOG_STORE_ENDPOINT"),
+    env.text("LOG_STORE_REGION", "us-east-1"),
+)
+LOG_STORE_KEY, LOG_STORE_SECRET = env.text("LOG_STORE_KEY"), env.text("LOG_STORE_SECRET")
+if LOG_STORE and not LOG_STORE.startswith("s3://"):
+    raise ImproperlyConfigured(
+        f"RUNYARD_LOG_STORE is {LOG_STORE!r}; it must be s3://bucket or s3://bucket/folder."
+    )
+LOG_BYTES = env.whole("LOG_MIB", 1024) * 2**20
+LOG_DAYS, LOG_PROJECT_BYTES = env.whole("LOG_DAYS", 30), env.whole("LOG_PROJECT_GIB", 100) * 2**30
+LOG_STREAMS = env.whole("LOG_STREAMS", 200)
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

@@ -1,0 +1,150 @@
+"""Log text as bytes: cut into whole lines, compressed; where to go on in a log that was read before. Pure.
+
+Each line is `<RFC 3339 time> <text>\n`, as the cluster wrote it. Text may be anything but a line end.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import zstandard
+
+LONGEST_LINE = 64 * 1024
+LEVEL = 1  # measured on training logs: gzip 1 packs 126 MB/s to a quarter, this 340 MB/s to a fifth
+SECONDS = len("2026-01-02T03:04:05")
+
+
+class Cutter:
+    """Cuts chunks of bytes into whole lines. Of one longer than LONGEST_LINE bytes the rest is only counted."""
+
+    def __init__(self) -> None:
+        self._rest, self._dropped = b"", 0
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The lines that `chunk` (at most 64 KiB) completes."""
+        first = chunk.find(b"\n")
+        if first < 0:
+            self._hold(chunk)
+            return b""
+        last = chunk.rfind(b"\n") + 1
+        self._hold(chunk[:first])
+        whole = self._line() + chunk[first + 1 : last]
+        self._hold(chunk[last:])
+        return whole
+
+    def finish(self) -> bytes:
+        """The last line, where it has no line end."""
+        return self._line() if self._rest else b""
+
+    def _hold(self, part: bytes) -> None:
+        room = LONGEST_LINE - len(self._rest)
+        self._rest += part[:room]
+        self._dropped += max(0, len(part) - room)
+
+    def _line(self) -> bytes:
+        more = f" … {self._dropped} more bytes".encode() if self._dropped else b""
+        line = self._rest + more + b"\n"
+        self._rest, self._dropped = b"", 0
+        return line
+
+
+def pack(text: bytes) -> bytes:
+    """One Zstandard frame; frames one after the other are one file of all their text."""
+    return zstandard.ZstdCompressor(level=LEVEL).compress(text)
+
+
+def unpack(data: bytes) -> bytes:
+    """The text of one frame. Raises ZstdError for anything else."""
+    return zstandard.ZstdDecompressor().decompress(data)
+
+
+def time_of(line: bytes) -> str:
+    """The time a line begins with, as it was written."""
+    return line[:40].partition(b" ")[0].decode("latin-1")
+
+
+def moment(time: str) -> datetime | None:
+    """To the microsecond; None for what is no time."""
+    try:
+        found = datetime.fromisoformat(time)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def first_and_last(text: bytes) -> tuple[datetime | None, datetime | None]:
+    """The times of the first and the last line that have one; `text` is whole lines."""
+    first = moment(time_of(text))
+    last = moment(time_of(text[text.rfind(b"\n", 0, -1) + 1 :]))
+    return first or last, last or first
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far a log was read: `since` is the latest second of it, of which `seen` lines were read.
+
+    A server asked for what came since that second sends those again, from `first` to `last` (their times).
+    """
+
+    since: str = ""
+    seen: int = 0
+    first: str = ""
+    last: str = ""
+
+    def after(self, times: Iterable[str]) -> "Place":
+        """The place once lines with these `times` were read too. A line without a time counts for nothing."""
+        since, seen, first, last = self.since, self.seen, self.first, self.last
+        for time in times:
+            second = time[:SECONDS]
+            if second == since:
+                seen, last = seen + 1, time
+            elif second > since and time[10:11] == "T":
+                since, seen, first, last = second, 1, time, time
+        return Place(since, seen, first, last)
+
+    def options(self) -> dict[str, str]:
+        """What to ask the server for."""
+        return {"sinceTime": self.since + zone(self.first)} if self.since else {}
+
+
+class Again:
+    """Tells what a server sends again from what is new after `place`. Feed it the lines' times in order."""
+
+    def __init__(self, place: Place):
+        self._place, self._left = place, place.seen
+        self._asked, self.over = False, not place.seen
+        self.gap = False  # the server had let go of lines before they were read
+
+    def known(self, times: list[str]) -> int:
+        """How many of the next lines were read before; the others are new."""
+        if not times or self.over:
+            return 0
+        if not self._asked:
+            self._asked = True
+            if fraction(times[0]) != fraction(self._place.first):
+                self._left = -1  # it has let go of some of that second: all there is to go by are times
+        return self._by_number(times) if self._left >= 0 else self._by_time(times)
+
+    def _by_number(self, times: list[str]) -> int:
+        again = min(self._left, len(times))
+        self._left -= again
+        self.over = not self._left
+        return again
+
+    def _by_time(self, times: list[str]) -> int:
+        last = fraction(self._place.last)
+        new = next((number for number, time in enumerate(times) if fraction(time) > last), None)
+        self.over = new is not None
+        self.gap = new == 0
+        return len(times) if new is None else new
+
+
+def fraction(time: str) -> tuple[str, str]:
+    """Comparable: servers leave out trailing zeros of the fraction."""
+    whole, _, rest = time.removesuffix(zone(time)).partition(".")
+    return whole, rest.ljust(9, "0")
+
+
+def zone(time: str) -> str:
+    """`Z`, or the offset a time ends with."""
+    return time[-6:] if time[-6:-5] in ("+", "-") else "Z"
