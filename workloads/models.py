@@ -24,7 +24,7 @@ from workloads.keeping.models import KeptChunk as KeptChunk
 from workloads.keeping.models import KeptLog as KeptLog
 from workloads.kinds import KINDS
 from workloads.kinds.kind import Architecture
-from workloads.status import Desired, Phase, Reason
+from workloads.status import REASON_WORDS, Desired, Phase, Reason
 
 
 @cache
@@ -207,7 +207,7 @@ class Workload(models.Model):
     @property
     def reason_words(self) -> str:
         """The reason as people read it; empty for none, and for one we do not know."""
-        return str(Reason(self.reason).label) if self.reason in Reason.values else ""
+        return REASON_WORDS.get(self.reason, "")
 
 
 M = TypeVar("M", bound=models.Model)

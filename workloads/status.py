@@ -50,6 +50,9 @@ class Reason(TextChoices):
     FINALIZERS = "Finalizers", "waiting for finalizers"
 
 
+REASON_WORDS: dict[str, str] = dict(Reason.choices)  # an enum's `choices` are made anew each time
+
+
 class Desired(TextChoices):
     """What people asked for last."""
 

@@ -6,6 +6,7 @@ A template never formats a number: it calls these.
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import msgspec
 from django.http import QueryDict
@@ -13,6 +14,8 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 from jinja2 import Environment, StrictUndefined
+
+PLACES = ("after", "before", "count")  # in an address: a page of one result is no page of another
 
 
 def environment(**options: Any) -> Environment:
@@ -22,7 +25,6 @@ def environment(**options: Any) -> Environment:
     options.setdefault("lstrip_blocks", True)
     env = Environment(**options)  # noqa: S701 - Django's backend sets autoescape=True in options
     env.globals.update(url=url, static=static, now=timezone.now, query=query, once=lru_cache(1000))
-    env.globals["getattr"] = getattr  # `cells[name]` of a module of macros costs an exception each time
     env.policies["json.dumps_function"] = _json
     env.filters.update(
         duration=duration,
@@ -53,13 +55,9 @@ def query(params: QueryDict, **changes: Any) -> str:
 
     Always begins with "?", so that a link without any parameter leaves the others behind.
     """
-    changed = params.copy()
-    for name in ("after", "before", "count"):  # a page of one result is no page of another
-        changed.pop(name, None)
-    for name, value in changes.items():
-        changed.pop(name, None)
-        changed.setlist(name, [] if value is None else value if isinstance(value, list) else [value])
-    return f"?{changed.urlencode(safe=',:')}"
+    kept = [(name, values) for name, values in params.lists() if name not in PLACES and name not in changes]
+    added = [(n, v if isinstance(v, list) else [v]) for n, v in changes.items() if v is not None]
+    return f"?{urlencode(kept + added, doseq=True, safe=',:', quote_via=quote)}"
 
 
 def counted(number: int, one: str, many: str = "") -> str:
