@@ -24,7 +24,7 @@ from workloads.keeping.models import KeptChunk as KeptChunk
 from workloads.keeping.models import KeptLog as KeptLog
 from workloads.kinds import KINDS
 from workloads.kinds.kind import Architecture
-from workloads.status import REASON_WORDS, Desired, Phase, Reason
+from workloads.status import Desired, Phase, Reason
 
 
 @cache
@@ -58,6 +58,7 @@ class Workload(models.Model):
     name = models.CharField(max_length=253)
     uid = models.CharField(max_length=64, null=True, help_text="Null until the cluster has it.")  # noqa: DJ001
     resource_version = models.CharField(max_length=64, blank=True)
+    generation = models.BigIntegerField(default=0, help_text="Of the specification; 0 until observed.")
     version = models.BigIntegerField(default=0, help_text="Grows with every change that people can see.")
 
     phase = models.CharField(max_length=20, choices=Phase.choices, default=Phase.CREATING)
@@ -207,7 +208,7 @@ class Workload(models.Model):
     @property
     def reason_words(self) -> str:
         """The reason as people read it; empty for none, and for one we do not know."""
-        return REASON_WORDS.get(self.reason, "")
+        return str(Reason(self.reason).label) if self.reason in Reason.values else ""
 
 
 M = TypeVar("M", bound=models.Model)
@@ -266,14 +267,19 @@ class Pod(models.Model):
 
 
 class Event(models.Model):
-    """A cluster event about a workload or one of its pods, kept after the cluster forgets it."""
+    """A cluster event about a workload or one of its pods, kept after the cluster forgets it.
 
-    cluster = models.ForeignKey(Cluster, models.CASCADE, related_name="events")
-    workload = models.ForeignKey(Workload, models.CASCADE, null=True, related_name="events")
+    One that only repeats an earlier one is folded into that (`workloads.folding`), which sums them up in
+    `total`, `since` and `until`; `count`, `first_at` and `last_at` are the cluster's own of each.
+    """
+
+    # Each index is written again with most changes of a row: these are the first columns of others below.
+    cluster = models.ForeignKey(Cluster, models.CASCADE, db_index=False, related_name="events")
+    workload = models.ForeignKey(Workload, models.CASCADE, null=True, db_index=False, related_name="events")
     uid = models.CharField(max_length=64)
     resource_version = models.CharField(max_length=64)
     namespace = models.CharField(max_length=63, default="", blank=True)
-    regarding_uid = models.CharField(max_length=64, db_index=True)
+    regarding_uid = models.CharField(max_length=64)
     regarding_kind = models.CharField(max_length=63)
     regarding_name = models.CharField(max_length=253)
     type = models.CharField(max_length=20)
@@ -283,15 +289,38 @@ class Event(models.Model):
     count = models.IntegerField(default=1)
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
+    folded_into = models.ForeignKey("self", models.CASCADE, null=True, related_name="folded")
+    total = models.BigIntegerField(default=1, help_text="How often, with those folded into it.")
+    since = models.DateTimeField(help_text="When first, with those folded into it.")
+    until = models.DateTimeField(help_text="When last, with those folded into it.")
 
     objects = OfWorkload["Event"].as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["cluster", "uid"], name="one_event_per_uid")]
-        indexes = [models.Index(fields=["workload", "-last_at"], name="events_of_workload")]
+        indexes = [
+            models.Index(fields=["workload", "-last_at"], name="events_of_workload"),
+            models.Index(fields=["regarding_uid", "-until"], name="events_about"),
+            models.Index(
+                fields=["workload", "-until", "-id"],
+                condition=Q(folded_into=None) & ~Q(type="Warning"),
+                name="normal_events",
+            ),
+            models.Index(
+                fields=["workload", "-until", "-id"],
+                condition=Q(folded_into=None, type="Warning"),
+                name="warning_events",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.reason} {self.regarding_name}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """One made by itself is a fold of one."""
+        if self.since is None:
+            self.total, self.since, self.until = self.count, self.first_at, self.last_at
+        super().save(*args, **kwargs)
 
 
 class PhaseChange(models.Model):
@@ -310,6 +339,29 @@ class PhaseChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.phase} at {self.at:%H:%M:%S}"
+
+
+class SpecChange(models.Model):
+    """One field of a workload's specification that was seen to change on its cluster; never changed.
+
+    Texts are as people may see them: without secrets. An empty `field` says that something changed of which
+    no column is kept.
+    """
+
+    workload = models.ForeignKey(Workload, models.CASCADE, db_index=False, related_name="spec_changes")
+    field = models.CharField(max_length=40, blank=True)
+    before = models.TextField(blank=True)
+    after = models.TextField(blank=True)
+    manager = models.CharField(max_length=128, blank=True, help_text="Who, where managedFields tell.")
+    at = models.DateTimeField()
+
+    objects = OfWorkload["SpecChange"].as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["workload", "at"], name="changes_of_workload")]
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.before} -> {self.after}"
 
 
 class Verb(models.TextChoices):

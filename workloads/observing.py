@@ -18,20 +18,20 @@ from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen
 from runyard.kit.writing import insert_rows, write_columns
 from runyard.tenancy.models import Project
-from workloads import amounts, node_pools, observing_events, transitions
+from workloads import amounts, node_pools, observing_changes, observing_events, transitions
 from workloads.fit import Room
 from workloads.kinds import BY_RESOURCE
-from workloads.models import Event, PhaseChange, Pod, Workload
+from workloads.models import Event, PhaseChange, Pod, SpecChange, Workload
 from workloads.reading import pod_fields, workload_fields
 from workloads.spec import KEY_LABEL
 from workloads.status import Desired
 
 _POD_COLUMNS = tuple(f.name for f in Pod._meta.concrete_fields if f.name not in ("id", "cluster", "uid"))
 _ROOT_COLUMNS = (
-    "uid", "resource_version", "desired", "suspended", "terminal", "terminal_reason", "terminal_message",
-    "terminating_at", "finalizers", "image", *amounts.FIELDS, "pods_requested", "runs_requested",
-    "architecture", "priority", "preemptible", "application", "owner_chain", "labels", "node_pools",
-    "completed_at", "created_at", "deleted_at", "version", "changed_at", "project", "retries",
+    "uid", "resource_version", "generation", "desired", "suspended", "terminal", "terminal_reason",
+    "terminal_message", "terminating_at", "finalizers", "image", *amounts.FIELDS, "pods_requested",
+    "runs_requested", "architecture", "priority", "preemptible", "application", "owner_chain", "labels",
+    "node_pools", "completed_at", "created_at", "deleted_at", "version", "changed_at", "project", "retries",
     *transitions.SETTLED,
 )  # fmt: skip
 
@@ -55,6 +55,7 @@ class Batch:
     changed_pods: dict[str, Pod] = field(default_factory=dict)
     events: dict[str, Event] = field(default_factory=dict)
     changes: list[PhaseChange] = field(default_factory=list)
+    spec_changes: list[SpecChange] = field(default_factory=list)
     projects: dict[str, Project] = field(default_factory=dict)
     room: Room = field(init=False)
 
@@ -124,6 +125,7 @@ def _root(batch: Batch, seen: Seen) -> None:
         return
     if workload.suspended != fields["suspended"] and workload.desired != Desired.DELETED:
         workload.desired = Desired.STOPPED if fields["suspended"] else Desired.RUNNING
+    batch.spec_changes += observing_changes.changes(workload, fields, seen.object.metadata, batch.now)
     _assign(workload, fields)
     if workload.project_id is None:  # the project may be younger than the workload
         workload.project = batch.projects.get(workload.namespace)
@@ -229,6 +231,7 @@ def _write(batch: Batch) -> int:
     for change in batch.changes:  # made before their workloads had keys
         change.workload_id = change.workload.pk
     insert_rows(batch.changes)
+    SpecChange.objects.bulk_create(batch.spec_changes, batch_size=500)
     if places:
         observing_events.adopt(batch.cluster, places)
     about = observing_events.write(batch.cluster, batch.events.values())

@@ -9,14 +9,18 @@ from datetime import datetime
 
 from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen
+from runyard.kit.writing import write_columns
+from workloads import folding
 from workloads.models import Event, Pod, Workload
 from workloads.reading import event_fields
 
 #: Namespace and uid of a root or a pod.
 Place = tuple[str, str]
-_COLUMNS = tuple(
-    f.attname for f in Event._meta.concrete_fields if f.attname not in ("id", "cluster_id", "uid")
-)
+_FOLD = ("total", "since", "until")  # what of a fold grows
+#: What a newer version of an event may say otherwise.
+_SAID = [
+    f for f in Event._meta.concrete_fields if f.name not in ("id", "cluster", "uid", "folded_into", *_FOLD)
+]
 
 
 def read(cluster: Cluster, seen: Seen, now: datetime) -> Event:
@@ -32,19 +36,50 @@ def write(cluster: Cluster, events: Collection[Event]) -> set[int]:
     if not events:
         return set()
     rows = Event.objects.filter(cluster=cluster, uid__in=[event.uid for event in events])
-    have = dict(rows.values_list("uid", "resource_version"))
-    fresh = [event for event in events if have.get(event.uid) != event.resource_version]
+    have = {row.uid: row for row in rows.select_related("folded_into")}
+    fresh = [e for e in events if e.uid not in have or have[e.uid].resource_version != e.resource_version]
     owners = _owners(cluster, {event.regarding_uid for event in fresh})
     for event in fresh:
         event.workload_id = owners.get((event.namespace, event.regarding_uid))
-    Event.objects.bulk_create(
-        fresh,
-        update_conflicts=True,
-        unique_fields=["cluster", "uid"],
-        update_fields=_COLUMNS,
-        batch_size=500,
-    )
+    _renew({event.uid: event for event in fresh}, have)
+    _add([event for event in fresh if event.uid not in have], cluster)
     return {event.workload_id for event in fresh if event.workload_id}
+
+
+def _renew(newer: dict[str, Event], have: dict[str, Event]) -> None:
+    """Events the cluster says more of by now: its count grows, and with it the fold's."""
+    heads = {row.pk: row for row in have.values() if row.folded_into_id is None}
+    changed: dict[int, Event] = {}
+    for uid, row in have.items():
+        if uid not in newer:
+            continue
+        event, head = newer[uid], row
+        if row.folded_into is not None:
+            head = heads.setdefault(row.folded_into.pk, row.folded_into)
+        folding.grow(head, event, event.count - row.count)
+        event.workload_id = event.workload_id or row.workload_id
+        for field in _SAID:
+            setattr(row, field.attname, getattr(event, field.attname))
+        changed |= {row.pk: row, head.pk: head}
+    write_columns(list(changed.values()), [*(field.name for field in _SAID), *_FOLD])
+
+
+def _add(new: list[Event], cluster: Cluster) -> None:
+    """Write new events, each that repeats one of the hour before folded into that."""
+    if not new:
+        return
+    earliest = min(event.first_at for event in new) - folding.WINDOW
+    heads = Event.objects.filter(
+        cluster=cluster,
+        folded_into=None,
+        until__gte=earliest,
+        regarding_uid__in={event.regarding_uid for event in new},
+        message__in={event.message for event in new},
+    )
+    grown = folding.fold(new, heads)
+    write_columns([head for head in grown if head.pk], _FOLD)
+    Event.objects.bulk_create([event for event in new if event.folded_into is None], batch_size=500)
+    Event.objects.bulk_create([event for event in new if event.folded_into is not None], batch_size=500)
 
 
 def adopt(cluster: Cluster, places: dict[Place, int]) -> None:

@@ -24,6 +24,7 @@ def workload_fields(kind: Kind, root: Any) -> dict[str, Any]:
     return _storable(
         {
             "resource_version": meta.resource_version,
+            "generation": meta.generation,
             "suspended": facts.suspended,
             "terminal": facts.terminal,
             "terminal_reason": facts.terminal_reason[:63],

@@ -41,6 +41,20 @@ class Meta(Struct):
         return next((ref for ref in self.owner_references or () if ref.controller), None)
 
 
+class ManagedField(Struct):
+    """Who last wrote some of an object's fields, and when; which ones is not read."""
+
+    manager: str | None = ""
+    subresource: str | None = ""
+    time: datetime | None = None
+
+
+class RootMeta(Meta):
+    """What is read of a workload's own object alone: there are far fewer of them than of pods."""
+
+    managed_fields: list[ManagedField] | None = None
+
+
 class Condition(Struct):
     type: str
     status: str
@@ -155,7 +169,7 @@ class JobStatus(Struct):
 
 
 class Job(Struct):
-    metadata: Meta
+    metadata: RootMeta
     spec: JobSpec
     status: JobStatus = msgspec.field(default_factory=JobStatus)
 
