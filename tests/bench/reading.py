@@ -81,7 +81,7 @@ def _ours_list(url: str):
     store = Store("pods")
 
     def work() -> None:
-        assert len(store.replace(source.list())) == COUNT
+        assert sum(1 for _ in store.replace(source.list())) == COUNT
 
     return work
 

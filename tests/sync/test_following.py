@@ -9,7 +9,7 @@ from runyard.clusters import objects
 from runyard.clusters.connection import ApiError, Unreachable
 from runyard.sync import follower as follower_module
 from runyard.sync.follower import Follower
-from runyard.sync.source import Change, Damaged, Expired, Listing, Source, Watched
+from runyard.sync.source import Change, Damaged, Expired, Part, Source, Watched
 from runyard.sync.store import Store
 from tests.sync.fakes import FakeApi, bookmark, error, event, expired, pod
 
@@ -23,25 +23,20 @@ def source(*lists, watches=()):
 # --- source ---
 
 
-def test_pages_are_one_listing_of_the_first_pages_version():
+def test_pages_are_read_one_by_one_and_only_when_wanted():
     api = FakeApi([(7, [pod("a", 1)], "next"), (7, [pod("b", 2)])])
-    listing = Source(api, PODS).list()
-    assert (listing.version, [p.metadata.uid for p in listing.objects]) == ("7", ["a", "b"])
+    parts = Source(api, PODS).list()
+    first = next(parts)
+    assert (first.version, [p.metadata.uid for p in first.objects], len(api.asked)) == ("7", ["a"], 1)
+    assert [p.metadata.uid for part in parts for p in part.objects] == ["b"]
     assert api.asked == [("list", {"limit": 500}), ("list", {"limit": 500, "continue": "next"})]
-
-
-def test_pages_that_expire_are_listed_again_without_pages():
-    api = FakeApi([(7, [pod("a", 1)], "next"), expired(), (9, [pod("a", 1), pod("b", 2)])])
-    listing = Source(api, PODS).list()
-    assert (listing.version, len(listing.objects)) == ("9", 2)
-    assert api.asked[-1] == ("list", {})
 
 
 def test_one_odd_object_spoils_nothing_else():
     odd = pod("odd", 2) | {"spec": None}
-    listing = source((7, [pod("a", 1), odd, pod("b", 3)])).list()
-    assert [p.metadata.uid for p in listing.objects] == ["a", "b"]
-    assert list(listing.odd) == ["odd"]
+    (part,) = source((7, [pod("a", 1), odd, pod("b", 3)])).list()
+    assert [p.metadata.uid for p in part.objects] == ["a", "b"]
+    assert list(part.odd) == ["odd"]
 
 
 def test_a_list_that_is_no_json_is_damage():
@@ -50,7 +45,7 @@ def test_a_list_that_is_no_json_is_damage():
             return b"<html>bad gateway</html>"
 
     with pytest.raises(Damaged):
-        Source(Html(), PODS).list()
+        list(Source(Html(), PODS).list())
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"null", b'{"type": "ADDED"}', event("SURPRISE", pod("a", 1))])
@@ -88,7 +83,7 @@ def decoded(*pods):
 
 
 def listing(version, *pods, **odd):
-    return Listing(str(version), decoded(*pods), odd)
+    return [Part(str(version), decoded(*pods), odd)]
 
 
 def told(seen):
@@ -97,7 +92,7 @@ def told(seen):
 
 def test_a_relist_with_nothing_changed_is_no_news():
     store = Store("pods", {"a": "1", "b": "2"})
-    assert store.replace(listing(9, pod("a", 1), pod("b", 2))) == []
+    assert told(store.replace(listing(9, pod("a", 1), pod("b", 2)))) == []
 
 
 def test_what_a_complete_list_lacks_is_gone():
@@ -109,6 +104,45 @@ def test_an_unreadable_object_is_not_gone():
     assert told(Store("pods", {"a": "1"}).replace(listing(9, a="why"))) == []
 
 
+def test_news_is_told_page_by_page_and_what_is_gone_at_the_end():
+    store = Store("pods", {"a": "1", "b": "2", "c": "3"})
+    pages = iter([*listing(9, pod("a", 4)), *listing(9, pod("b", 2)), *listing(9, pod("d", 5))])
+    news = store.replace(pages)
+    assert next(news).uid == "a"
+    assert len(list(pages)) == 2  # not read ahead
+    store = Store("pods", {"a": "1", "b": "2", "c": "3"})
+    pages = [*listing(9, pod("a", 4)), *listing("", pod("b", 2), odd="why"), *listing("", pod("d", 5))]
+    assert told(store.replace(pages)) == [("a", True), ("d", True), ("c", False)]
+    assert (store.version, store.odd) == ("9", {"odd": "why"})
+
+
+def test_a_list_that_breaks_off_tells_what_it_read_once_and_nobody_gone():
+    def pages():
+        yield from listing(9, pod("a", 4))
+        raise Unreachable("cut")
+
+    store, heard = Store("pods", {"a": "1", "b": "2"}), []
+    with pytest.raises(Unreachable):
+        heard.extend(store.replace(pages()))
+    assert told(heard) == [("a", True)]
+    assert told(store.replace(listing(10, pod("a", 4), pod("b", 2)))) == []
+
+
+def test_what_was_submitted_and_never_seen_is_gone_when_a_list_lacks_it():
+    store = Store("pods", {"a": "1"})
+    store.expect({"made": "", "here": "", "a": ""})
+    assert told(store.replace(listing(9, pod("a", 1), pod("here", 3)))) == [("here", True), ("made", False)]
+    store.expect({"made": ""})  # its row is about to be written
+    assert told(store.replace(listing(12, pod("a", 1), pod("here", 3)))) == []
+
+
+def test_what_a_watch_told_gone_is_not_expected_again():
+    store = Store("pods", {"a": "1"})
+    assert told([store.apply(Change("7", "a"))]) == [("a", False)]
+    store.expect({"a": ""})
+    assert told(store.replace(listing(9))) == []
+
+
 def test_deleted_and_made_again_under_one_name_are_two():
     store = Store("pods", {"old": "1"})
     assert told(store.replace(listing(9, pod("new", 8, name="same")))) == [("new", True), ("old", False)]
@@ -116,7 +150,7 @@ def test_deleted_and_made_again_under_one_name_are_two():
 
 def test_what_is_gone_does_not_come_back_late():
     store = Store("pods", {"a": "1"})
-    store.replace(listing(5, pod("a", 1)))
+    assert told(store.replace(listing(5, pod("a", 1)))) == []
     assert told([store.apply(Change("7", "a"))]) == [("a", False)]
     assert store.apply(Change("6", "a", *decoded(pod("a", 6)))) is None
     assert store.apply(Change("7", "a")) is None
@@ -124,7 +158,7 @@ def test_what_is_gone_does_not_come_back_late():
 
 def test_what_the_list_covered_is_old():
     store = Store("pods")
-    store.replace(listing(10, pod("a", 9)))
+    assert told(store.replace(listing(10, pod("a", 9)))) == [("a", True)]
     assert store.apply(Change("4", "b", *decoded(pod("b", 4)))) is None
     assert store.apply(Change("11", "b", *decoded(pod("b", 11)))).uid == "b"
 
@@ -138,7 +172,7 @@ def test_the_same_event_twice_is_one():
 
 def test_events_the_cluster_forgets_are_not_told_gone():
     store = Store("events", {"a": "1"}, forgets=True)
-    assert store.replace(listing(9)) == []
+    assert told(store.replace(listing(9))) == []
     assert len(store) == 0
 
 
@@ -151,10 +185,10 @@ def no_waiting(monkeypatch):
     monkeypatch.setattr(follower_module, "LONGEST_WAIT", 0.004)
 
 
-def follow(api, done, known=None):
+def follow(api, done, known=None, expected=dict):
     """Follow until `done(follower, news)`; the news, as (uid, there)."""
     stop, inbox, news = threading.Event(), Queue(1000), []
-    follower = Follower(Source(api, PODS), Store("pods", known), inbox, stop)
+    follower = Follower(Source(api, PODS), Store("pods", known), inbox, stop, expected)
     thread = threading.Thread(target=follower.follow)
     thread.start()
     try:
@@ -188,6 +222,25 @@ def test_410_lists_again_and_tells_what_was_missed():
     )
     news, _ = follow(api, lambda f, n: len(n) == 4)
     assert news == [("a", True), ("b", True), ("c", True), ("a", False)]
+
+
+def test_pages_that_expire_are_listed_again_and_in_the_end_without_pages():
+    first = (7, [pod("a", 1)], "next")
+    api = FakeApi([first, expired(), first, expired(), (9, [pod("b", 2)])], [[bookmark(10)]])
+    news, _ = follow(api, lambda f, n: len(n) == 3)
+    assert news == [("a", True), ("b", True), ("a", False)]
+    assert [asked for _, asked in api.asked[:5]] == [*PAGED, *PAGED, {}]
+    assert api.asked[5] == ("watch", "9")
+
+
+PAGED = [{"limit": 500}, {"limit": 500, "continue": "next"}]
+
+
+def test_before_each_list_the_follower_asks_what_must_be_in_it():
+    submitted = [{}, {"ours": ""}]
+    api = FakeApi([(5, [pod("a", 1)]), (20, [pod("a", 1)])], [[error(410)], [bookmark(21)]])
+    news, _ = follow(api, lambda f, n: len(n) == 2, expected=lambda: submitted.pop(0))
+    assert news == [("a", True), ("ours", False)]
 
 
 def test_a_list_that_fails_on_its_second_page_deletes_nothing():

@@ -8,24 +8,35 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from queue import Full, Queue
 
 from runyard.clusters.connection import ApiError, ClusterError
 from runyard.clusters.observed import Seen
-from runyard.sync.source import Damaged, Expired, Source
+from runyard.sync.source import Damaged, Expired, Part, Source
 from runyard.sync.store import Store
 
 log = logging.getLogger(__name__)
 RELIST_SECONDS = (480.0, 720.0)
+Expected = Callable[[], Mapping[str, str]]  # uid -> version
 FIRST_WAIT, LONGEST_WAIT, CALM_SECONDS = 0.8, 30.0, 120.0
 
 
 class Follower:
     """Keeps `store` equal to `source` and puts the news into `inbox`."""
 
-    def __init__(self, source: Source, store: Store, inbox: Queue[Seen], stop: threading.Event):
+    def __init__(
+        self,
+        source: Source,
+        store: Store,
+        inbox: Queue[Seen],
+        stop: threading.Event,
+        expected: Expected = dict,
+    ):
+        """`expected`: asked before each list for what must be in it, though no watch told of it."""
         self._source, self._store, self._inbox, self._stop = source, store, inbox, stop
+        self._expected = expected
         self._version, self._relist_at = "", 0.0
         self._wait, self._calm_since = FIRST_WAIT, 0.0
         self._hurry = threading.Event()
@@ -46,7 +57,8 @@ class Follower:
             try:
                 if not self._version or time.monotonic() >= self._relist_at:
                     self._list()
-                self._watch()
+                if not self._stop.is_set():
+                    self._watch()
             except (Expired, Damaged) as error:
                 log.info("%s: lists again: %s", self.resource, error)
                 self._version = ""
@@ -70,11 +82,26 @@ class Follower:
         self._source.interrupt()
 
     def _list(self) -> None:
-        listing = self._source.list()
-        for seen in self._store.replace(listing):
-            self._put(seen)
-        self._version, self._relist_at = listing.version, time.monotonic() + random.uniform(*RELIST_SECONDS)
+        """Pages that expire meanwhile are asked for again, for few are news by then; in the end, whole."""
+        self._store.expect(self._expected())
+        for whole in (False, False, True):
+            try:
+                self._hand_on(self._source.list(whole=whole))
+                break
+            except Expired:
+                if whole:
+                    raise
+        self._version, self._relist_at = (
+            self._store.version,
+            time.monotonic() + random.uniform(*RELIST_SECONDS),
+        )
         self.listed, self.error = True, ""
+
+    def _hand_on(self, parts: Iterable[Part]) -> None:
+        for seen in self._store.replace(parts):
+            self._put(seen)
+            if self._stop.is_set():
+                return
 
     def _watch(self) -> None:
         began, heard = time.monotonic(), False

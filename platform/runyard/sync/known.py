@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -13,13 +14,33 @@ from workloads.models import Event, Pod, Workload
 
 def known(cluster: Cluster, resource: str) -> dict[str, str]:
     """Of every row of `resource` that the cluster had when we last looked; read before the first list."""
-    if kind := BY_RESOURCE.get(resource):
-        roots = Workload.objects.filter(cluster=cluster, kind=kind.name, deleted_at=None).exclude(uid=None)
-        return {uid or "": version for uid, version in roots.values_list("uid", "resource_version")}
     recent = timezone.now() - timedelta(hours=2)
     rows: dict[str, QuerySet[Any]] = {
+        **{root: _roots(cluster, root) for root in BY_RESOURCE},
         "pods": Pod.objects.filter(cluster=cluster, gone_at=None),
         "events": Event.objects.filter(cluster=cluster, last_at__gt=recent),
         "nodes": Node.objects.filter(cluster=cluster),
     }
-    return dict(rows[resource].values_list("uid", "resource_version"))
+    return _versions(rows[resource])
+
+
+def unseen(cluster: Cluster, resource: str) -> dict[str, str]:
+    """Of what we submitted and never saw: made and deleted again while nobody watched, it is in no list.
+
+    For a thread that asks now and then: keeps no connection.
+    """
+    if resource not in BY_RESOURCE:
+        return {}
+    try:
+        return _versions(_roots(cluster, resource).filter(resource_version=""))
+    finally:
+        connection.close()
+
+
+def _roots(cluster: Cluster, resource: str) -> QuerySet[Workload]:
+    kind = BY_RESOURCE[resource].name
+    return Workload.objects.filter(cluster=cluster, kind=kind, deleted_at=None).exclude(uid=None)
+
+
+def _versions(rows: QuerySet[Any]) -> dict[str, str]:
+    return dict(rows.values_list("uid", "resource_version").iterator(chunk_size=10_000))

@@ -5,6 +5,7 @@ News is applied in batches (`applier`). Nothing is remembered over a restart but
 
 import threading
 import time
+from functools import partial
 from queue import Empty, Queue
 
 from django.utils import timezone
@@ -18,7 +19,7 @@ from runyard.sync import lease
 from runyard.sync.applier import BATCH, Applier
 from runyard.sync.follower import Follower, start
 from runyard.sync.freshness import freshness_of
-from runyard.sync.known import known
+from runyard.sync.known import known, unseen
 from runyard.sync.source import Source, Watched
 from runyard.sync.store import Store
 from workloads.kinds import KINDS
@@ -73,7 +74,8 @@ class Runner:
         for watched in WATCHED:
             have = known(self._cluster, watched.resource)
             store = Store(watched.resource, have, forgets=watched.resource == "events")
-            follower = Follower(Source(connection, watched), store, self._inbox, self._stop)
+            expected = partial(unseen, self._cluster, watched.resource)
+            follower = Follower(Source(connection, watched), store, self._inbox, self._stop, expected)
             self._followers.append(follower)
             start(follower)
 

@@ -1,7 +1,7 @@
 """Lists and watches one resource of one cluster, as the Kubernetes API's rules want it.
 
 Bytes are decoded straight into Structs, page by page; an object that cannot be read is told apart
-(`odd`) and spoils nothing else. Time-outs and paging live here; what a listing means, in `store`.
+(`odd`) and spoils nothing else. Time-outs and paging live here; what a list means, in `store`.
 """
 
 import gc
@@ -40,8 +40,9 @@ class Watched:
 
 
 @dataclass(slots=True)
-class Listing:
-    """A complete list, as of `version`. `odd` maps the uids of unreadable objects to why."""
+class Part:
+    """One page of a list that is complete as of the first page's `version`. `odd`: uids of unreadable
+    objects -> why."""
 
     version: str = ""
     objects: list[Any] = field(default_factory=list)
@@ -68,21 +69,15 @@ class Source:
         self._meta = msgspec.json.Decoder(OnlyMeta)
         self._lines: Lines | None = None
 
-    def list(self) -> Listing:
-        """Everything there is now, in pages of 500; whole again without pages should the pages expire."""
-        try:
-            return self._pages({"limit": PAGE})
-        except Expired:
-            return self._pages({})
-
-    def _pages(self, params: dict[str, Any]) -> Listing:
-        listing, token = Listing(), ""
+    def list(self, *, whole: bool = False) -> Iterator[Part]:
+        """Everything there is now, in pages of 500, or `whole`. Raises Expired where the pages do."""
+        params: dict[str, Any] = {} if whole else {"limit": PAGE}
         while True:
-            body = self._read(params | ({"continue": token} if token else {}))
-            meta = self._take(body, listing)
-            listing.version, token = listing.version or meta.resource_version, meta.continue_ or ""
+            part, token = self._take(self._read(params))
+            yield part
             if not token:
-                return listing
+                return
+            params["continue"] = token
 
     def _read(self, params: dict[str, Any]) -> bytes:
         try:
@@ -90,27 +85,27 @@ class Source:
         except ApiError as error:
             raise _expired(error) from error
 
-    def _take(self, body: bytes, listing: Listing) -> ListMeta:
-        """Decode one page into `listing`: all at once, and one by one only if that fails."""
+    def _take(self, body: bytes) -> tuple[Part, str]:
+        """Decode one page, and where the next begins: all at once, and one by one only if that fails."""
         with _gc_paused():
             try:
                 page = self._page.decode(body)
             except msgspec.MsgspecError:
-                return self._take_one_by_one(body, listing)
-        listing.objects += page.items
-        return page.metadata
+                return self._take_one_by_one(body)
+        return Part(page.metadata.resource_version, page.items), page.metadata.continue_ or ""
 
-    def _take_one_by_one(self, body: bytes, listing: Listing) -> ListMeta:
+    def _take_one_by_one(self, body: bytes) -> tuple[Part, str]:
         try:
             page = self._raw_page.decode(body)
         except msgspec.MsgspecError as error:
             raise Damaged(f"The cluster's list of {self._watched.resource} is not JSON: {error}") from error
+        part = Part(page.metadata.resource_version)
         for raw in page.items:
             try:
-                listing.objects.append(self._object.decode(raw))
+                part.objects.append(self._object.decode(raw))
             except msgspec.MsgspecError as error:
-                listing.odd[self._uid(raw)] = str(error)
-        return page.metadata
+                part.odd[self._uid(raw)] = str(error)
+        return part, page.metadata.continue_ or ""
 
     def watch(self, since: str) -> Iterator[Change]:
         """Opens now; then changes exactly after version `since`, until the server ends the stream."""

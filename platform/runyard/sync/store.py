@@ -1,13 +1,13 @@
-"""What we handed on of one resource: uid -> version. Says what of a listing or change is news.
+"""What we handed on of one resource: uid -> version. Says what of a list or change is news.
 
-Knows no kind and no database. The rules: only a complete listing makes absent uids gone; a uid that is
-gone never comes back; what a listing already covered is old; an unreadable object is neither news nor gone.
+Knows no kind and no database. The rules: only a complete list makes absent uids gone; a uid that is
+gone never comes back; what a list already covered is old; an unreadable object is neither news nor gone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 from runyard.clusters.observed import Seen
-from runyard.sync.source import Change, Listing
+from runyard.sync.source import Change, Part
 
 
 class Store:
@@ -23,13 +23,34 @@ class Store:
     def __len__(self) -> int:
         return len(self._versions)
 
-    def replace(self, listing: Listing) -> list[Seen]:
-        """Make the store equal to a complete listing; what changed, then what is gone."""
-        news = [self._set(found.metadata.uid, found) for found in listing.objects if self._is_new(found)]
-        present = {found.metadata.uid for found in listing.objects} | listing.odd.keys()
-        self.odd, self._floor = dict(listing.odd), listing.version
-        self._gone.clear()  # a listing newer than every tombstone: what it lacks can no longer come late
-        return news + self._drop(self._versions.keys() - present)
+    @property
+    def version(self) -> str:
+        """Of the latest complete list; the watch goes on from there."""
+        return self._floor
+
+    def expect(self, versions: Mapping[str, str]) -> None:
+        """These were there before the next list, though the cluster never told us: what it lacks is gone."""
+        for uid, version in versions.items():
+            if uid not in self._gone:
+                self._versions.setdefault(uid, version)
+
+    def replace(self, parts: Iterable[Part]) -> Iterator[Seen]:
+        """Make the store equal to a complete list: what changed, as its parts come, then what is gone.
+
+        A list that breaks off has told what is true, and nothing is gone by it.
+        """
+        present: set[str] = set()
+        odd: dict[str, str] = {}
+        version = ""
+        for part in parts:
+            version, odd = version or part.version, odd | part.odd
+            for found in part.objects:
+                present.add(found.metadata.uid)
+                if self._is_new(found):
+                    yield self._set(found.metadata.uid, found)
+        self.odd, self._floor = odd, version
+        self._gone.clear()  # a list newer than every tombstone: what it lacks can no longer come late
+        yield from self._drop(self._versions.keys() - present - odd.keys())
 
     def apply(self, change: Change) -> Seen | None:
         """The news in one change, if any."""
