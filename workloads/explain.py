@@ -3,15 +3,14 @@
 A message that is not recognised is passed on as it is, never guessed at.
 """
 
-import re
 from collections.abc import Sequence
 
+from workloads.endings import ending
 from workloads.models import Pod, Workload
 from workloads.status import Phase, Reason, Status
+from workloads.waiting.rules import short
+from workloads.waiting.told import words
 
-_INSUFFICIENT = re.compile(r"(\d+) Insufficient ([\w./-]*\w)")
-_NODES = re.compile(r"^0/(\d+) nodes are available")
-_RESOURCES = {"nvidia.com/gpu": "GPUs", "cpu": "CPU", "memory": "memory", "pods": "room for pods"}
 _IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 _CONFIG = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 _JOB_REASONS = {
@@ -26,27 +25,17 @@ def why_unscheduled(waiting: Sequence[Pod]) -> Status:
     if pod.reason == "SchedulingGated":
         return Status(Phase.PENDING, Reason.GATED)
     if pod.reason == "Unschedulable":
-        return Status(Phase.PENDING, Reason.UNSCHEDULABLE, unschedulable(pod.message))
-    return Status(Phase.PENDING, Reason.NOT_SCHEDULED, pod.message)
-
-
-def unschedulable(message: str) -> str:
-    """kube-scheduler's "0/1 nodes are available: 1 Insufficient nvidia.com/gpu. ..." in plain words."""
-    nodes, short = _NODES.match(message), _INSUFFICIENT.findall(message)
-    if not nodes or not short:
-        return message
-    what = " and ".join(_RESOURCES.get(name, name) for _, name in short)
-    total = int(nodes[1])
-    return f"not enough free {what} on {'the node' if total == 1 else f'any of {total} nodes'}"
+        return Status(Phase.PENDING, Reason.UNSCHEDULABLE, words(pod.reason, pod.message))
+    return Status(Phase.PENDING, Reason.NOT_SCHEDULED, words(pod.reason, pod.message))
 
 
 def why_not_ready(unready: Sequence[Pod]) -> Status:
     """Initializing, with what the slowest pod waits for."""
     pod = next((p for p in unready if p.reason), unready[0])
     if pod.reason in _IMAGE:
-        return Status(Phase.INITIALIZING, Reason.IMAGE, pod.message)
+        return Status(Phase.INITIALIZING, Reason.IMAGE, words(pod.reason, pod.message))
     if pod.reason in _CONFIG:
-        return Status(Phase.INITIALIZING, Reason.CONFIG, pod.message)
+        return Status(Phase.INITIALIZING, Reason.CONFIG, words(pod.reason, pod.message))
     if pod.reason == "CrashLoopBackOff":
         return Status(Phase.INITIALIZING, Reason.CRASH_LOOP, exit_words(pod))
     if pod.reason == "PodInitializing":
@@ -58,11 +47,12 @@ def why_failed(workload: Workload, pods: Sequence[Pod]) -> Status:
     """Failed, with the exit code of the last pod that failed, where there is one."""
     known = _JOB_REASONS.get(workload.terminal_reason)
     if known:
-        return Status(Phase.FAILED, known[0], known[1] or workload.terminal_message)
+        told = words(workload.terminal_reason, workload.terminal_message)
+        return Status(Phase.FAILED, known[0], known[1] or told)
     failed = [pod for pod in pods if pod.phase == "Failed"]
     pod = max(failed, key=lambda p: p.finished_at or p.created_at, default=None)
     if pod is None:
-        return Status(Phase.FAILED, Reason.BACKOFF_LIMIT, workload.terminal_message)
+        return Status(Phase.FAILED, Reason.BACKOFF_LIMIT, short(workload.terminal_message))
     if pod.reason == "OOMKilled":
         return Status(Phase.FAILED, Reason.OUT_OF_MEMORY, exit_words(pod))
     if pod.reason in ("NodeShutdown", "Terminated", "Shutdown"):
@@ -71,13 +61,10 @@ def why_failed(workload: Workload, pods: Sequence[Pod]) -> Status:
 
 
 def exit_words(pod: Pod) -> str:
-    """ "exit code 137, out of memory"; the cluster's own message where there is no code."""
+    """ "exit code 137, out of memory, limit 8 GiB"; the cluster's own message where there is no code."""
     if pod.exit_code is None:
-        return pod.message
-    words = f"exit code {pod.exit_code}"
-    if pod.reason == "OOMKilled":
-        return f"{words}, out of memory"
-    signals = {130: "interrupted", 137: "killed", 139: "segmentation fault", 143: "terminated"}
-    if pod.exit_code in signals:
-        words += f", {signals[pod.exit_code]}"
-    return f"{words}: {pod.message}" if pod.message and pod.reason == "StartError" else words
+        return short(pod.message)
+    end, code = ending(pod), f"exit code {pod.exit_code}"
+    if pod.reason == "StartError":
+        return f"{code}: {words(pod.reason, pod.message)}"
+    return code if end is None or end.words == "error" else f"{code}, {end.words}"

@@ -50,7 +50,7 @@ def outlook(cluster: Cluster, training: TrainingSpec) -> Outlook:
         return Outlook("wait", "Will wait.", f"No node of {cluster} is ready.")
     if too_much := _too_much(nodes, asked):
         return Outlook("fail", "Will not start.", f"{too_much}.")
-    free = _free(cluster, nodes)
+    free = _free(cluster.pk, nodes)
     roomy = [node.name for node in nodes if not free[node.name].lacks(asked)]
     if roomy:
         where = roomy[0] if len(roomy) == 1 else counted(len(roomy), "node")
@@ -70,7 +70,30 @@ class Room:
 
     def too_much(self, pod: Pod) -> str:
         """Why `pod` waits for ever: what it asks for that no node has, even empty. Empty where one has it."""
-        return _too_much(self._nodes, Amounts(pod.gpu_millis / 1000, pod.cpu_millis, pod.memory_bytes))
+        return _too_much(self._nodes, _asked(pod))
+
+    def short_of(self, pod: Pod) -> str:
+        """What would have to be free for `pod`, and the most that is; empty where a node has it all.
+
+        "8 GPUs on one node asked for; the largest free block is 3 GPUs, on node-7".
+        """
+        asked = _asked(pod)
+        if words := _too_much(self._nodes, asked):
+            return words
+        free = _free(self._cluster_pk, self._nodes)
+        if not free or any(not amounts.lacks(asked) for amounts in free.values()):
+            return ""
+        best = min(free, key=lambda node: len(free[node].lacks(asked)))
+        name = free[best].lacks(asked)[0]
+        most = max(free, key=lambda node: getattr(free[node], name))
+        return (
+            f"{_say(name, asked)} on one node asked for; the largest free block is {_say(name, free[most])}, "
+            f"on {most}"
+        )
+
+
+def _asked(pod: Pod) -> Amounts:
+    return Amounts(pod.gpu_millis / 1000, pod.cpu_millis, pod.memory_bytes)
 
 
 def _usable(cluster_pk: int) -> list[Node]:
@@ -82,10 +105,10 @@ def _total(node: Node) -> Amounts:
     return Amounts(node.gpus, node.cpu_millis, node.memory_bytes)
 
 
-def _free(cluster: Cluster, nodes: Iterable[Node]) -> dict[str, Amounts]:
+def _free(cluster_pk: int, nodes: Iterable[Node]) -> dict[str, Amounts]:
     """What pods that have not ended leave of each node."""
     pods = (
-        Pod.objects.filter(cluster=cluster, gone_at=None)
+        Pod.objects.filter(cluster=cluster_pk, gone_at=None)
         .exclude(node="")
         .exclude(phase__in=["Succeeded", "Failed"])
     )

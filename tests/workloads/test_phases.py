@@ -142,7 +142,7 @@ CASES = {
         [pod(phase="Failed", exit_code=137, reason="Error")],
         Phase.FAILED,
         Reason.EXIT_CODE,
-        "exit code 137, killed",
+        "exit code 137, killed (SIGKILL)",
     ),
     "out of memory": (
         workload(terminal="Failed"),

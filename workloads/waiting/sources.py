@@ -1,0 +1,202 @@
+"""Finds what was said about one workload that waits, or failed, and picks what explains it best.
+
+Read are the pods' own conditions and states, and events of root, pods and groups (docs/why-pending.md).
+Used by the workload's page.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q
+
+from workloads import queries
+from workloads.endings import ending, said
+from workloads.fit import Room
+from workloads.models import Event, Pod, Workload
+from workloads.phases import active
+from workloads.status import Phase, Reason
+from workloads.waiting.rules import Explanation, Told, short
+from workloads.waiting.told import explain
+
+MOST_TOLD, MOST_EVENTS, MOST_PODS, LONGEST = 5, 60, 200, 10_000
+_LATE = timedelta(seconds=10)  # clusters' clocks and ours may differ
+_GROUPS = ("PodGroup", "Workload")
+_SCHEDULING = (
+    "FailedScheduling", "Unschedulable", "NotTriggerScaleUp", "TriggeredScaleUp", "NotReady", "Pending",
+    "FailedBinding", "SchedulingGated", "WaitingForQuota", "NoMatchingFlavor", "ExceedsMaxQuota", "Preempted",
+    "TopologyPlacementFailed", "WaitingForPreemptedWorkloads", "Inadmissible", "Evict", "Stopped",
+)  # fmt: skip
+_STARTING = ("Pulling", "Pulled")
+_CRASHED = frozenset({"CrashLoopBackOff", "Error", "OOMKilled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A message as it was given, at most LONGEST characters of it; `left_out` more were cut off."""
+
+    by: str
+    reason: str
+    message: str
+    at: datetime | None = None
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """`title` is the question, `words` the answer in one sentence; the rest may be empty."""
+
+    title: str
+    words: str
+    step: str
+    room: str
+    sources: list[Source]
+
+
+_TITLES = {
+    Phase.FAILED: "Why it failed",
+    Phase.DEGRADED: "Why it is degraded",
+    Phase.RUNNING: "Why not all pods are ready",
+}
+_ASKED = {Phase.CREATING, Phase.PENDING, Phase.INITIALIZING, Phase.RESUMING, *_TITLES}
+
+
+def why(user: Any, workload: Workload, pods: Sequence[Pod]) -> Why | None:
+    """Why `workload`, whose pods are all of `pods`, waits or failed; None where there is nothing to say."""
+    phase = Phase(workload.phase)
+    if workload.deleted_at or phase not in _ASKED:
+        return None
+    if phase == Phase.RUNNING and workload.reason != Reason.NOT_READY:
+        return None
+    if phase == Phase.FAILED:
+        return _failed(workload, pods)
+    waiting = [pod for pod in active(pods) if not pod.ready]
+    found = [*map(_of_pod, _telling(waiting)), *map(_of_event, _events(user, workload, waiting))]
+    if not found:
+        return None
+    best = _best(found)
+    words = best.words if best else next((short(one.message) for one, _ in found if one.message), "")
+    if not words:
+        return None
+    room = _room(workload, waiting) if best and best.room else ""
+    return Why(
+        _TITLES.get(phase, "Why it waits"), _sentence(words), best.step if best else "", room, _few(found)
+    )
+
+
+def _failed(workload: Workload, pods: Sequence[Pod]) -> Why | None:
+    failed = [pod for pod in pods if pod.phase == "Failed"]
+    pod = max(failed, key=lambda one: one.finished_at or one.created_at, default=None)
+    sources = [_source_of(pod)] if pod else []
+    if workload.terminal_message:
+        message, left_out = _bounded(workload.terminal_message)
+        sources.append(Source("cluster", workload.terminal_reason, message, workload.completed_at, left_out))
+    refused = explain(Told("cluster", workload.terminal_reason, workload.terminal_message))
+    end = ending(pod) if pod else None
+    if pod is not None and end is not None and workload.terminal_reason != Reason.DEADLINE:
+        return Why(
+            _TITLES[Phase.FAILED], _sentence(f"{pod.name} ended with {said(pod)}"), end.step, "", sources
+        )
+    words = refused.words if refused else workload.why
+    return (
+        Why(_TITLES[Phase.FAILED], _sentence(words), refused.step if refused else "", "", sources)
+        if words
+        else None
+    )
+
+
+def _telling(pods: Iterable[Pod]) -> list[Pod]:
+    """Those that say something, those without a node first, each message once."""
+    found: dict[tuple[str, str], Pod] = {}
+    for pod in sorted(pods, key=lambda one: one.scheduled):
+        if pod.reason or pod.message:
+            found.setdefault((pod.reason, pod.message), pod)
+    return [*found.values()][:MOST_TOLD]
+
+
+Found = tuple[Source, Explanation | None]
+
+
+def _of_pod(pod: Pod) -> Found:
+    if pod.reason in _CRASHED and (end := ending(pod)):
+        step = f"{end.step} It is started again by itself after a pause, longer each time."
+        return _source_of(pod), Explanation(f"it crashed with {said(pod)}", step)
+    if pod.reason == "PodInitializing":
+        return _source_of(pod), Explanation(
+            "its init containers run first", "It goes on when they end.", general=True
+        )
+    return _source_of(pod), explain(Told(pod.name, pod.reason, pod.message))
+
+
+def _source_of(pod: Pod) -> Source:
+    message, left_out = _bounded(pod.message)
+    return Source(f"pod {pod.name}", pod.reason, message, None, left_out)
+
+
+def _of_event(event: Event) -> Found:
+    message, left_out = _bounded(event.message)
+    source = Source(event.source or "cluster", event.reason, message, event.last_at, left_out)
+    return source, explain(Told(event.source, event.reason, event.message))
+
+
+def _events(user: Any, workload: Workload, waiting: Sequence[Pod]) -> list[Event]:
+    """What was said lately about what it waits for, newest first, each message once."""
+    unplaced = [pod.uid for pod in waiting if not pod.scheduled][:MOST_PODS]
+    placed = [pod.uid for pod in waiting if pod.scheduled][:MOST_PODS]
+    scheduling = Q(reason__in=_SCHEDULING)
+    about = Q(regarding_uid__in=unplaced) & (scheduling | Q(type="Warning"))
+    about |= Q(regarding_uid__in=placed) & (Q(reason__in=_STARTING) | Q(type="Warning") & ~scheduling)
+    if unplaced or not waiting:
+        lately = Q(last_at__gte=workload.phase_at - _LATE)
+        about |= Q(regarding_kind__in=_GROUPS) & scheduling & lately
+        about |= Q(regarding_uid=workload.uid or "-") & (Q(type="Warning") | Q(reason="Stopped")) & lately
+    rows = queries.visible_events(user, workload).filter(about)[:MOST_EVENTS]
+    return _once(_unpulled(rows))
+
+
+def _unpulled(events: Iterable[Event]) -> list[Event]:
+    """Without what was said about pulling an image that is there by now."""
+    there: set[str] = set()
+    kept = []
+    for event in events:
+        if event.reason == "Pulled":
+            there.add(event.regarding_uid)
+        elif not (event.regarding_uid in there and event.reason in ("Pulling", "Failed", "BackOff")):
+            kept.append(event)
+    return kept
+
+
+def _once(events: Iterable[Event]) -> list[Event]:
+    found: dict[tuple[str, str], Event] = {}
+    for event in events:
+        found.setdefault((event.reason, event.message), event)
+    return [*found.values()]
+
+
+def _best(found: Iterable[Found]) -> Explanation | None:
+    """The first that says something special, or else the first that says anything."""
+    known = [explanation for _, explanation in found if explanation]
+    return next((one for one in known if not one.general), known[0] if known else None)
+
+
+def _few(found: Sequence[Found]) -> list[Source]:
+    """What explains first, as few as one likes to read."""
+    ordered = sorted(found, key=lambda one: one[1] is None or one[1].general)
+    return [source for source, _ in ordered if source.message or source.reason][:MOST_TOLD]
+
+
+def _room(workload: Workload, waiting: Iterable[Pod]) -> str:
+    """What its largest pod without a node would need free on one; empty where that is not what it lacks."""
+    unplaced = [pod for pod in waiting if not pod.scheduled]
+    largest = max(unplaced, key=lambda pod: (pod.gpu_millis, pod.memory_bytes, pod.cpu_millis), default=None)
+    return Room(workload.cluster_id).short_of(largest) if largest else ""
+
+
+def _sentence(words: str) -> str:
+    text = short(words)
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "…", "!", "?")) else ".")
+
+
+def _bounded(message: str) -> tuple[str, int]:
+    return message[:LONGEST], max(0, len(message) - LONGEST)

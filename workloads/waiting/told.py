@@ -1,0 +1,17 @@
+"""Reads one message of a scheduler, a controller or a node. Pure; used for phases and by `sources`."""
+
+from workloads.waiting import queues, starting
+from workloads.waiting.admission import why_no_pod
+from workloads.waiting.nodes import why_no_node
+from workloads.waiting.rules import Explanation, Told, first, short
+
+
+def explain(told: Told) -> Explanation | None:
+    """What `told` means, and what to do; None for a message nobody here knows."""
+    return first(queues.RULES, told) or why_no_node(told) or why_no_pod(told) or first(starting.RULES, told)
+
+
+def words(reason: str, message: str) -> str:
+    """What stands beside a phase: the explanation, or the message itself, made short."""
+    known = explain(Told("", reason, message))
+    return known.words if known else short(message)
