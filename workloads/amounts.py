@@ -39,6 +39,12 @@ def amount(spec: objects.PodSpec, resource: str) -> Decimal:
     return max(together, first)
 
 
+def memory_limit(container: objects.Container) -> int:
+    """Bytes beyond which the container is killed; 0 for none."""
+    limits = (container.resources and container.resources.limits) or {}
+    return min(int(_number(limits.get("memory"))), MOST)
+
+
 def _asked(container: objects.Container, resource: str) -> Decimal:
     found = container.resources
     value = found and ((found.requests or {}).get(resource) or (found.limits or {}).get(resource))

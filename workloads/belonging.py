@@ -36,6 +36,26 @@ def belonging(kind: Kind, meta: Meta, template: PodTemplate) -> dict[str, Any]:
     }
 
 
+#: Labels that name a pod's part in its workload, with those that number it; in the order they are asked.
+_ROLES = (
+    ("training.kubeflow.org/replica-type", "training.kubeflow.org/replica-index"),
+    ("jobset.sigs.k8s.io/replicatedjob-name", "jobset.sigs.k8s.io/job-index"),
+    ("ray.io/node-type", ""),
+    ("spark-role", "spark-exec-id"),
+)
+_RANK = "batch.kubernetes.io/job-completion-index"
+
+
+def role(meta: Meta) -> str:
+    """A pod's part in its workload: "worker 3", "rank 0"; empty where nothing says so."""
+    labels = meta.labels or {}
+    for named, numbered in _ROLES:
+        if name := labels.get(named):
+            return f"{name} {labels.get(numbered, '')}".strip()[:63]
+    rank = labels.get(_RANK) or (meta.annotations or {}).get(_RANK)
+    return f"rank {rank}"[:63] if rank else ""
+
+
 def _own_labels(meta: Meta) -> list[str]:
     """As key=value; people's plain keys come before those with a prefix, which programs write."""
     keys = sorted((meta.labels or {}).keys() - {KEY_LABEL}, key=lambda key: ("/" in key, key))

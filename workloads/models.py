@@ -24,7 +24,7 @@ from workloads.keeping.models import KeptChunk as KeptChunk
 from workloads.keeping.models import KeptLog as KeptLog
 from workloads.kinds import KINDS
 from workloads.kinds.kind import Architecture
-from workloads.status import Desired, Phase, Reason
+from workloads.status import REASON_WORDS, Desired, Phase, Reason
 
 
 @cache
@@ -208,7 +208,7 @@ class Workload(models.Model):
     @property
     def reason_words(self) -> str:
         """The reason as people read it; empty for none, and for one we do not know."""
-        return str(Reason(self.reason).label) if self.reason in Reason.values else ""
+        return REASON_WORDS.get(self.reason, "")
 
 
 M = TypeVar("M", bound=models.Model)
@@ -236,9 +236,10 @@ class Pod(models.Model):
     scheduled = models.BooleanField(default=False)
     reason = models.CharField(max_length=63, blank=True)
     message = models.TextField(blank=True)
+    role = models.CharField(max_length=63, blank=True, db_default="", help_text='"rank 3", "worker 0".')
     exit_code = models.IntegerField(null=True)
     restarts = models.IntegerField(default=0)
-    containers = models.JSONField(default=list, help_text="[{name, image, state, reason, message}]")
+    containers = models.JSONField(default=list, help_text="[{name, image, state, reason, memory_limit}]")
     gpu_millis = models.BigIntegerField(default=0)
     gpu_memory_bytes = models.BigIntegerField(default=0)
     cpu_millis = models.BigIntegerField(default=0)

@@ -8,7 +8,7 @@ from typing import Any
 
 from runyard.clusters import objects
 from workloads import amounts
-from workloads.belonging import belonging
+from workloads.belonging import belonging, role
 from workloads.kinds.kind import Facts, Kind
 
 MOST = 2**31 - 1  # what PostgreSQL holds of other numbers
@@ -64,6 +64,7 @@ def pod_fields(pod: objects.Pod) -> dict[str, Any]:
             "scheduled": bool(pod.spec.node_name) or bool(scheduled and scheduled.status == "True"),
             "reason": reason[:63],
             "message": message,
+            "role": role(pod.metadata),
             "exit_code": code,
             "restarts": sum(status.restart_count for status in statuses),
             "containers": [_container(c, statuses, init=False) for c in pod.spec.containers]
@@ -134,7 +135,14 @@ def _container(
         if state and state.terminated
         else "waiting",
         "previous": bool(status and status.last_state and status.last_state.terminated),
+        "reason": _reason(state)[:63],
+        "memory_limit": amounts.memory_limit(container),
     }
+
+
+def _reason(state: objects.ContainerState | None) -> str:
+    told = state and (state.terminated or state.waiting)
+    return (told and told.reason) or ""
 
 
 def event_fields(event: objects.Event) -> dict[str, Any]:
