@@ -3,9 +3,10 @@
 The one check behind the grey button and behind the action itself: pages show it, `actions` enforces it.
 """
 
+from functools import cached_property
 from typing import Any
 
-from runyard.tenancy.access import denial, may, whom_to_ask
+from runyard.tenancy.access import denial, known_projects, may, who_grants, whom_to_ask
 from workloads import policies
 from workloads.models import Verb, Workload
 from workloads.policies import Refusal
@@ -20,6 +21,11 @@ class Availability:
         self._user = user
         self._denials: dict[tuple[str, int | None], Refusal | None] = {}
 
+    @cached_property
+    def _whom(self) -> dict[int | None, str]:
+        """Whom to ask, by project: asked of the database once, and only where a right is missing."""
+        return dict(who_grants(known_projects(self._user)))
+
     def why_not(self, workload: Workload) -> dict[str, Refusal | None]:
         """By verb, and for "copy", why it cannot be done to `workload` now; None where it can."""
         return {verb.value: self.refusal(verb, workload) for verb in VERBS} | {
@@ -33,13 +39,12 @@ class Availability:
         key = (verb, workload.project_id)
         if key not in self._denials:
             allowed = may(self._user, verb, workload)
-            self._denials[key] = None if allowed else _as_refusal(verb, workload)
+            self._denials[key] = None if allowed else self._as_refusal(verb, workload)
         return self._denials[key]
 
-
-def _as_refusal(verb: str, workload: Workload) -> Refusal:
-    whom = whom_to_ask(workload)
-    where = f"in project {workload.project}" if workload.project else "in no project"
-    return Refusal(
-        denial(verb, workload, whom=whom), f"not yours to {verb} {where}; ask {whom}", code="Denied"
-    )
+    def _as_refusal(self, verb: str, workload: Workload) -> Refusal:
+        whom = self._whom.get(workload.project_id) or whom_to_ask(workload)
+        where = f"in project {workload.project}" if workload.project else "in no project"
+        return Refusal(
+            denial(verb, workload, whom=whom), f"not yours to {verb} {where}; ask {whom}", code="Denied"
+        )

@@ -5,8 +5,6 @@ from typing import Any
 from django.db.models import Count, QuerySet, Sum
 
 from runyard.clusters.models import Cluster
-from runyard.tenancy.access import readable_projects
-from runyard.tenancy.models import Project
 from workloads.models import Action, Event, PhaseChange, Pod, Workload
 
 
@@ -56,10 +54,6 @@ def visible_phase_changes(user: Any, workload: Workload) -> QuerySet[PhaseChange
 def visible_actions(user: Any, workload: Workload) -> QuerySet[Action]:
     rows = Action.objects.visible_to(user).filter(workload=workload)
     return rows.select_related("by").order_by("-created_at", "-id")
-
-
-def visible_projects(user: Any) -> QuerySet[Project]:
-    return readable_projects(user).order_by("name")
 
 
 def is_taken(cluster: Cluster | None, namespace: str, name: str) -> bool:

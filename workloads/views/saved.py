@@ -13,7 +13,7 @@ from django.urls import reverse
 from runyard.kit.looks import Look, recall
 from runyard.kit.pages import query
 from runyard.tenancy import saved_views
-from runyard.tenancy.access import Denied, may, projects_where, readable_projects
+from runyard.tenancy.access import Denied, known_projects, may
 from runyard.tenancy.models import Project, SavedView
 from runyard.tenancy.preferences import table_choice
 from workloads.tables import WorkloadTable
@@ -51,7 +51,12 @@ class Shelf:
         return list(groups.items())
 
 
-def full_address(request: HttpRequest) -> str | None:
+def listed(user: Any) -> list[SavedView]:
+    """The views that `user` sees; no more than one beyond those that are listed."""
+    return list(saved_views.visible_views(user, TABLE)[: LISTED + 1])
+
+
+def full_address(request: HttpRequest, views: list[SavedView]) -> str | None:
     """Where an address leads that says no more than a view or a project with a default; None: it stays."""
     asked = {name: values for name, values in request.GET.lists() if any(values)}
     project = asked.get("project", [""])[0]
@@ -60,7 +65,8 @@ def full_address(request: HttpRequest) -> str | None:
     if set(asked) == {"view"}:
         view = current_view(request)
     elif not asked or (set(asked) == {"project"} and len(asked["project"]) == 1):
-        view = saved_views.default_view(request.user, TABLE, project)
+        whole = views if len(views) <= LISTED else None
+        view = saved_views.default_view(request.user, TABLE, project, whole)
     else:
         return None
     return address_of(view, project) if view else None
@@ -81,11 +87,10 @@ def address_of(view: SavedView, project: str = "") -> str:
     return reverse("workloads") + query(look.params, view=str(view.pk), **alone)
 
 
-def shelf(request: HttpRequest, problem: str) -> Shelf:
-    """The panel for this page; `problem` says that its address is wrong."""
-    views = list(saved_views.visible_views(request.user, TABLE)[: LISTED + 1])
+def shelf(request: HttpRequest, views: list[SavedView], problem: str) -> Shelf:
+    """The panel for this page, of the `views` that are `listed`; `problem` says that its address is wrong."""
     made = Shelf(request.GET.urlencode(), views[:LISTED], more=len(views) > LISTED)
-    made.shareable = list(projects_where(request.user, "view.share").order_by("name"))
+    made.shareable = [p for p in known_projects(request.user) if may(request.user, "share", p, noun="view")]
     made.current = next((view for view in views if str(view.pk) == request.GET.get("view")), None)
     if made.current is None and made.more:
         made.current = current_view(request)
@@ -128,7 +133,7 @@ def _notice(request: HttpRequest, view: SavedView | None) -> str:
         return "The view of this address is not there, or not yours to see. All workloads are shown."
     kept, lost = recall(WorkloadTable, view.query, view.layout)
     projects = kept.params.getlist("project")
-    there = set(readable_projects(request.user).filter(name__in=projects).values_list("name", flat=True))
+    there = {project.name for project in known_projects(request.user)}
     lost += [f"the project “{name}”" for name in projects if name not in there]
     asks = "asks for what is no longer there, or not yours to see"
     return f"“{view}” {asks}: {', '.join(lost)}." if lost else ""

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 from runyard.kit.columns import OPERATORS
 from runyard.kit.layout import Layout
 from runyard.kit.values import BadQuery
-from runyard.tenancy.access import projects_where
+from runyard.tenancy.access import may_somewhere
 from runyard.tenancy.preferences import table_choice
 from workloads import bulk, queries, sample
 from workloads.availability import Availability
@@ -32,10 +32,11 @@ MOST_ROWS = 100  # of one table that a browser holds
 @require_safe
 def workloads(request: HttpRequest) -> HttpResponse:
     """What the viewer may see, as far as the URL's filters allow; 400 with words when they are wrong."""
-    if elsewhere := saved.full_address(request):
+    views = saved.listed(request.user)
+    if elsewhere := saved.full_address(request, views):
         return HttpResponseRedirect(elsewhere)
     page = WorkloadTable.page(request.user, request.GET, table_choice(request.user, TABLE))
-    shelf = saved.shelf(request, page.problem)
+    shelf = saved.shelf(request, views, page.problem)
     context = {
         "table": WorkloadTable,
         "shelf": shelf,
@@ -44,7 +45,7 @@ def workloads(request: HttpRequest) -> HttpResponse:
         "row_data": _row_data(request.user),
         "params": saved.with_view(request.GET, shelf),
         "filtered": any(request.GET.get(name) for name in ("q", "f", *WorkloadTable.filters)),
-        "can_create": projects_where(request.user, "workload.create").exists(),
+        "can_create": may_somewhere(request.user, "create", noun="workload"),
         "sample": sample.offered(),
         "as_of": timezone.now(),
         **_tally(request.user, QueryDict() if page.problem else request.GET),

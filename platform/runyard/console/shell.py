@@ -7,7 +7,8 @@ from django.http import HttpRequest, QueryDict
 
 from runyard.clusters.models import Node
 from runyard.sync.freshness import freshness
-from workloads.queries import all_by_phase, visible_projects
+from runyard.tenancy.access import known_projects
+from workloads.queries import all_by_phase
 from workloads.status import Phase
 from workloads.tables import WorkloadTable
 
@@ -20,7 +21,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         return {}
     match = request.resolver_match
     page = match.url_name if match else ""
-    projects, phases = list(visible_projects(request.user)), all_by_phase(request.user)
+    projects, phases = known_projects(request.user), all_by_phase(request.user)
     return {
         "user": request.user,
         "page": page,

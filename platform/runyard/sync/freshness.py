@@ -7,7 +7,7 @@ from typing import Any
 from runyard.clusters.models import Cluster
 from runyard.kit.pages import iso
 from runyard.sync.models import STALE_AFTER
-from runyard.tenancy.access import readable_projects
+from runyard.tenancy.access import known_projects
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Freshness:
 
 def freshness(user: Any) -> list[Freshness]:
     """One entry per cluster that is followed, for people who may read anything at all; others get none."""
-    if not user.is_superuser and not readable_projects(user).exists():
+    if not user.is_superuser and not known_projects(user):
         return []
     followed = Cluster.objects.exclude(kubeconfig="").select_related("sync")
     return [freshness_of(cluster) for cluster in followed.order_by("name")]

@@ -5,7 +5,8 @@ A thing's scope is its `project` (or itself); a thing of no project belongs to t
 view of no project to its owner alone.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, Q, QuerySet
@@ -28,36 +29,28 @@ def readable_projects(user: Any) -> QuerySet[Project]:
     """The projects in which `user` holds any role."""
     if _active(user) and user.is_superuser:
         return Project.objects.all()
-    return own_projects(user)
+    return _ruled(_rules_of(user))
 
 
-def own_projects(user: Any) -> QuerySet[Project]:
-    """The projects that a rule gives `user`: those they belong to, not all they may look into."""
-    return _ruled(AccessRule.objects.filter(user=user)) if _active(user) else Project.objects.none()
+def known_projects(user: Any) -> list[Project]:
+    """`readable_projects` by name: one query a request, however many ask."""
+    if (found := getattr(user, "_known_projects", None)) is None:
+        found = user._known_projects = list(readable_projects(user).order_by("name"))
+    return found
 
 
-def _ruled(rules: QuerySet[AccessRule]) -> QuerySet[Project]:
-    return Project.objects.filter(
-        Q(pk__in=rules.filter(project__isnull=False).values("project"))
-        | Q(department__in=rules.filter(department__isnull=False).values("department"))
-    )
+def _ruled(rules: Iterable[AccessRule]) -> QuerySet[Project]:
+    """By id, not by subquery: PostgreSQL then knows how few they are, and Django has less to write."""
+    projects = {rule.project_id for rule in rules if rule.project_id}
+    departments = {rule.department_id for rule in rules if rule.department_id}
+    return Project.objects.filter(Q(pk__in=projects) | Q(department__in=departments))
 
 
 def projects_where(user: Any, permission: str) -> QuerySet[Project]:
     """The projects in which one of `user`'s roles allows `permission`, such as `workload.create`."""
-    roles = [role for role in Role if allows(role, permission)]
     if not _active(user) or user.is_superuser:
         return readable_projects(user)
-    return _ruled(AccessRule.objects.filter(user=user, role__in=roles))
-
-
-def _readable_ids(user: Any) -> list[int]:
-    """By id, not by subquery: PostgreSQL then knows how few rows are theirs, and takes the right index."""
-    if not _active(user):
-        return []
-    if (ids := getattr(user, "_readable_ids", None)) is None:  # one query a request, however many lists ask
-        ids = user._readable_ids = list(readable_projects(user).order_by("pk").values_list("pk", flat=True))
-    return ids
+    return _ruled([rule for rule in _rules_of(user) if allows(rule.role, permission)])
 
 
 class ScopedQuerySet(QuerySet[M], Generic[M]):
@@ -69,17 +62,28 @@ class ScopedQuerySet(QuerySet[M], Generic[M]):
         """Only what `user` may read; things of no project are the system administrator's."""
         if _active(user) and user.is_superuser:
             return self
-        return self.filter(**{f"{self.scope}__in": _readable_ids(user)})
+        return self.filter(**{f"{self.scope}__in": sorted(p.pk for p in known_projects(user))})
 
 
 def _project_of(thing: Any) -> Project | None:
     return thing if isinstance(thing, Project) else getattr(thing, "project", None)
 
 
-def _rules(user: User, thing: Any) -> Iterable[AccessRule]:
-    rules = getattr(user, "_access_rules", None)  # one query a request, however many rows ask
-    if rules is None:
-        rules = user._access_rules = list(AccessRule.objects.filter(user=user))  # type: ignore[attr-defined]
+def _rules_of(user: Any) -> list[AccessRule]:
+    if not _active(user):
+        return []
+    if (rules := getattr(user, "_access_rules", None)) is None:  # one query a request, however many rows ask
+        rules = user._access_rules = list(AccessRule.objects.filter(user=user))
+    return rules
+
+
+def belongs(user: Any, project: Project) -> bool:
+    """Whether a rule gives `user` the project: it is theirs, not only one they may look into."""
+    return bool(_rules(user, project))
+
+
+def _rules(user: User, thing: Any) -> list[AccessRule]:
+    rules = _rules_of(user)
     if isinstance(thing, Department):
         return [rule for rule in rules if rule.department_id == thing.pk]
     project = _project_of(thing)
@@ -103,6 +107,11 @@ def may(user: Any, verb: str, thing: Any, *, noun: str | None = None) -> bool:
     return any(allows(rule.role, permission) for rule in _rules(user, thing))
 
 
+def may_somewhere(user: Any, verb: str, *, noun: str) -> bool:
+    """Whether `may` holds in any project."""
+    return any(may(user, verb, project, noun=noun) for project in known_projects(user))
+
+
 def require(user: Any, verb: str, thing: Any, *, noun: str | None = None) -> None:
     """Raise Denied, naming the missing right and who can grant it, unless `may`."""
     if not may(user, verb, thing, noun=noun):
@@ -120,18 +129,24 @@ def denial(verb: str, thing: Any, *, noun: str | None = None, whom: str = "") ->
 def whom_to_ask(thing: Any) -> str:
     """The names of up to three people who can grant rights on `thing`."""
     project = _project_of(thing)
-    if project is not None:
-        rules = AccessRule.objects.filter(
-            Q(project=project) | Q(department=project.department), role=Role.ADMINISTRATOR
-        ).select_related("user")
-        names = [rule.user.label for rule in rules[:3]]
-        if names:
-            return " or ".join(names)
-    return "a system administrator"
+    return who_grants([project])[project.pk] if project else _SYSTEM
+
+
+def who_grants(projects: Collection[Project]) -> dict[int, str]:
+    """By project, whom to ask for rights in it: one query, however many projects."""
+    scopes = Q(project__in=projects) | Q(department__in={project.department_id for project in projects})
+    names: defaultdict[tuple[int | None, int | None], list[str]] = defaultdict(list)
+    for rule in AccessRule.objects.filter(scopes, role=Role.ADMINISTRATOR).select_related("user"):
+        names[rule.project_id, rule.department_id].append(rule.user.label)
+    asked = {p.pk: names[p.pk, None] + names[None, p.department_id] for p in projects}
+    return {pk: " or ".join(found[:3]) or _SYSTEM for pk, found in asked.items()}
+
+
+_SYSTEM = "a system administrator"
 
 
 def forget_rules(user: Any) -> None:
     """Drop what the gate remembered of `user`; long-lived sockets call it before each re-check."""
-    for memory in ("_access_rules", "_readable_ids"):
+    for memory in ("_access_rules", "_known_projects"):
         if hasattr(user, memory):
             delattr(user, memory)

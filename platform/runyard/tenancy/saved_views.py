@@ -6,13 +6,14 @@ they shared; what others shared, and the project's default, are its administrato
 """
 
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 
 from runyard.kit.looks import Look
-from runyard.tenancy.access import own_projects, readable_projects, require
+from runyard.tenancy.access import belongs, known_projects, require
 from runyard.tenancy.models import Project, SavedView, User
 
 MOST_OWNED, MOST_SHARED, LONGEST_NAME, LONGEST_QUERY = 100, 100, 80, 4000
@@ -33,18 +34,24 @@ def visible_views(user: Any, *tables: str) -> QuerySet[SavedView]:
     if not user.is_authenticated or not user.is_active:
         return SavedView.objects.none()
     rows = SavedView.objects.filter(
-        Q(project=None, owner=user) | Q(project__in=readable_projects(user)), table__in=tables
+        Q(project=None, owner=user) | Q(project__in=[p.pk for p in known_projects(user)]), table__in=tables
     )
     by_project = F("project__name").asc(nulls_first=True)
     return rows.select_related("project", "owner").order_by(by_project, "name", "pk")
 
 
-def default_view(user: Any, table: str, project: str = "") -> SavedView | None:
-    """The default of `project`; without one, of the only project of theirs that has a default."""
-    rows = visible_views(user, table).filter(is_default=True)
+def default_view(
+    user: Any, table: str, project: str = "", views: Iterable[SavedView] | None = None
+) -> SavedView | None:
+    """The default of `project`; without one, of the only project of theirs that has a default.
+
+    `views` are all that they see of `table`, where those are at hand.
+    """
+    rows = visible_views(user, table).filter(is_default=True) if views is None else views
+    defaults = [(view.project, view) for view in rows if view.is_default and view.project]
     if project:
-        return rows.filter(project__name=project).first()
-    found = list(rows.filter(project__in=own_projects(user))[:2])
+        return next((view for at, view in defaults if at.name == project), None)
+    found = [view for at, view in defaults if belongs(user, at)]
     return found[0] if len(found) == 1 else None
 
 
@@ -52,7 +59,7 @@ def project_to_share(user: Any, name: str | None) -> Project | None:
     """The project of that name, None for no name. Raises BadView alike for an absent and a hidden one."""
     if not name:
         return None
-    project = readable_projects(user).filter(name=name.replace("\0", "")).first()
+    project = next((project for project in known_projects(user) if project.name == name), None)
     if project is None:
         raise BadView(project="There is no such project, or you may not share with it.")
     return project
