@@ -6,8 +6,10 @@ const parser = new DOMParser();
 export async function page(url, signal) {
   const answer = await fetch(url, { headers: { Accept: "text/html", "X-Runyard-Refresh": "1" }, signal });
   if (answer.redirected || !answer.ok) throw new Error(`${url}: ${answer.status}`);
-  return parser.parseFromString(await answer.text(), "text/html");
+  return parse(await answer.text());
 }
+
+export const parse = (html) => parser.parseFromString(html, "text/html");
 
 // Runs `work` at most once every `apart` milliseconds, never twice at a time; calls in between are one call later.
 // A server that is slow is asked less often: work rests as long as it took.

@@ -2,14 +2,16 @@
 //
 // A row that changed is swapped where it stands and its changed cells flash once. What would move rows
 // (new ones, ones that left, a changed place in the sort) is done at once when the pointer is elsewhere, and waits
-// behind an "n changes" pill while it is over the table.
+// behind an "n changes" pill while it is over the table. The socket is told what is shown, and sends the rows of
+// it that change; where it only names them they are fetched.
 import { announce } from "./announcer.js";
-import { page, paced } from "./fetching.js";
+import { page, paced, parse } from "./fetching.js";
 import { watch } from "./live.js";
 import { RowPages, addressOf } from "./row-pages.js";
 import { show } from "./times.js";
 
 const MOST_ROWS = 100;
+const LONGEST = 3000; // of an address of which the server sends rows
 
 export function start(grid) {
   const section = grid.closest("section");
@@ -19,6 +21,9 @@ export function start(grid) {
   const waiting = new Set();
   const acted = new Set(); // rows that the viewer did something to: they need not wait for the pointer to leave
   let everything = false;
+  const sent = []; // frames of rows that came while the table is fetched anew
+  let reloading = false;
+  let said = ""; // what the socket was told that is shown
   let forced = false; // rows may move although the pointer is over them: the viewer has asked for it
 
   const rowOf = (id) => grid.querySelector(`tr[data-row="${id}"]`);
@@ -44,12 +49,23 @@ export function start(grid) {
     const { top, bottom } = pages.edges;
     const drawn = grid.querySelector("table").dataset.columns; // whatever was chosen elsewhere meanwhile
     const asked = { ids: here.join(","), others: others.join(","), after: top, before: bottom, drawn, count: "" };
-    const fetched = await page(addressOf(grid.dataset.rowsUrl, "", asked));
-    swapPart(fetched, "tally");
-    swapping((flashes) => {
-      for (const row of fetched.querySelectorAll("tr[data-row]")) if (apply(row, flashes)) waiting.add(row.dataset.row);
-    });
+    take(await page(addressOf(grid.dataset.rowsUrl, "", asked)));
     await settle();
+  };
+
+  // Puts rows into the table that were drawn since.
+  const take = (drawn, entering = []) => {
+    swapPart(drawn, "tally");
+    swapping((flashes) => {
+      for (const row of drawn.querySelectorAll("tr[data-row]")) if (apply(row, flashes)) waiting.add(row.dataset.row);
+    });
+    for (const id of entering) if (!rowOf(id)) waiting.add(String(id));
+  };
+
+  const takeSent = () => {
+    for (const { rows, entering } of sent.splice(0)) take(parse(rows), entering);
+    if (waiting.size || !pages.rows.length) soon();
+    tell();
   };
 
   // Whether `row`, as it is now, moves rows.
@@ -73,7 +89,17 @@ export function start(grid) {
     pill.textContent = `${waiting.size} change${waiting.size === 1 ? "" : "s"}`;
   };
 
-  const reload = () => pages.hold(async () => {
+  const reload = async () => {
+    reloading = true;
+    try {
+      await pages.hold(redraw);
+    } finally {
+      reloading = false;
+      if (sent.length) takeSent();
+    }
+  };
+
+  const redraw = async () => {
     everything = false;
     const fetched = await tableAt(pages.address);
     const fresh = fetched.querySelector(".grid");
@@ -84,7 +110,7 @@ export function start(grid) {
     else pages.redraw(fresh.childNodes);
     forced = false;
     show(section);
-  });
+  };
 
   const rearrange = async (table) => {
     const bodies = await pages.fresh(table.tBodies[0]);
@@ -116,6 +142,19 @@ export function start(grid) {
     return [...(go.length > come.length ? go : come), ...moved];
   };
 
+  // What the socket has to know to send rows; nothing where there is no table, or an endless address.
+  const looks = () => {
+    const query = addressOf("", "", { count: "" }).slice(1);
+    const drawn = grid.querySelector("table")?.dataset.columns;
+    if (!drawn || query.length > LONGEST) return {};
+    const { top, bottom } = pages.edges;
+    return { query, drawn, rows: pages.rows.map((row) => Number(row.dataset.row)), after: top, before: bottom };
+  };
+  const tellLooks = () => {
+    const now = looks();
+    if ("query" in now && JSON.stringify(now) !== said) stop.again();
+  };
+
   const leave = () => setTimeout(() => waiting.size && soon(), 300);
   const all = () => {
     everything = true;
@@ -140,10 +179,22 @@ export function start(grid) {
       else everything = true;
       soon();
     },
+    message: (frame) => {
+      if (!("rows" in frame)) return;
+      sent.push(frame);
+      if (!reloading) takeSent();
+    },
     resume: all,
+    options: () => {
+      const now = looks();
+      said = JSON.stringify(now);
+      return now;
+    },
   });
+  document.addEventListener("runyard:rows", tellLooks);
   return () => {
     stop();
+    document.removeEventListener("runyard:rows", tellLooks);
     soon.stop();
     pages.stop();
     document.body.removeEventListener("workloads-changed", mine);

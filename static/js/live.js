@@ -6,6 +6,7 @@
 //   message(frame)   any other frame of the topic (log lines, denials)
 //   resume()         something may have been missed: fetch what is shown again
 //   options()        further fields of the subscription, asked at each (re)connection
+// stop.again() subscribes once more, when the options have changed.
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15000;
 const SILENT_AFTER = 40000;
@@ -23,13 +24,15 @@ export function watch(topic, watcher) {
   all.add(watcher);
   if (!socket) connect();
   else if (all.size === 1) send({ subscribe: topic, ...watcher.options?.() });
-  return () => {
+  const stop = () => {
     all.delete(watcher);
     if (!all.size) {
       watchers.delete(topic);
       send({ unsubscribe: topic });
     }
   };
+  stop.again = () => send({ subscribe: topic, ...watcher.options?.() });
+  return stop;
 }
 
 // Calls `tell` with {name: "live" | "reconnecting" | "stale" | "out", why} now and at each change.

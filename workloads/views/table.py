@@ -1,8 +1,5 @@
 """The table of workloads: the whole page, and the rows that changed."""
 
-from dataclasses import replace
-from typing import Any
-
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -16,17 +13,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from runyard.kit.columns import OPERATORS
-from runyard.kit.layout import Layout
 from runyard.kit.values import BadQuery
 from runyard.tenancy.access import may_somewhere
 from runyard.tenancy.preferences import table_choice
-from workloads import bulk, queries, sample
-from workloads.availability import Availability
-from workloads.tables import TALLY, Tile, WorkloadTable
-from workloads.views import saved
+from workloads import bulk, sample
+from workloads.tables import WorkloadTable
+from workloads.views import changed, saved
 from workloads.views.columns import TABLE
-
-MOST_ROWS = 100  # of one table that a browser holds
 
 
 @require_safe
@@ -42,13 +35,13 @@ def workloads(request: HttpRequest) -> HttpResponse:
         "shelf": shelf,
         "rows": page,
         "operators": OPERATORS,
-        "row_data": _row_data(request.user),
+        "row_data": changed.row_data(request.user),
         "params": saved.with_view(request.GET, shelf),
         "filtered": any(request.GET.get(name) for name in ("q", "f", *WorkloadTable.filters)),
         "can_create": may_somewhere(request.user, "create", noun="workload"),
         "sample": sample.offered(),
         "as_of": timezone.now(),
-        **_tally(request.user, QueryDict() if page.problem else request.GET),
+        **changed.tally_of(request.user, QueryDict() if page.problem else request.GET),
     }
     return render(request, "workloads/list.html", context, status=400 if page.problem else 200)
 
@@ -63,25 +56,12 @@ def rows(request: HttpRequest) -> HttpResponse:
     params = request.GET.copy()
     try:
         ids, others = _pop_ids(params, "ids"), _pop_ids(params, "others")
-        drawn = params.pop("drawn", [""])[-1] or params.get("columns")
-        layout = Layout.read(WorkloadTable.columns, drawn, table_choice(request.user, TABLE))
-        query = replace(WorkloadTable.read(params), layout=layout)
-        found, there = WorkloadTable.again(request.user, query, ids)
-        entering = WorkloadTable.entering(request.user, query, others) if others else set()
+        drawn = params.pop("drawn", [""])[-1]
+        view = changed.View.read(params, drawn, table_choice(request.user, TABLE))
+        entering = changed.entering(request.user, view, others)
+        return HttpResponse(changed.draw(request.user, view, ids, entering))
     except (BadQuery, bulk.BadRequest) as error:
         return HttpResponseBadRequest(str(error), content_type="text/plain")
-    matching = {row.pk for row in found}
-    context = {
-        "layout": layout,
-        "found": found,
-        "row_data": _row_data(request.user),
-        "hidden": [pk for pk in ids if pk in there and pk not in matching],
-        "gone": [pk for pk in ids if pk not in there],
-        "entering": sorted(entering),
-        "params": params,
-        **_tally(request.user, params),
-    }
-    return _fragment("workloads/rows.html", context)
 
 
 @require_safe
@@ -93,38 +73,13 @@ def page(request: HttpRequest) -> HttpResponse:
     found = WorkloadTable.page(request.user, params, table_choice(request.user, TABLE))
     if found.problem:
         return HttpResponseBadRequest(found.problem, content_type="text/plain")
-    return _fragment("workloads/page.html", {"rows": found, "row_data": _row_data(request.user)})
-
-
-def _fragment(template: str, context: dict[str, Any]) -> HttpResponse:
-    """Rows alone, without what only the frame of a page asks of the database."""
-    return HttpResponse(render_to_string(template, context))
+    context = {"rows": found, "row_data": changed.row_data(request.user)}
+    return HttpResponse(render_to_string("workloads/page.html", context))  # not `render`: a frame asks more
 
 
 def _pop_ids(params: QueryDict, name: str) -> list[int]:
     """The rows that `name` lists, taken out of `params`; no more than a browser holds."""
     ids = bulk.read_ids(params.pop(name, [""])[-1:])
-    if len(ids) > MOST_ROWS:
-        raise BadQuery(f"At most {MOST_ROWS} rows are drawn at once; {len(ids):,} were asked for.")
+    if len(ids) > changed.MOST_ROWS:
+        raise BadQuery(f"At most {changed.MOST_ROWS} rows are drawn at once; {len(ids):,} were asked for.")
     return ids
-
-
-def _row_data(user: Any) -> Any:
-    """What scripts read from a row: why each action cannot be used."""
-    availability = Availability(user)
-    return lambda row: {
-        "name": row.name,
-        "why": {verb: why.short for verb, why in availability.why_not(row).items() if why},
-    }
-
-
-def _tally(user: Any, params: QueryDict) -> dict[str, Any]:
-    """How many of the rows that match, the status filter aside, are in each group of phases."""
-    without_phase = params.copy()
-    for name in ("phase", "sort", "columns", "after", "before"):
-        without_phase.pop(name, None)
-    query = WorkloadTable.read(without_phase)
-    narrowed = WorkloadTable.matching(user, query) if query.where else None
-    by_phase = queries.all_by_phase(user) if narrowed is None else queries.by_phase(narrowed)
-    tiles = [Tile.of(group, by_phase, params.getlist("phase")) for group in TALLY]
-    return {"tally": tiles, "all_count": sum(count for count, _ in by_phase.values())}

@@ -70,6 +70,7 @@ class Column:
 
     align: ClassVar[str] = "start"
     reversed: ClassVar[bool] = False  # whether ascending goes down in SQL
+    grows: ClassVar[bool] = False  # whether what rows are sorted by changes as time goes by
     operators: ClassVar[dict[str, str]] = {}  # those it can be filtered by, with their words
     hint: ClassVar[str] = ""  # what a filter's value looks like
 
@@ -270,6 +271,7 @@ class Lasting(Column):
     going: Q
 
     align = "end"
+    grows = True
     operators = _words(">=", "<=")
     hint = "a length of time: 90s, 30m, 12h, 7d or 2w"
 

@@ -19,13 +19,15 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from runyard.live import feeds
 from runyard.live.hints import Hint
 from runyard.live.hub import hub
+from runyard.live.looks import Unfit, read_look
+from runyard.live.rows import TOPIC, Viewer
 from runyard.live.sessions import session_key, signed_in, topic_of
 from runyard.live.topics import Subscription, resolve
 from runyard.tenancy.access import Denied
 
 log = logging.getLogger(__name__)
 NOT_SIGNED_IN, TOO_MUCH, BROKEN = 4401, 4400, 1011
-MOST_TOPICS, MOST_BYTES = 50, 4096
+MOST_TOPICS, MOST_BYTES = 50, 16_384
 PING_SECONDS, CHECK_SECONDS, SILENT_SECONDS = 15, 60, 50
 
 
@@ -42,6 +44,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return await self.close(NOT_SIGNED_IN)
         self._topics: dict[str, Subscription] = {}
         self._logs: dict[str, asyncio.Task[None]] = {}
+        self._viewer = Viewer(self.user.pk, self._on_hint, self._on_moved)
+        self._look: dict[str, Any] = {}  # what the page said last of the table it shows; empty for nothing
         self._waiting: dict[str, Hint] = {}
         self._busy = False
         self._heard_at = asyncio.get_running_loop().time()
@@ -95,18 +99,42 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self.close(BROKEN)
 
     async def _subscribe(self, topic: str, options: dict[str, Any]) -> None:
+        if topic == TOPIC and topic in self._topics and "query" in options:
+            return await self._look_again(options)
         if topic in self._topics or len(self._topics) >= MOST_TOPICS:
             return await self._say({"topic": topic[:200], "denied": "Watched already, or too many topics."})
         try:
             found = await database_sync_to_async(resolve)(self.user, topic)
         except Denied as error:
             return await self._say({"topic": topic[:200], "denied": str(error)})
-        self._topics[topic] = found
-        hub().join(found.hints, self._on_hint)
-        await self._say({"topic": topic, "subscribed": True})
+        if topic == TOPIC:
+            self._look = options if "query" in options else {}
+        refused = self._hear(topic, found)
+        await self._say({"topic": topic, "subscribed": True} | refused)
         if found.log:
             self._logs[topic] = self._start(self._send_log(topic, found, options))
         return None
+
+    async def _look_again(self, options: dict[str, Any]) -> None:
+        """The page shows other rows, or another table; no answer when all is well."""
+        self._look = options
+        if refused := self._hear(TOPIC, self._topics[TOPIC]):
+            await self._say({"topic": TOPIC} | refused)
+
+    def _hear(self, topic: str, found: Subscription) -> dict[str, str]:
+        """Be sent rows where the page said what it shows, and hints otherwise; why rows are refused."""
+        self._topics[topic] = found
+        if found.rights is not None and self._look:
+            try:
+                self._viewer.see(found, *read_look(self._look))
+            except Unfit as error:
+                self._viewer.leave()
+                hub().join(found.hints, self._on_hint)
+                return {"refused": str(error)}
+            hub().part(found.hints, self._on_hint)
+        else:
+            hub().join(found.hints, self._on_hint)
+        return {}
 
     def _forget(self, topic: str) -> None:
         found = self._topics.pop(topic, None)
@@ -116,11 +144,17 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if found is not None:
             hub().part(found.hints, self._on_hint)
             self._waiting.pop(topic, None)
+        if topic == TOPIC:
+            self._viewer.leave()
+
+    def _on_moved(self) -> None:
+        """The feed found rights that are not those it draws for."""
+        self._tasks.append(self._start(self._recheck_topic(TOPIC, moved=True)))
 
     # --- hints ---
 
     async def _on_hint(self, hint: Hint) -> None:
-        """Send it as it is, the same for all; while this socket is busy, merge it with what waits."""
+        """A hint, or rows: the same for all as it is; while this socket is busy, merged with what waits."""
         waits = self._waiting.get(hint.topic)
         self._waiting[hint.topic] = hint if waits is None else waits | hint
         if self._busy:
@@ -168,18 +202,17 @@ class LiveConsumer(AsyncWebsocketConsumer):
             for topic in list(self._topics):
                 await self._recheck_topic(topic)
 
-    async def _recheck_topic(self, topic: str) -> None:
+    async def _recheck_topic(self, topic: str, moved: bool = False) -> None:
         try:
             found = await database_sync_to_async(resolve)(self.user, topic)
         except Denied as error:
             self._forget(topic)
             return await self._say({"topic": topic, "denied": str(error)})
         had = self._topics.get(topic)
-        if had is not None and had.hints != found.hints:
+        if had is not None and (moved or (had.hints, had.rights) != (found.hints, found.rights)):
             self._forget(topic)
-            self._topics[topic] = found
-            hub().join(found.hints, self._on_hint)
-            await self._say({"topic": topic, "subscribed": True})  # other projects: fetch afresh
+            refused = self._hear(topic, found)
+            await self._say({"topic": topic, "subscribed": True} | refused)  # other rights: fetch afresh
         return None
 
     async def _say(self, message: dict[str, Any]) -> None:

@@ -22,6 +22,8 @@ class Hint:
     def __or__(self, later: "Hint") -> "Hint":
         """Both in one; `later` was said after this one."""
         was, now = self.payload, later.payload
+        if isinstance(later, Rows):
+            return Hint(self.topic, ALL)
         if isinstance(now, int):
             return Hint(self.topic, max(was, now))
         if ALL in (was, now):
@@ -31,8 +33,24 @@ class Hint:
     @cached_property
     def event(self) -> dict[str, str]:
         """As ASGI sends it. Shared by all who send it: nobody changes it."""
-        frame = {"topic": self.topic, "hint": _wire(self.payload)}
-        return {"type": "websocket.send", "text": json.dumps(frame, separators=(",", ":"))}
+        return _event({"topic": self.topic, "hint": _wire(self.payload)})
+
+
+@dataclass(frozen=True)
+class Rows(Hint):
+    """Rows drawn: `payload` is their HTML and the ids of those that come into the table.
+
+    Two that wait for a slow reader become "all": what the first one said is not kept.
+    """
+
+    def __or__(self, later: Hint) -> Hint:
+        return Hint(self.topic, ALL)
+
+    @cached_property
+    def event(self) -> dict[str, str]:
+        html, entering = self.payload
+        frame = {"topic": self.topic, "rows": html, "entering": sorted(entering)}
+        return _event(frame)
 
 
 def read(name: str, payload: Any) -> Hint:
@@ -42,6 +60,10 @@ def read(name: str, payload: Any) -> Hint:
     if name == "clusters":
         return Hint(name, {payload["name"]: payload})
     return Hint(name, int(payload))
+
+
+def _event(frame: dict[str, Any]) -> dict[str, str]:
+    return {"type": "websocket.send", "text": json.dumps(frame, separators=(",", ":"))}
 
 
 def _bounded(payload: Any) -> Any:

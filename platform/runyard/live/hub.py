@@ -7,8 +7,9 @@ hears "stale", and "live" once it is back.
 import asyncio
 import json
 import logging
-from collections import defaultdict
-from collections.abc import Callable
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import redis.asyncio as redis
@@ -19,6 +20,7 @@ from runyard.live.audience import Audience, Ear
 
 log = logging.getLogger(__name__)
 ANSWER_SECONDS = 5.0
+RECENT_SECONDS, MOST_RECENT = 10.0, 5_000
 Listener = Callable[[str, Any], None]  # (topic, payload); must not block
 
 
@@ -30,6 +32,7 @@ class Hub:
         self._listeners: dict[str, set[Listener]] = defaultdict(set)
         self._audiences: dict[frozenset[str], Audience] = {}
         self._reader: asyncio.Task[None] | None = None
+        self._recent: deque[tuple[float, list[tuple[str, Any]]]] = deque(maxlen=MOST_RECENT)
         self.state = {"state": "connecting", "why": ""}
 
     def listen(self, topic: str, listener: Listener) -> None:
@@ -62,6 +65,12 @@ class Hub:
             del self._audiences[topics]
             for topic in topics:
                 self.leave(topic, audience.hear)
+
+    def recent(self, topics: frozenset[str]) -> Iterator[tuple[str, Any]]:
+        """The hints about `topics` of the last seconds, for who may have just missed them."""
+        since = time.monotonic() - RECENT_SECONDS
+        recent = (hints for at, hints in tuple(self._recent) if at >= since)
+        return ((topic, payload) for hints in recent for topic, payload in hints if topic in topics)
 
     async def _read(self) -> None:
         wait = 0.2
@@ -96,7 +105,9 @@ class Hub:
     def _dispatch(self, data: bytes) -> None:
         """One message holds the hints of one `publish`."""
         try:
-            for topic, payload in json.loads(data):
+            hints = json.loads(data)
+            self._recent.append((time.monotonic(), hints))
+            for topic, payload in hints:
                 for listener in tuple(self._listeners.get(topic, ())):
                     listener(topic, payload)
         except (ValueError, TypeError, KeyError, AttributeError):

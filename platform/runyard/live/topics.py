@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runyard.sync.freshness import freshness
-from runyard.tenancy.access import Denied, forget_rules, may, readable_projects
+from runyard.tenancy.access import Denied, Rights, forget_rules, may, readable_projects, rights_of
 from workloads.models import Pod, Workload
 
 NOT_THERE = "There is no such thing, or you may not watch it."
@@ -17,20 +17,30 @@ NOT_THERE = "There is no such thing, or you may not watch it."
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What a topic comes to for one person: hub topics to listen to, or a container's log."""
+    """What a topic comes to for one person: hub topics to listen to, or a container's log.
+
+    `rights`, where rows can be drawn for it: for all who have the same, and hear the same, alike.
+    """
 
     hints: frozenset[str] = frozenset()
     log: tuple[Pod, str] | None = None
+    rights: Rights | None = None
 
 
-def _workloads(user: Any, name: str) -> Subscription:
-    """Everything the person may see: one hub topic per project. Has no name of its own."""
+def workload_hints(user: Any) -> frozenset[str]:
+    """The hub topics of everything `user` may see: one per project, and that of what is in none."""
     projects = {str(pk) for pk in readable_projects(user).values_list("pk", flat=True)}
     if user.is_superuser:
         projects.add("0")
-    if name or not projects:
+    return frozenset(f"workloads:{pk}" for pk in projects)
+
+
+def _workloads(user: Any, name: str) -> Subscription:
+    """Everything the person may see. Has no name of its own."""
+    hints, rights = workload_hints(user), rights_of([user.pk]).get(user.pk)
+    if name or not hints or rights is None:
         raise Denied(NOT_THERE)
-    return Subscription(frozenset(f"workloads:{pk}" for pk in projects))
+    return Subscription(hints, rights=rights)
 
 
 def _workload(user: Any, name: str) -> Subscription:
