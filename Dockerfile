@@ -1,4 +1,4 @@
-# One image for web, worker and beat; docker-compose.yml says which it is.
+# One image for web, worker, beat and collector; docker-compose.yml says which it is.
 FROM python:3.11-slim
 
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 MALLOC_ARENA_MAX=2
@@ -17,6 +17,7 @@ RUN pip install --no-deps --no-build-isolation --editable .
 ENV RUNYARD_HOME=/var/lib/runyard RUNYARD_STATIC_ROOT=/srv/static
 # The key signs nothing here: collectstatic only has to load the settings.
 RUN useradd --system --create-home --home-dir "$RUNYARD_HOME" runyard \
+ && install --directory --owner=runyard "$RUNYARD_HOME/kept-logs" \
  && RUNYARD_MODE=embedded RUNYARD_SECRET_KEY=unused python manage.py collectstatic --no-input
 USER runyard
 EXPOSE 8000

@@ -1,7 +1,8 @@
-"""Worker, beat and web server as services. They differ in their command line and in what makes them ready."""
+"""Worker, beat, collector and web server as services: their command lines, and what makes them ready."""
 
 import http.client
 import re
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -45,6 +46,27 @@ def beat(product: Product) -> CeleryService:
     folder = product.home.folder / "beat"
     folder.mkdir(mode=0o700, exist_ok=True)
     return CeleryService(product, "Beat", "beat", "--schedule", str(folder / "schedule"), "--pidfile", "")
+
+
+class Collector:
+    """Keeps the logs of containers, which touches the file named by RUNYARD_READY_FILE once it looks."""
+
+    name = "Collector"
+    alarm = ALARM
+
+    def __init__(self, product: Product) -> None:
+        self.product = product
+        self.ready_file = Path(product.home.pids, "collector.ready")
+
+    def prepare(self) -> None:
+        self.ready_file.unlink(missing_ok=True)
+
+    def command(self) -> Command:
+        command = self.product.manage("collect_logs")
+        return replace(command, env={**command.env, "RUNYARD_READY_FILE": str(self.ready_file)})
+
+    def is_ready(self) -> bool:
+        return self.ready_file.exists()
 
 
 class Web:

@@ -11,7 +11,7 @@ from runyardctl.supervisor import Supervisor
 
 FOLDERS = ("platform/runyard", "workloads", "metrics", "templates", "static")
 ENDINGS = {".py", ".html", ".css", ".js", ".svg"}
-RESTARTED = ("Web", "Worker", "Beat")
+RESTARTED = ("Web", "Worker", "Beat", "Collector")
 
 
 async def follow(supervisor: Supervisor, product: Product) -> None:

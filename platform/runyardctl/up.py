@@ -16,7 +16,7 @@ from runyardctl.logs import Log
 from runyardctl.postgres import Postgres
 from runyardctl.process import Command
 from runyardctl.product import Product
-from runyardctl.product_services import Web, beat, worker
+from runyardctl.product_services import Collector, Web, beat, worker
 from runyardctl.stamps import Stamp
 from runyardctl.step import run_step
 from runyardctl.supervisor import Supervisor
@@ -76,7 +76,7 @@ class Steps:
     async def start_everything(self) -> None:
         """What does not need each other starts together; what does, one after the other."""
         await _together(self._database(), self._redis(), self._cluster(), self._static_files())
-        services = (worker(self.product), beat(self.product), Web(self.product))
+        services = (worker(self.product), beat(self.product), Collector(self.product), Web(self.product))
         await _together(self._first_start(), *(self.supervisor.start(service) for service in services))
 
     async def _database(self) -> None:

@@ -13,7 +13,7 @@ from runyardctl.poll import until
 from runyardctl.process import is_gone
 from tests.product import Up
 
-NAMES = ("PostgreSQL", "Valkey", "Cluster", "Worker", "Beat", "Web")
+NAMES = ("PostgreSQL", "Valkey", "Cluster", "Worker", "Beat", "Collector", "Web")
 
 
 @pytest.fixture(scope="module")

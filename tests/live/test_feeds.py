@@ -18,8 +18,8 @@ class Script:
     def __init__(self, *parts):
         self.parts, self.asked, self.go_on = list(parts), [], threading.Event()
 
-    def follow(self, pod, container, previous=False, since=""):
-        self.asked.append(since)
+    def follow(self, pod, container, previous=False, place=None):
+        self.asked.append(place.options().get("sinceTime", ""))
         part = self.parts.pop(0) if self.parts else ApiError(404, "NotFound", "gone")
         if isinstance(part, Exception):
             raise part

@@ -176,7 +176,7 @@ def downloaded(response):
 
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
 def test_a_download_streams_the_bytes_under_a_safe_name(ada, ada_training, browse, monkeypatch):
-    monkeypatch.setattr("workloads.logs.LogStream", lambda *args, **options: [b"one\n", b"\xfftwo\n"])
+    monkeypatch.setattr("workloads.keeping.upstream.LogStream", lambda *args, **options: [b"T1 one\n", b"T2 \xfftwo\n"])
     response = browse(ada).get(f"/workloads/{ada_training.pk}/logs/download")
     assert downloaded(response) == b"one\n\xfftwo\n"
     assert response["Content-Type"] == "text/plain; charset=utf-8"
@@ -187,7 +187,7 @@ def test_a_download_that_cannot_begin_says_why(ada, ada_training, browse, monkey
     def broken(*args, **options):
         raise ApiError(404, "NotFound", "pods not found")
 
-    monkeypatch.setattr("workloads.logs.LogStream", broken)
+    monkeypatch.setattr("workloads.keeping.upstream.LogStream", broken)
     response = browse(ada).get(f"/workloads/{ada_training.pk}/logs/download")
     assert response.status_code == 409
     assert "forgotten this pod" in text(response)
@@ -196,10 +196,10 @@ def test_a_download_that_cannot_begin_says_why(ada, ada_training, browse, monkey
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
 def test_a_download_that_breaks_off_says_so_at_its_end(ada, ada_training, browse, monkeypatch):
     def breaking(*args, **options):
-        yield b"one\n"
+        yield b"T1 one\n"
         raise Unreachable("The log stream broke off.")
 
-    monkeypatch.setattr("workloads.logs.LogStream", breaking)
+    monkeypatch.setattr("workloads.keeping.upstream.LogStream", breaking)
     response = browse(ada).get(f"/workloads/{ada_training.pk}/logs/download")
     assert b"the log breaks off here" in downloaded(response)
 

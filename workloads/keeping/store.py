@@ -1,6 +1,6 @@
 """Where text of kept logs lies: files under RUNYARD_HOME, or an S3-compatible store; objects never change.
 
-Keys are `<log>/<first line>-<lines>-<epoch>.zst`: the objects of one log, in the order of their names, are one
+Keys are `<log>/<first line>-<lines>-<epoch>.zst`: the objects of a log, in the order of their names, are one
 file (`cat * | zstd -dc`). Errors: StoreError, in words; Missing for an object that is not there.
 """
 

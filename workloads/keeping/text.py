@@ -15,7 +15,7 @@ SECONDS = len("2026-01-02T03:04:05")
 
 
 class Cutter:
-    """Cuts chunks of bytes into whole lines. Of one longer than LONGEST_LINE bytes the rest is only counted."""
+    """Cuts chunks of bytes into whole lines. Of one longer than LONGEST_LINE the rest is only counted."""
 
     def __init__(self) -> None:
         self._rest, self._dropped = b"", 0

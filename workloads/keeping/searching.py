@@ -1,0 +1,119 @@
+"""Searches a whole log on the server. Patterns are strangers': RE2 takes linear time, whatever they say."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import re2
+
+from runyard.clusters.connection import ClusterError
+from workloads.keeping import chunks
+from workloads.keeping.models import KeptChunk
+from workloads.keeping.reading import Whole, find, unavailable, without_times
+from workloads.keeping.store import StoreError
+from workloads.models import Pod
+
+LONGEST_PATTERN, MOST_HITS, MOST_SECONDS = 500, 10_000, 10.0
+_MEMORY = 8 * 2**20
+
+
+@dataclass
+class Hits:
+    """The numbers of lines that match. Go on at `searched_to` until `done`. `problem`: what failed."""
+
+    numbers: list[int] = field(default_factory=list)
+    searched_to: int = 0
+    done: bool = False
+    problem: str = ""
+
+
+def search(
+    pod: Pod,
+    container: str,
+    pattern: str,
+    *,
+    regex: bool = False,
+    previous: bool = False,
+    start: int = 0,
+    limit: int = 1000,
+    seconds: float = 2.0,
+) -> Hits:
+    """Lines from number `start` on whose text has `pattern`, at most `limit`, for at most about `seconds`.
+
+    Without a capital letter in it `pattern` finds either case. Never raises: see `problem`.
+    """
+    hits = Hits(searched_to=max(0, start))
+    try:
+        wanted = compiled(pattern, regex)
+    except ValueError as error:
+        return Hits(searched_to=hits.searched_to, done=True, problem=str(error))
+    ends, limit = time.monotonic() + min(seconds, MOST_SECONDS), max(1, min(limit, MOST_HITS))
+    try:
+        for first, block in _blocks(find(pod, container, previous), hits.searched_to):
+            _search_block(wanted, first, without_times(block), limit, hits)
+            if len(hits.numbers) >= limit or time.monotonic() >= ends:
+                return hits
+        hits.done = True
+    except (ClusterError, StoreError) as error:
+        hits.done, hits.problem = True, unavailable(error)
+    return hits
+
+
+def compiled(pattern: str, regex: bool) -> "re2._Regexp":
+    """Raises ValueError in words for a pattern that cannot be searched for."""
+    if not pattern or len(pattern) > LONGEST_PATTERN or "\n" in pattern:
+        raise ValueError(f"Search for 1 to {LONGEST_PATTERN} characters of one line.")
+    options = re2.Options()
+    options.max_mem, options.log_errors = _MEMORY, False
+    options.case_sensitive = pattern != pattern.lower()
+    options.literal, options.never_nl = not regex, True
+    options.encoding = re2.Options.Encoding.UTF8
+    text = f"(?m){pattern}" if regex else pattern
+    try:
+        return re2.compile(text.encode(), options)
+    except re2.error as error:
+        said = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else error
+        raise ValueError(f"This is no regular expression: {said}.") from error
+
+
+def _blocks(whole: Whole, start: int) -> Iterator[tuple[int, bytes]]:
+    """(number of the first line, whole lines) from line `start` on."""
+    if whole.log is not None:
+        for chunk in list(
+            KeptChunk.objects.filter(log=whole.log, first_line__lt=whole.kept_lines).order_by("first_line")
+        ):
+            if chunk.end > start:
+                yield chunk.first_line, chunks.text_of(chunk)
+    number = whole.kept_lines
+    for block in whole.rest():
+        yield number, block
+        number += block.count(b"\n")
+
+
+def _search_block(wanted: "re2._Regexp", first: int, text: bytes, limit: int, hits: Hits) -> None:
+    """Add the matching lines of `text` from `hits.searched_to` on; moves that to where the search ended."""
+    number, counted = first, 0
+    place = _offset(text, hits.searched_to - first)
+    while match := wanted.search(text, place):
+        at = match.start()
+        if at >= len(text):
+            break
+        number += text.count(b"\n", counted, at)
+        counted = at
+        hits.numbers.append(number)
+        end = text.find(b"\n", at)
+        hits.searched_to = number + 1
+        if len(hits.numbers) >= limit:
+            return
+        if end < 0:
+            break
+        place = end + 1
+    hits.searched_to = max(hits.searched_to, first + text.count(b"\n"))
+
+
+def _offset(text: bytes, lines: int) -> int:
+    """Where the line after `lines` lines begins."""
+    place = 0
+    for _ in range(lines):
+        place = text.find(b"\n", place) + 1
+    return place
