@@ -48,12 +48,12 @@ class Socket:
 
     def _send(self, kind: int, body: bytes) -> None:
         """Masked with zeros, as a client must mask."""
-        assert len(body) < 126
-        self.connection.send(struct.pack("!BBI", 0x80 | kind, 0x80 | len(body), 0) + body)
+        size = struct.pack("!B", 0x80 | len(body)) if len(body) < 126 else struct.pack("!BH", 0xFE, len(body))
+        self.connection.send(struct.pack("!B", 0x80 | kind) + size + bytes(4) + body)
 
     def read(self) -> bool:
         """Take in what has come; False once the server has closed."""
-        data = self.connection.recv(65536)
+        data = self.connection.recv(262144)
         self._buffer += data
         while (frame := self._frame()) is not None:
             kind, body = frame
@@ -71,6 +71,10 @@ class Socket:
         size, at = self._buffer[1] & 0x7F, 2
         if size == 126:
             size, at = struct.unpack_from("!H", self._buffer, 2)[0], 4
+        elif size == 127:
+            if len(self._buffer) < 10:
+                return None
+            size, at = struct.unpack_from("!Q", self._buffer, 2)[0], 10
         if len(self._buffer) < at + size:
             return None
         kind, body = self._buffer[0] & 0xF, self._buffer[at : at + size]

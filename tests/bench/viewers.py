@@ -1,8 +1,9 @@
 """A hundred people look at the table while Jobs change in the cluster: how long until each sees a change.
 
 Every viewer has an account, a session, a websocket and a connection of their own, and does what the page's
-script does: paced as `fetching.js` is, the rows named by hints are fetched. One more viewer is Chromium,
-whose cells are watched. The load, the product and its cluster share this machine.
+script does: says what it shows, takes the rows that are sent and, paced as `fetching.js` is, fetches what is
+only named. One more viewer is Chromium, whose cells are watched. The load, the product and its cluster
+share this machine.
 """
 
 import bisect
@@ -15,6 +16,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -156,18 +158,23 @@ class Viewer:
         self.socket = Socket(port, "/live", cookie, self._hint)
         self.fetcher = Fetcher(port, cookie, self._answer)
         self.seen, self.rows, self.fetches = Seen(), set[int](), 0
-        self._columns, self._changed, self._all = "", set[int](), True
+        self._columns, self._said, self._changed, self._all = "", "", set[int](), False
         self._began, self._next = 0.0, 0.0
 
     def begin(self) -> None:
-        self.socket.say('{"subscribe":"workloads"}')
+        self.fetcher.get("/workloads/")
 
     def _hint(self, frame: bytes) -> None:
+        """Rows are the same bytes for many: read once. Anything else is small."""
+        if frame.startswith(b'{"topic":"workloads","rows":'):
+            return self._note(_sent(frame), time.time())
         told = json.loads(frame)
         if isinstance(told.get("hint"), list):
             self._changed.update(told["hint"])
         elif told.get("hint") == "all" or told.get("subscribed"):
             self._all = True
+        assert "refused" not in told, told
+        return None
 
     def tick(self) -> None:
         """Fetch when it is time."""
@@ -188,10 +195,31 @@ class Viewer:
         if b"<html" in body:
             self.rows = {int(pk) for pk in ROW.findall(body)}
             self._columns = re.search(rb'data-columns="([^"]*)"', body)[1].decode()  # type: ignore[index]
-        for part in re.split(rb"(?=<tr)", body):
-            row, pods = ROW.match(part), PODS.search(part)
-            if row and pods:
-                self.seen.note(int(row[1]), now, int(pods[1]))
+            self._look(body)
+        self._note(_pods(body), now)
+
+    def _look(self, body: bytes) -> None:
+        before = re.search(rb'data-after="([^"]*)"', body)[1].decode()  # type: ignore[index]
+        shown = {"query": "", "drawn": self._columns, "rows": sorted(self.rows), "before": before}
+        words = json.dumps({"subscribe": "workloads", **shown})
+        if words != self._said:
+            self._said = words
+            self.socket.say(words)
+
+    def _note(self, pods: list[tuple[int, int]], at: float) -> None:
+        for row, number in pods:
+            self.seen.note(row, at, number)
+
+
+def _pods(html: bytes) -> list[tuple[int, int]]:
+    """Rows, and the numbers of pods they show."""
+    parts = ((ROW.match(part), PODS.search(part)) for part in re.split(rb"(?=<tr)", html))
+    return [(int(row[1]), int(pods[1])) for row, pods in parts if row and pods]
+
+
+@lru_cache(maxsize=8)
+def _sent(frame: bytes) -> list[tuple[int, int]]:
+    return _pods(json.loads(frame)["rows"].encode())
 
 
 def _words(ids: set[int]) -> str:
