@@ -81,7 +81,7 @@ def alive(pid):
         return False
 
 
-async def eventually(probe, seconds=10.0):
+async def eventually(probe, seconds=30.0):
     """The first truthy value of `probe()`; fails when none comes in time."""
     deadline = time.monotonic() + seconds
     while not (value := probe()):
@@ -131,7 +131,7 @@ class Cluster:
     def phase(self, name):
         return self.pod(name)["status"]["phase"]
 
-    async def ended(self, name, seconds=10.0):
+    async def ended(self, name, seconds=30.0):
         """The pod, once it is Succeeded or Failed."""
         await eventually(lambda: self.phase(name) in ("Succeeded", "Failed"), seconds)
         return self.pod(name)
@@ -222,7 +222,7 @@ class Server:
             .text
         )
 
-    def until(self, name, phase, seconds=10):
+    def until(self, name, phase, seconds=30):
         deadline = time.monotonic() + seconds
         while (found := self.get("pods", name))["status"]["phase"] != phase:
             assert time.monotonic() < deadline, found["status"]

@@ -15,7 +15,7 @@ def finished(cluster, name="work"):
     return next((kind for kind in ("Complete", "Failed") if condition(found, kind) is not None), None)
 
 
-async def ended(cluster, name="work", seconds=10):
+async def ended(cluster, name="work", seconds=30):
     await eventually(lambda: finished(cluster, name), seconds)
     return cluster.job(name)
 

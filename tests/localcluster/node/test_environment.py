@@ -98,7 +98,7 @@ async def test_a_missing_config_map_holds_the_container_until_it_is_made(cluster
     assert state(cluster.pod("one")) == ("waiting", waiting)
     assert ("Failed", 'Error: configmap "cfg" not found') in cluster.events("one")
     cluster.create("configmaps", {"metadata": {"name": "cfg"}, "data": {"rate": "0.1"}})
-    await cluster.ended("one", seconds=3)
+    await cluster.ended("one")
     assert await cluster.log("one") == b"0.1\n"
 
 
