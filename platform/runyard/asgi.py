@@ -19,7 +19,7 @@ AT_A_TIME = 16  # fewer than the pool has connections
 
 application = ProtocolTypeRouter(
     {
-        "http": Turns(http, AT_A_TIME),
+        "http": Turns(http, AT_A_TIME, free=("/healthz",)),
         "websocket": SameOrigin(URLRouter([path("live", LiveConsumer.as_asgi())])),
     }
 )

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from runyard.kit.turns import Turns
+from runyard.kit.turns import Turns, step_aside
 
 
 class Answers:
@@ -69,3 +69,45 @@ async def test_a_request_that_fails_or_is_cancelled_gives_its_turn_back():
         await asked(app, answered, fails=True)
     await asked(app, answered)
     assert answered == [b"whole"]
+
+
+async def test_who_asks_whether_all_is_well_needs_no_turn():
+    inner, answered = Answers(), []
+    app = Turns(inner, 1, free=("/healthz",))
+    waiting = [asyncio.create_task(asked(app, answered, path="/workloads/")) for _ in range(3)]
+    health = asyncio.create_task(asked(app, answered, path="/healthz"))
+    while inner.inside < 2:
+        await asyncio.sleep(0)
+    inner.let.set()
+    await asyncio.gather(health, *waiting)
+    assert inner.most == 2
+
+
+async def test_who_waits_for_a_cluster_lets_the_next_one_on_and_gives_no_turn_back_twice():
+    cluster, inside, most = asyncio.Event(), 0, 0
+
+    async def app(scope, receive, send):
+        nonlocal inside, most
+        if scope["path"] == "/slow":
+            await asyncio.to_thread(step_aside)
+            await cluster.wait()
+        else:
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0.01)
+            inside -= 1
+        await send({"type": "http.response.body", "body": scope["path"].encode()})
+
+    turns, answered = Turns(app, 1), []
+    slow = [asyncio.create_task(asked(turns, answered, path="/slow")) for _ in range(5)]
+    await asyncio.sleep(0)
+    await asyncio.gather(*[asked(turns, answered, path="/quick") for _ in range(4)])
+    assert answered == [b"/quick"] * 4
+    cluster.set()
+    await asyncio.gather(*slow)
+    await asyncio.gather(*[asked(turns, answered, path="/quick") for _ in range(4)])
+    assert (len(answered), most) == (13, 1)
+
+
+def test_outside_a_request_nobody_steps_aside():
+    step_aside()

@@ -103,6 +103,25 @@ async def test_who_comes_while_it_hangs_gets_in_and_is_told(gate, connect, ada, 
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.parametrize("answers", [True, False], ids=["hangs", "is not there"])
+async def test_the_reader_can_be_ended_at_any_moment(gate, monkeypatch, answers):
+    """Else a server that stops while Redis is away never ends."""
+    monkeypatch.setattr(hub, "ANSWER_SECONDS", 0.02)
+    gate.hangs = True
+    if not answers:
+        gate.close()
+    for steps in range(60):
+        reader = asyncio.create_task(hub.Hub(gate.url)._read())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        if steps % 3 == 0:
+            await asyncio.sleep(steps / 1_000)
+        reader.cancel()
+        async with asyncio.timeout(10):
+            await asyncio.wait([reader])
+
+
+@pytest.mark.timeout(60)
 def test_a_commit_does_not_wait_for_it(gate, db, monkeypatch, caplog):
     gate.hangs = True
     patient = redis.Redis.from_url(gate.url, socket_timeout=None)

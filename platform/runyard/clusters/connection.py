@@ -21,6 +21,7 @@ from urllib3.connection import HTTPConnection
 
 from runyard.clusters.models import Cluster
 from runyard.clusters.objects import Meta, OnlyMeta, Status
+from runyard.kit.turns import step_aside
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 MERGE = "application/merge-patch+json"
@@ -67,7 +68,11 @@ class Connection:
         content_type: str = "application/json",
         read_seconds: float = READ_SECONDS,
     ) -> urllib3.BaseHTTPResponse:
-        """Send one request and return the open, unread response. Raises ClusterError."""
+        """Send one request and return the open, unread response. Raises ClusterError.
+
+        Within a page's request the turn goes to the next: clusters may take long to answer.
+        """
+        step_aside()
         headers = {"Accept": "application/json", "User-Agent": "runyard"}
         if body is not None:
             headers["Content-Type"] = content_type

@@ -73,8 +73,8 @@ class Hub:
         return ((topic, payload) for hints in recent for topic, payload in hints if topic in topics)
 
     async def _read(self) -> None:
-        wait = 0.2
-        while True:
+        wait, task = 0.2, asyncio.current_task()
+        while not (task and task.cancelling()):  # whatever became of the cancellation on its way through
             try:
                 await self._follow()
                 wait = 0.2
@@ -87,7 +87,8 @@ class Hub:
         # No socket timeout: a quiet hour is no fault. A server that does not answer a ping in time is one.
         client = redis.Redis.from_url(self._url, socket_timeout=None, socket_connect_timeout=5)
         async with client, client.pubsub() as pubsub:
-            await asyncio.wait_for(pubsub.subscribe(CHANNEL), ANSWER_SECONDS)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await pubsub.subscribe(CHANNEL)
             answered = True
             while True:
                 message = await pubsub.get_message(timeout=ANSWER_SECONDS)
