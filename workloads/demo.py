@@ -229,6 +229,7 @@ def _amounts(phase: Phase, reason: Reason, dice: random.Random) -> dict[str, Any
         "pods_requested": pods,
         "pods_running": pods * live,
         "runs_requested": pods,
+        "generation": 0,
         "architecture": "Distributed" if pods > 1 else "Standard",
         "nodes": sorted(nodes),
         "node_pools": [pool] if nodes else [],
