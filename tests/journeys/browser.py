@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 SWITCHES = (
     "--no-sandbox",
@@ -21,6 +21,7 @@ SWITCHES = (
     "--disable-sync",
 )
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+expect.set_options(timeout=20_000)  # a page is judged by what it comes to, not by how busy the machine is
 GRAVE = ("serious", "critical")
 # What the browser itself says of a server that was killed on purpose.
 AWAY = re.compile(
@@ -44,7 +45,7 @@ class Session:
 
     def __init__(self, browser: Browser, url: str) -> None:
         self.context: BrowserContext = browser.new_context(base_url=url, viewport=WIDE, locale="en-GB")
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(30_000)
         self.context.on("console", self._heard)
         self.context.on("weberror", lambda error: self._errors.append(f"uncaught: {error.error}"))
         self._errors: list[str] = []

@@ -24,7 +24,7 @@ def browser():
 class Stage:
     """A page that holds `body`, our styles and scripts, and the server's side of its socket."""
 
-    def __init__(self, browser, body, styles=("tokens", "base", "workload")):
+    def __init__(self, browser, body, styles=("tokens", "base", "workload"), hash="", answers=None):
         links = "".join(f'<link rel="stylesheet" href="/static/css/{name}.css">' for name in styles)
         self._html = (
             f'<!doctype html><html lang="en"><head><script src="/static/js/theme.js"></script>{links}'
@@ -32,12 +32,15 @@ class Stage:
             '<div id="announcer"></div></body></html>'
         )
         self.sockets, self.heard, self.asked = [], [], []
-        self.answers = {"/page": self._html}  # path: HTML, or a function from the query string to it
+        self.answers = {
+            "/page": self._html,
+            **(answers or {}),
+        }  # path: HTML, or a function from the query string to it
         self.page = browser.new_page(viewport={"width": 1000, "height": 700})
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(30_000)
         self.page.route("**/*", self._serve)
         self.page.route_web_socket("**/live", self._connect)
-        self.page.goto(f"{SITE}/page")
+        self.page.goto(f"{SITE}/page{hash}")
 
     def _serve(self, route):
         path, _, query = route.request.url.removeprefix(SITE).partition("?")
