@@ -44,6 +44,20 @@ def test_pages_follow_each_other_without_gap_or_repeat(browse, ada, red, cluster
     assert names == [f"run-{number}" for number in reversed(range(7))]
 
 
+def test_the_exact_number_comes_with_any_page_when_asked_for(browse, ada, red, cluster, eve_training):
+    rows = [make_workload(red, cluster) for _ in range(5)]
+    client = browse(ada)
+    assert "total" not in client.get(URL).json()
+    answer = client.get(f"{URL}?count=exact&limit=2&after={rows[2].pk}").json()
+    assert (answer["total"], len(answer["workloads"])) == (5, 2)
+    assert client.get(f"{URL}?count=exact&search={rows[0].name}").json()["total"] == 1
+
+
+def test_what_takes_too_long_to_count_is_null(browse, ada, ada_training, monkeypatch):
+    monkeypatch.setattr("runyard.api.views.count_exactly", lambda rows: None)
+    assert browse(ada).get(f"{URL}?count=exact").json()["total"] is None
+
+
 def test_ada_submits(post, ada, red, cluster):
     response = post(ada, URL, BODY)
     assert response.status_code == 202
@@ -110,6 +124,7 @@ def test_a_body_that_is_too_large_is_refused(post, ada, red, cluster):
         "limit=1000000000",
         "limit=-1",
         "after=x",
+        "count=all",
         "after=99999999999999999999999",
         "ordering=owner__password",
         "owner__password__startswith=a",

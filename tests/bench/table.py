@@ -81,7 +81,7 @@ class Visitor:
         page, values = self._in_turn(self._cpu, first, beside)
         far, near = self._in_turn(self._wall, f"{first}?after={self._facts['page_1000']}", first)
         return [
-            _result("page of 50, CPU of the server", page, ".values() as JSON", values, 3),
+            _result("page of 50, CPU of the server", page, ".values() by orjson", values, 3),
             _result("page 1,000", far, "page 1", near, 2),
         ]
 

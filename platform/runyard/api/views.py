@@ -1,7 +1,6 @@
 """The REST API, version 1: the same queries and actions as the pages, for programs."""
 
-from typing import Any
-
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.renderers import JSONRenderer
@@ -12,6 +11,7 @@ from rest_framework.views import APIView
 from runyard.api import bodies, shapes
 from runyard.api.rendering import CsvRenderer
 from runyard.clusters.models import Cluster
+from runyard.kit.counting import count_exactly
 from runyard.kit.csv import Export, csv_response
 from runyard.kit.layout import Layout
 from runyard.kit.streaming import stream_response
@@ -29,7 +29,7 @@ MOST_ROWS, ROWS = 500, 50
 
 
 class Workloads(APIView):
-    """List (newest first, `phase`, `project`, `search`, `limit`, `after`) and submit.
+    """List (newest first, `phase`, `project`, `search`, `limit`, `after`, `count`) and submit.
 
     Asked for text/csv, all rows in one file, with every column or those that `columns` names.
     """
@@ -40,13 +40,15 @@ class Workloads(APIView):
         if request.accepted_renderer.format == CsvRenderer.format:
             return _csv(request)
         limit = _whole(request, "limit", ROWS, MOST_ROWS)
-        rows = _filtered(request, "limit", "after")
+        rows = _filtered(request, "limit", "after", "count")
+        total = _total(request, rows)
         after = _whole(request, "after", 0, 2**63 - 1)
         if after:
             rows = rows.filter(pk__lt=after)
         page = list(rows.order_by("-pk")[: limit + 1])
         following = page[limit - 1].pk if len(page) > limit else None
-        return Response({"workloads": [shapes.workload(w) for w in page[:limit]], "next": following})
+        shown = [shapes.workload(w) for w in page[:limit]]
+        return Response({"workloads": shown, "next": following, **total})
 
     def post(self, request: Request) -> Response:
         body = bodies.submission(request.data)
@@ -178,7 +180,7 @@ def _bulk(request: Request, pk: int) -> Bulk:
     return found
 
 
-def _filtered(request: Request, *besides: str) -> Any:
+def _filtered(request: Request, *besides: str) -> QuerySet[Workload]:
     """The rows that the filters keep; refuses parameters that are neither filters nor `besides`."""
     rows = queries.visible_workloads(request.user)
     params = request.query_params
@@ -194,6 +196,14 @@ def _filtered(request: Request, *besides: str) -> Any:
     if "search" in params:
         rows = rows.filter(name__icontains=params["search"].replace("\0", "")[:253])
     return rows
+
+
+def _total(request: Request, rows: QuerySet[Workload]) -> dict[str, int | None]:
+    """`count=exact`: how many match, whatever the page; null where counting them takes too long."""
+    asked = request.query_params.get("count")
+    if asked not in (None, "exact"):
+        raise ValidationError({"detail": "count can only be exact."})
+    return {"total": count_exactly(rows)} if asked else {}
 
 
 def _csv(request: Request) -> StreamingHttpResponse:

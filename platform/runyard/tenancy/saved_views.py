@@ -36,8 +36,7 @@ def visible_views(user: Any, *tables: str) -> QuerySet[SavedView]:
     rows = SavedView.objects.filter(
         Q(project=None, owner=user) | Q(project__in=[p.pk for p in known_projects(user)]), table__in=tables
     )
-    by_project = F("project__name").asc(nulls_first=True)
-    return rows.select_related("project", "owner").order_by(by_project, "name", "pk")
+    return rows.select_related("project").order_by(F("project__name").asc(nulls_first=True), "name", "pk")
 
 
 def default_view(
