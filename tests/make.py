@@ -52,3 +52,24 @@ def make_pod(workload, **fields):
         "created_at": timezone.now(),
     }
     return Pod.objects.create(workload=workload, cluster=workload.cluster, **{**defaults, **fields})
+
+
+def make_event(workload, at=None, **fields):
+    """A cluster event about one of the workload's pods, of its own unless the test says of which."""
+    from workloads.models import Event
+
+    number, at = next(_count), at or timezone.now()
+    defaults = {
+        "uid": str(uuid.uuid4()),
+        "resource_version": "1",
+        "namespace": workload.namespace,
+        "regarding_uid": f"pod-{number}",
+        "regarding_kind": "Pod",
+        "regarding_name": f"{workload.name}-0",
+        "type": "Normal",
+        "reason": "Started",
+        "source": "kubelet",
+        "first_at": at,
+        "last_at": at,
+    }
+    return Event.objects.create(workload=workload, cluster=workload.cluster, **{**defaults, **fields})

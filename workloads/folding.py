@@ -29,13 +29,13 @@ def fold(new: Iterable[Event], heads: Iterable[Event]) -> list[Event]:
     for event in sorted(new, key=lambda event: (event.first_at, event.last_at, event.uid)):
         begin(event)
         same = known.setdefault(said(event), [])
-        head = next((one for one in same if _near(one, event)), None)
-        if head is None:
+        into = next((one for one in same if _near(one, event)), None)
+        if into is None:
             same.append(event)
         else:
-            event.folded_into = head
-            grow(head, event, event.count)
-            grown[head.uid] = head
+            event.folded_into = into
+            grow(into, event, event.count)
+            grown[into.uid] = into
     return list(grown.values())
 
 

@@ -1,81 +1,253 @@
-"""What happened to a workload: phases, cluster events and actions as one list.
+"""What happened to a workload, newest first: actions, changes of its specification, cluster events, phases.
 
-Read-only, and only of rows the viewer may see. Used by the workload's pages.
+Merged in the database and read a page at a time, so that a long history costs what a short one does.
+Read-only, and only of rows the viewer may see. Used by the workload's pages and the API.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
+from operator import and_
 from typing import Any
 
-from workloads import queries
-from workloads.models import Action, Event, PhaseChange, Workload
-from workloads.status import Reason
+from django.core.exceptions import EmptyResultSet
+from django.db.models import Q, QuerySet
+from django.http import QueryDict
 
-MOST = 500
+from runyard.kit.counting import count_up_to
+from runyard.kit.keyset import BadCursor, Cursor
+from runyard.kit.values import BadQuery
+from workloads import event_words, queries
+from workloads.history_sources import COLUMNS, ORDER, SOURCES, Place, Source
+from workloads.models import Event, Workload
+
+PAGE_SIZE, COUNTED, LONGEST_TEXT, SUGGESTED = 50, 1000, 200, 1000
+TYPES = {
+    "phase": "Phases",
+    "action": "Actions",
+    "change": "Changes",
+    "normal": "Events",
+    "warning": "Warnings",
+}
+PARAMETERS = ("q", "type", "source", "pod", "after")
 
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One line of the history. `type` is `phase`, `action`, `normal` or `warning`; texts are hostile."""
+    """One line of the history. `type` is one of TYPES; texts are hostile.
 
+    `sentence` says in plain words what a cluster event's `title` (its reason) means, where that is known.
+    """
+
+    key: str  # "event-17": the row it tells of
     at: datetime
     type: str
     title: str
     words: str
     source: str
-    mark: str = ""  # the phase whose shape stands before it
+    first_at: datetime
+    last_at: datetime
+    about_kind: str = ""
+    about: str = ""
+    pod: int | None = None  # the key of the Pod it is about
     count: int = 1
+    folded: bool = False  # whether `count` sums up events that can be listed
+    sentence: str = ""
+
+    @property
+    def mark(self) -> str:
+        """The phase whose shape stands before it."""
+        return self.title if self.type == "phase" else ""
 
 
-def history(user: Any, workload: Workload) -> list[Happening]:
-    """Newest first; at most MOST of each source."""
-    found = [_of_phase(row) for row in queries.visible_phase_changes(user, workload)[:MOST]]
-    found += [_of_event(row) for row in queries.visible_events(user, workload)[:MOST]]
-    found += [_of_action(row) for row in queries.visible_actions(user, workload)[:MOST]]
-    return sorted(found, key=lambda happening: happening.at, reverse=True)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of a history is asked for."""
+
+    text: str = ""
+    type: str = ""
+    source: str = ""
+    pod: str = ""
+    after: Place | None = None
 
 
-def matching(happenings: Iterable[Happening], text: str, kind: str) -> list[Happening]:
-    """Those of type `kind` (all when empty) that hold every word of `text`."""
-    words = text.lower().split()
-    return [h for h in happenings if kind in ("", h.type) and all(word in _text(h) for word in words)]
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """`after` is the cursor of the next, older page; empty on the last."""
+
+    happenings: list[Happening] = field(default_factory=list)
+    after: str = ""
 
 
-def _text(happening: Happening) -> str:
-    return f"{happening.title} {happening.words} {happening.source}".lower()
+def read(params: QueryDict, user: Any, workload: Workload) -> Wanted:
+    """What `params` ask for. Raises BadQuery, in words, for what there is not."""
+    given = {name: params.get(name, "") for name in PARAMETERS}
+    for name, value in given.items():
+        longest = 2000 if name == "after" else 253 if name == "pod" else LONGEST_TEXT
+        if "\0" in value or len(value) > longest:
+            raise BadQuery(f"“{name}” holds a NUL, or more than {longest} characters.")
+    if given["type"] not in ("", *TYPES):
+        raise BadQuery(f"There is no type “{given['type'][:40]}”; there is {', '.join(TYPES)}.")
+    pods = queries.visible_pods(user, workload)
+    if given["pod"] and not pods.filter(name=given["pod"]).exists():
+        raise BadQuery(f"This workload has had no pod “{given['pod'][:253]}”.")
+    after = _place(given["after"], workload)
+    return Wanted(given["q"], given["type"], given["source"], given["pod"], after)
 
 
-def _of_phase(change: PhaseChange) -> Happening:
-    words = change.message or str(Reason(change.reason).label if change.reason else "")
-    return Happening(change.at, "phase", change.phase, words, "phase", mark=change.phase)
+def page(user: Any, workload: Workload, wanted: Wanted, size: int = PAGE_SIZE) -> HistoryPage:
+    """At most `size` of what happened, the newest below `wanted.after` first."""
+    sources = [_limited(source, user, workload, wanted, size + 1) for source in _of_type(wanted)]
+    found = list(_merged(sources)[: size + 1])
+    shown = [dict(zip(COLUMNS, row, strict=True)) for row in found[:size]]
+    after = _cursor(shown[-1], workload) if len(found) > size else ""
+    return HistoryPage(_happenings(shown, user, workload), after)
 
 
-def _of_event(event: Event) -> Happening:
-    about = f"{event.regarding_kind} {event.regarding_name}: " if event.regarding_kind != "Job" else ""
-    kind = "warning" if event.type == "Warning" else "normal"
+def _merged(sources: list[QuerySet[Any]]) -> QuerySet[Any]:
+    """Each is in order already, and so are all where there is but one."""
+    if not sources[1:]:
+        return sources[0]
+    return sources[0].union(*sources[1:], all=True).order_by(*(f"-h_{name}" for name in ORDER))
+
+
+def latest(user: Any, workload: Workload, count: int) -> list[Happening]:
+    """The newest `count` of all that happened."""
+    return page(user, workload, Wanted(), count).happenings
+
+
+def counts(user: Any, workload: Workload) -> dict[str, int]:
+    """How many there are of each type, COUNTED + 1 at most: no more rows than that are looked at."""
+    found = dict.fromkeys(TYPES, 0)
+    for source in SOURCES:
+        found[source.type] += count_up_to(source.rows(user, workload), COUNTED + 1)
+    return found
+
+
+def total(user: Any, workload: Workload) -> str:
+    """How many there are in all, in words; empty for none. One query, of as few rows as `counts`."""
+    rows = [source.rows(user, workload).order_by().values_list("pk")[: COUNTED + 1] for source in SOURCES]
+    found = rows[0].union(*rows[1:], all=True).count()
+    return counted(found) if found else ""
+
+
+def counted(number: int) -> str:
+    """A number of `counts` in words, or their sum."""
+    return f"{COUNTED:,}+" if number > COUNTED else f"{number:,}"
+
+
+def sources(user: Any, workload: Workload) -> list[str]:
+    """Who told of the newest SUGGESTED events, to choose from; others can be asked for as well."""
+    newest = queries.visible_events(user, workload).values_list("source", flat=True)[:SUGGESTED]
+    return sorted({source or "cluster" for source in newest} | {"runyard"})
+
+
+def folded(user: Any, workload: Workload, head: int) -> tuple[list[Happening], int]:
+    """The single events that are folded into event `head`, newest first, at most COUNTED; their number."""
+    rows = queries.visible_events(user, workload).filter(Q(pk=head) | Q(folded_into=head))
+    return [_single(row) for row in rows[:COUNTED]], count_up_to(rows, COUNTED + 1)
+
+
+def matching(user: Any, workload: Workload, wanted: Wanted) -> list[tuple[Source, QuerySet[Any]]]:
+    """Each source's rows that `wanted` keeps, whatever page it asks for."""
+    found = [(source, _filtered(source, user, workload, wanted)) for source in _of_type(wanted)]
+    return [(source, rows) for source, rows in found if not _is_empty(rows)]
+
+
+def _of_type(wanted: Wanted) -> list[Source]:
+    return [source for source in SOURCES if wanted.type in ("", source.type)]
+
+
+def _limited(source: Source, user: Any, workload: Workload, wanted: Wanted, most: int) -> QuerySet[Any]:
+    rows = _filtered(source, user, workload, wanted)
+    if wanted.after:
+        rows = rows.filter(source.older(wanted.after))
+    return source.shaped(rows.order_by(f"-{source.at}", "-pk"))[:most]
+
+
+def _filtered(source: Source, user: Any, workload: Workload, wanted: Wanted) -> QuerySet[Any]:
+    rows = source.rows(user, workload)
+    if wanted.text:
+        rows = rows.filter(reduce(and_, map(source.words, wanted.text.lower().split()), Q()))
+    if wanted.source:
+        rows = rows.filter(source.told_by(wanted.source))
+    if wanted.pod:
+        rows = rows.filter(_about(source, user, workload, wanted.pod))
+    return rows
+
+
+def _about(source: Source, user: Any, workload: Workload, pod: str) -> Q:
+    """What is about the pods of that name; only events are about one."""
+    if source.key != "event":
+        return Q(pk__in=[])
+    pods = queries.visible_pods(user, workload).filter(name=pod)
+    return Q(regarding_uid__in=list(pods.values_list("uid", flat=True)))
+
+
+def _is_empty(rows: QuerySet[Any]) -> bool:
+    """Whether its conditions can hold for no row; nothing is asked of the database."""
+    try:
+        rows.query.sql_with_params()
+    except EmptyResultSet:
+        return True
+    return False
+
+
+def _happenings(rows: list[dict[str, Any]], user: Any, workload: Workload) -> list[Happening]:
+    uids = {row["about_uid"] for row in rows if row["about_kind"] == "Pod"}
+    pods = (
+        dict(queries.visible_pods(user, workload).filter(uid__in=uids).values_list("uid", "pk"))
+        if uids
+        else {}
+    )
+    return [_happening(row, pods) for row in rows]
+
+
+def _happening(row: dict[str, Any], pods: dict[str, int]) -> Happening:
+    shared = {name: row[name] for name in ("at", "type", "title", "words", "source", "about_kind", "about")}
     return Happening(
-        event.last_at,
-        kind,
-        event.reason,
-        f"{about}{event.message}",
-        event.source or "cluster",
+        **shared,
+        key=f"{_KEYS[row['number']]}-{row['pk']}",
+        pod=pods.get(row["about_uid"]),
+        count=row["times"],
+        folded=row["times"] != row["own_times"],
+        first_at=row["first_at"],
+        last_at=row["last_at"],
+        sentence=event_words.sentence(row["title"]) if row["type"] in ("normal", "warning") else "",
+    )
+
+
+_KEYS = {source.number: source.key for source in SOURCES}
+
+
+def _single(event: Event) -> Happening:
+    return Happening(
+        key=f"single-{event.pk}",
+        at=event.last_at,
+        type="warning" if event.type == "Warning" else "normal",
+        title=event.reason,
+        words=event.message,
+        source=event.source or "cluster",
         count=event.count,
+        first_at=event.first_at,
+        last_at=event.last_at,
     )
 
 
-_ASKED = {
-    "create": "Submitted",
-    "stop": "Stop asked for",
-    "run": "Run asked for",
-    "delete": "Delete asked for",
-}
+def _sort(workload: Workload) -> str:
+    return f"history {workload.pk}"
 
 
-def _of_action(action: Action) -> Happening:
-    who = f"by {action.by.label}" if action.by else ""
-    state = {"failed": f"refused: {action.error}", "done": ""}.get(action.state) or (
-        f"trying again: {action.error}" if action.error and action.state != "done" else ""
-    )
-    words = ", ".join(part for part in (who, state) if part)
-    return Happening(action.created_at, "action", _ASKED[action.verb], words, "action")
+def _cursor(row: dict[str, Any], workload: Workload) -> str:
+    return Cursor(_sort(workload), (row["place"], row["at"], row["number"]), row["pk"]).dump()
+
+
+def _place(text: str, workload: Workload) -> Place | None:
+    try:
+        cursor = Cursor.load(text, _sort(workload)) if text else None
+        if cursor is None:
+            return None
+        place, at, number = cursor.values
+        return Place(place, at, number, cursor.pk)
+    except (BadCursor, ValueError):
+        raise BadQuery("This link to a page of the history is not valid any more.") from None

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
 
-from runyard.clusters.models import Cluster
-from workloads.models import Action, Event, PhaseChange, Pod, Workload
+from runyard.clusters.models import Cluster, Node
+from workloads.models import Action, Event, PhaseChange, Pod, SpecChange, Workload
 
 
 def visible_workloads(user: Any) -> QuerySet[Workload]:
@@ -63,3 +63,12 @@ def is_taken(cluster: Cluster | None, namespace: str, name: str) -> bool:
     """
     rows = Workload.objects.filter(cluster=cluster, namespace=namespace, name=name, deleted_at=None)
     return rows.exclude(uid=None, terminal="Failed").exists()
+def visible_folds(user: Any, workload: Workload) -> QuerySet[Event]:
+    """The events of the history: repeated ones once, the first of them with the sums of all."""
+    return Event.objects.visible_to(user).filter(workload=workload, folded_into=None)
+
+
+def visible_spec_changes(user: Any, workload: Workload) -> QuerySet[SpecChange]:
+    return SpecChange.objects.visible_to(user).filter(workload=workload).order_by("-at", "-id")
+
+

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from runyard.clusters.connection import ApiError, Unreachable
 from tests.make import make_pod
-from workloads import history, log_text, logs, timeline
-from workloads.models import Action, Event, PhaseChange, Workload
+from workloads import log_text, logs, timeline
+from workloads.models import PhaseChange, Workload
 
 TABS = ("", "events", "pods", "logs", "logs?part=log")
 
@@ -65,62 +65,6 @@ def test_a_deleted_workload_still_opens_and_says_so(ada, ada_training, browse):
     page = text(browse(ada).get(f"/workloads/{ada_training.pk}/"))
     assert "It is on its cluster no more" in page
     assert 'name="verb"' not in page
-
-
-@pytest.fixture
-def eventful(ada_training, ada):
-    """A workload with one entry of each type, a minute apart."""
-    now = timezone.now()
-    at = [now - timedelta(minutes=minutes) for minutes in range(4)]
-    event = {
-        "cluster": ada_training.cluster,
-        "workload": ada_training,
-        "resource_version": "1",
-        "regarding_uid": "x",
-        "regarding_kind": "Pod",
-        "regarding_name": "redwood-sft-0",
-    }
-    Event.objects.create(
-        **event,
-        uid="e1",
-        type="Warning",
-        reason="BackOff",
-        message="<b>crashed</b>",
-        count=3,
-        first_at=at[0],
-        last_at=at[0],
-    )
-    Event.objects.create(
-        **event,
-        uid="e2",
-        type="Normal",
-        reason="Pulled",
-        message="image there",
-        first_at=at[1],
-        last_at=at[1],
-    )
-    PhaseChange.objects.create(workload=ada_training, phase="Running", at=at[2])
-    Action.objects.create(
-        workload=ada_training, verb="create", by=ada, state="done", created_at=at[3], due_at=at[3]
-    )
-    return ada_training
-
-
-def test_the_history_merges_events_phases_and_actions_newest_first(ada, eventful):
-    assert [h.type for h in history.history(ada, eventful)] == ["warning", "normal", "phase", "action"]
-
-
-def test_the_history_is_narrowed_by_type_and_text(ada, eventful, browse):
-    client = browse(ada)
-    page = text(client.get(f"/workloads/{eventful.pk}/events?type=warning"))
-    assert "BackOff" in page
-    assert "Pulled" not in page
-    assert "&lt;b&gt;crashed&lt;/b&gt;" in page
-    assert "Pulled" in text(client.get(f"/workloads/{eventful.pk}/events?q=IMAGE+there"))
-    assert "Nothing matches" in text(client.get(f"/workloads/{eventful.pk}/events?q=%25"))
-    wrong = client.get(f"/workloads/{eventful.pk}/events?type=nonsense")
-    assert wrong.status_code == 400
-    assert "There is no type" in text(wrong)
 
 
 def test_short_phases_stay_visible_on_the_time_line(ada, ada_training):

@@ -12,7 +12,6 @@ from workloads.availability import Availability
 from workloads.models import Pod, Workload
 
 SHOWN = 10
-TYPES = {"phase": "Phases", "action": "Actions", "normal": "Events", "warning": "Warnings"}
 
 
 def find(request: HttpRequest, pk: int) -> Workload:
@@ -33,7 +32,7 @@ def header(request: HttpRequest, workload: Workload, tab: str) -> dict[str, Any]
         "may_copy": may(request.user, "copy", workload),
         "lasting": timeline.in_phase(workload),
         "pods": pods,
-        "event_count": queries.visible_events(request.user, workload).count(),
+        "event_count": history.total(request.user, workload),
     }
 
 
@@ -48,37 +47,14 @@ def overview(request: HttpRequest, pk: int) -> HttpResponse:
     workload = find(request, pk)
     context = header(request, workload, "overview")
     spans = timeline.time_line(request.user, workload)
-    happened = history.history(request.user, workload)
     context |= {
         "spans": spans,
         "lasted": timeline.by_phase(spans),
-        "happened": happened[:SHOWN],
-        "happened_count": len(happened),
+        "happened": history.latest(request.user, workload, SHOWN),
         "pod": latest(context["pods"]),
         "may_read_logs": may(request.user, "read_logs", workload),
     }
     return render(request, "workloads/overview.html", context)
-
-
-@require_safe
-def events(request: HttpRequest, pk: int) -> HttpResponse:
-    """The whole history; `?q=` and `?type=` narrow it, an unknown type is a 400 in words."""
-    workload = find(request, pk)
-    kind, text = request.GET.get("type", ""), request.GET.get("q", "")[:200]
-    problem = "" if kind in ("", *TYPES) else f"There is no type “{kind[:40]}”; there is {', '.join(TYPES)}."
-    happened = history.history(request.user, workload)
-    spans = timeline.time_line(request.user, workload)
-    context = header(request, workload, "events") | {
-        "spans": spans,
-        "lasted": timeline.by_phase(spans),
-        "happened": [] if problem else history.matching(happened, text, kind),
-        "happened_count": len(happened),
-        "types": TYPES,
-        "type": kind,
-        "text": text,
-        "problem": problem,
-    }
-    return render(request, "workloads/events.html", context, status=400 if problem else 200)
 
 
 @require_safe

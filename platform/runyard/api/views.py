@@ -12,7 +12,7 @@ from runyard.api import bodies, shapes
 from runyard.api.rendering import CsvRenderer
 from runyard.clusters.models import Cluster
 from runyard.kit.counting import count_exactly
-from runyard.kit.csv import Export, csv_response
+from runyard.kit.csv import csv_response, rows_export
 from runyard.kit.layout import Layout
 from runyard.kit.streaming import stream_response
 from runyard.kit.values import BadQuery
@@ -215,7 +215,7 @@ def _csv(request: Request) -> StreamingHttpResponse:
         columns = Layout.read(WorkloadTable.columns, named).columns
     except BadQuery as problem:
         raise ValidationError({"detail": str(problem)}) from problem
-    return csv_response(Export(rows, columns), "workloads", params.get("project") or "all")
+    return csv_response(rows_export(rows, columns), "workloads", params.get("project") or "all")
 
 
 def _cluster(name: str) -> Cluster:

@@ -45,7 +45,13 @@ def table_csv(table: type[Table], user: Any, params: QueryDict, saved: Any = Non
     keys = query.sort.keys
     rows = keyed(table.matching(user, query), [key.column.order(query.at) for key in keys])
     columns = table.columns.values() if everything else query.layout.columns
-    return Export(in_order(rows, [key.down for key in keys]), columns)
+    return rows_export(in_order(rows, [key.down for key in keys]), columns)
+
+
+def rows_export(rows: QuerySet[Any], columns: Iterable[Column]) -> "Export":
+    """The fields of `columns` of all `rows`, in their order."""
+    fields = {header: value for column in columns for header, value in column.fields()}
+    return Export(fields, copy_statement(rows, fields), rows.db)
 
 
 def csv_response(export: "Export", table: str, part: str) -> StreamingHttpResponse:
@@ -77,11 +83,11 @@ class Export:
     of the thread that made it, until the last chunk, an error, or `close`.
     """
 
-    def __init__(self, rows: QuerySet[Any], columns: Iterable[Column]) -> None:
-        fields = {header: value for column in columns for header, value in column.fields()}
-        self.headers = (*fields, COUNT)
-        self.statement = copy_statement(rows, fields)
-        self._connection, self._turn = connections[rows.db], Lock()
+    def __init__(self, headers: Iterable[str], statement: Statement | None, using: str) -> None:
+        """`statement` is a COPY of the columns `headers` and an empty last one; None for no row."""
+        self.headers = (*headers, COUNT)
+        self.statement = statement
+        self._connection, self._turn = connections[using], Lock()
         self._running: psycopg.Connection[Any] | None = None
         self._chunks = self._read()
         self._has_turn = False

@@ -1,0 +1,73 @@
+"""Plain sentences for the reasons of cluster events, where they are known; the raw words stay beside them.
+
+Pure. A reason that is not here is shown as it is, never guessed at.
+"""
+
+SENTENCES: dict[str, str] = {
+    # scheduling
+    "Scheduled": "A node was found for the pod.",
+    "FailedScheduling": "No node can take the pod now.",
+    "NotTriggerScaleUp": "Adding a node would not help this pod.",
+    "TriggeredScaleUp": "A new node was asked for.",
+    "Preempted": "The pod made way for one of higher priority.",
+    "Evicted": "The pod was removed from its node.",
+    "TaintManagerEviction": "The pod is removed from its node because of a taint.",
+    "NodeNotReady": "The node of the pod does not answer.",
+    "Unschedulable": "No node can take the pods now.",
+    "NotReady": "Not all pods that have to start together are there.",
+    # images
+    "Pulling": "The image is being pulled.",
+    "Pulled": "The image is on the node.",
+    "Failed": "A step of starting the container failed.",
+    "ErrImagePull": "The image could not be pulled.",
+    "ImagePullBackOff": "The image could not be pulled; it is tried again later.",
+    "InspectFailed": "The image's name cannot be read.",
+    "ErrImageNeverPull": "The image is not on the node, and pulling it is forbidden.",
+    # containers
+    "Created": "The container was made.",
+    "Started": "The container started.",
+    "Killing": "The container is being ended.",
+    "BackOff": "It failed before; the next try waits.",
+    "Unhealthy": "A check of the container's health failed.",
+    "ProbeWarning": "A check of the container's health answered oddly.",
+    "OOMKilling": "The node ran out of memory and ended a process.",
+    "ExceededGracePeriod": "The container did not end in time and was killed.",
+    "FailedPostStartHook": "What is to run after the start failed.",
+    "FailedPreStopHook": "What is to run before the end failed.",
+    "SandboxChanged": "The pod's surroundings are made anew.",
+    "FailedCreatePodSandBox": "The pod's surroundings could not be made.",
+    "FailedKillPod": "The pod could not be ended.",
+    "DeadlineExceeded": "It ran longer than it may.",
+    # volumes
+    "FailedMount": "A volume could not be mounted.",
+    "FailedAttachVolume": "A volume could not be attached to the node.",
+    "SuccessfulAttachVolume": "A volume was attached to the node.",
+    "FailedBinding": "No volume was found for a claim.",
+    "ProvisioningFailed": "A volume could not be made.",
+    # jobs
+    "SuccessfulCreate": "A pod was made.",
+    "FailedCreate": "A pod could not be made.",
+    "SuccessfulDelete": "A pod was deleted.",
+    "Completed": "The job ended well.",
+    "BackoffLimitExceeded": "It failed more often than it is tried again.",
+    "Suspended": "The job was suspended.",
+    "Resumed": "The job goes on.",
+    "TooManyActivePods": "More pods run than were asked for.",
+    # queues
+    "Admitted": "The queue let it in.",
+    "QuotaReserved": "Its share of the quota is set aside.",
+    "Inadmissible": "The queue cannot let it in.",
+    "EvictedDueToPreempted": "It made way for another one in the queue.",
+    "FilteringFailed": "No node has GPUs free as they are asked for.",
+    "BindingFailed": "The GPUs that were found could not be given to the pod.",
+}
+
+
+def sentence(reason: str) -> str:
+    """What `reason` says in plain words; empty for one that is not known."""
+    return SENTENCES.get(reason, "")
+
+
+def reasons_with(word: str) -> list[str]:
+    """The reasons whose sentence holds `word`, lower-cased: people search for what they read."""
+    return [reason for reason, words in SENTENCES.items() if word in words.lower()]
