@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
 
-from runyard.clusters.models import Cluster, Node
+from runyard.clusters.models import Cluster
 from workloads.models import Action, Event, PhaseChange, Pod, SpecChange, Workload
 
 
@@ -47,6 +47,15 @@ def visible_events(user: Any, workload: Workload) -> QuerySet[Event]:
     return Event.objects.visible_to(user).filter(workload=workload).order_by("-last_at", "-id")
 
 
+def visible_folds(user: Any, workload: Workload) -> QuerySet[Event]:
+    """The events of the history: repeated ones once, the first of them with the sums of all."""
+    return Event.objects.visible_to(user).filter(workload=workload, folded_into=None)
+
+
+def visible_spec_changes(user: Any, workload: Workload) -> QuerySet[SpecChange]:
+    return SpecChange.objects.visible_to(user).filter(workload=workload).order_by("-at", "-id")
+
+
 def visible_phase_changes(user: Any, workload: Workload) -> QuerySet[PhaseChange]:
     return PhaseChange.objects.visible_to(user).filter(workload=workload).order_by("-at", "-id")
 
@@ -63,12 +72,3 @@ def is_taken(cluster: Cluster | None, namespace: str, name: str) -> bool:
     """
     rows = Workload.objects.filter(cluster=cluster, namespace=namespace, name=name, deleted_at=None)
     return rows.exclude(uid=None, terminal="Failed").exists()
-def visible_folds(user: Any, workload: Workload) -> QuerySet[Event]:
-    """The events of the history: repeated ones once, the first of them with the sums of all."""
-    return Event.objects.visible_to(user).filter(workload=workload, folded_into=None)
-
-
-def visible_spec_changes(user: Any, workload: Workload) -> QuerySet[SpecChange]:
-    return SpecChange.objects.visible_to(user).filter(workload=workload).order_by("-at", "-id")
-
-
