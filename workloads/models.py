@@ -261,6 +261,15 @@ class Pod(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def get_absolute_url(self) -> str:
+        """Its log."""
+        return f"{_address()}{self.workload_id}/logs?pod={self.pk}"
+
+    @property
+    def version(self) -> str:
+        """What scripts compare rows of a table by."""
+        return self.resource_version
+
     @property
     def project(self) -> Project | None:
         """The scope of the gate."""

@@ -1,10 +1,12 @@
 """The only way in to workload rows for people: every query here is restricted to what `user` may see."""
 
+from itertools import chain
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum, Value
+from django.db.models.functions import Concat, Upper
 
-from runyard.clusters.models import Cluster
+from runyard.clusters.models import Cluster, Node
 from workloads.models import Action, Event, PhaseChange, Pod, SpecChange, Workload
 
 
@@ -41,6 +43,21 @@ def get_workload(user: Any, pk: int) -> Workload:
 def visible_pods(user: Any, workload: Workload) -> QuerySet[Pod]:
     """The workload's pods, oldest first, gone ones included."""
     return Pod.objects.visible_to(user).filter(workload=workload).order_by("created_at", "id")
+
+
+def all_visible_pods(user: Any) -> QuerySet[Pod]:
+    """Pods of every workload, with the words of each that free text looks for, upper-cased, as `found_by`."""
+    parts = [Upper(part) for part in ("name", "node", "role", "phase", "reason")]
+    words = Concat(*chain.from_iterable((part, Value(" ")) for part in parts), Value(""))
+    return Pod.objects.visible_to(user).annotate(found_by=words)
+
+
+def gpu_products(workload: Workload) -> list[str]:
+    """What GPUs the nodes have that `workload`, which its reader may see, is on; none where it holds none."""
+    if not workload.gpu_millis or not workload.nodes:
+        return []
+    nodes = Node.objects.filter(cluster=workload.cluster_id, name__in=workload.nodes).exclude(gpu_product="")
+    return sorted(set(nodes.values_list("gpu_product", flat=True)))
 
 
 def visible_events(user: Any, workload: Workload) -> QuerySet[Event]:

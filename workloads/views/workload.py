@@ -1,4 +1,4 @@
-"""The page of one workload: overview, event history, pods. Absent and forbidden are the same 404."""
+"""The page of one workload: header and overview. Absent and forbidden are the same 404."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from runyard.tenancy.access import may
 from workloads import history, queries, timeline
 from workloads.availability import Availability
 from workloads.models import Pod, Workload
+from workloads.waiting.sources import why
 
 SHOWN = 10
 
@@ -29,7 +30,7 @@ def header(request: HttpRequest, workload: Workload, tab: str) -> dict[str, Any]
         "workload": workload,
         "tab": tab,
         "why_not": Availability(request.user).why_not(workload),
-        "may_copy": may(request.user, "copy", workload),
+        "gpu_products": queries.gpu_products(workload),
         "lasting": timeline.in_phase(workload),
         "pods": pods,
         "event_count": history.total(request.user, workload),
@@ -51,15 +52,8 @@ def overview(request: HttpRequest, pk: int) -> HttpResponse:
         "spans": spans,
         "lasted": timeline.by_phase(spans),
         "happened": history.latest(request.user, workload, SHOWN),
+        "explained": why(request.user, workload, context["pods"]),
         "pod": latest(context["pods"]),
         "may_read_logs": may(request.user, "read_logs", workload),
     }
     return render(request, "workloads/overview.html", context)
-
-
-@require_safe
-def pods(request: HttpRequest, pk: int) -> HttpResponse:
-    """Every pod the workload has had, the newest first."""
-    workload = find(request, pk)
-    context = header(request, workload, "pods")
-    return render(request, "workloads/pods.html", context | {"newest_first": context["pods"][::-1]})

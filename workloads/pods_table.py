@@ -1,0 +1,66 @@
+"""The table of one workload's pods: columns, filters, order. Drawn by templates/workloads/pod_cells.html."""
+
+from django.db.models import CharField, TextChoices
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
+
+from runyard.kit.columns import Choice, Instant, Number, Text
+from runyard.kit.tables import Filter, Table
+from workloads import queries
+
+_IMAGE = Cast(KT("containers__0__image"), CharField())
+
+
+class PodPhase(TextChoices):
+    """Kubernetes' own, in the order of a life."""
+
+    PENDING = "Pending", "Pending"
+    RUNNING = "Running", "Running"
+    SUCCEEDED = "Succeeded", "Succeeded"
+    FAILED = "Failed", "Failed"
+    UNKNOWN = "Unknown", "Unknown"
+
+
+class PodTable(Table):
+    """Every pod that the viewer may see; a view, never the viewer, narrows it to one `workload`."""
+
+    rows = queries.all_visible_pods
+    default_sort = "-created"
+    searched = "found_by"
+    always = ("workload_id", "resource_version", "name", "phase")
+    filters = {"workload": Filter("workload", "workload_id")}
+
+    name = Text(label="Pod", width=240, detail=True)
+    state = Choice(
+        label="State",
+        of="phase",
+        choices=PodPhase,
+        needs=("phase", "ready", "scheduled", "reason", "message", "gone_at"),
+        exports=(
+            Choice(label="State", of="phase", choices=PodPhase),
+            Instant(label="Gone", of="gone_at", nullable=True),
+        ),
+        width=220,
+        detail=True,
+    )
+    role = Text(label="Role", width=84, detail=True)
+    node = Text(label="Node", width=120, detail=True)
+    gpus = Number(label="GPUs", of="gpu_millis", scale=1000, width=66)
+    restarts = Number(label="Restarts", width=76)
+    exit_code = Number(
+        label="Ended with",
+        nullable=True,
+        needs=("exit_code", "reason", "message", "containers", "phase"),
+        exports=(
+            Number(label="Exit code", of="exit_code", nullable=True),
+            Text(label="Reason", of="reason"),
+            Text(label="Message", of="message"),
+        ),
+        width=250,
+        detail=True,
+    )
+    image = Text(label="Image", of=_IMAGE, needs=("containers",), width=240, detail=True)
+    created = Instant(label="Created", of="created_at", width=146)
+    placed = Instant(label="Given a node", of="scheduled_at", nullable=True, width=146)
+    running = Instant(label="Running since", of="running_at", nullable=True, width=146)
+    ended = Instant(label="Ended", of="finished_at", nullable=True, width=146)
