@@ -27,7 +27,7 @@ from workloads.views import changed
 
 log = logging.getLogger(__name__)
 TOPIC = "workloads"
-APART_SECONDS, TALLY_SECONDS = 0.25, 1.0
+APART_SECONDS, TALLY_SECONDS = 0.15, 1.0
 MOST_FEEDS, AT_A_TIME = 50, 2  # of one process
 MOST_CHANGED, MOST_DRAWN, MOST_EDGES = 5_000, 200, 10  # of one drawing
 TOO_MANY = "Too many different views are open; changed rows are named, not sent."
