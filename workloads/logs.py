@@ -19,7 +19,7 @@ from workloads.keeping.reading import (
     whole,
 )
 from workloads.keeping.searching import Hits, search
-from workloads.keeping.upstream import Line, LogStream, follow, latest_run
+from workloads.keeping.upstream import Line, LogStream, follow, latest_run, let_go_of_the_database
 
 __all__ = [
     "Hits",
@@ -33,6 +33,7 @@ __all__ = [
     "follow",
     "kept",
     "latest_run",
+    "let_go_of_the_database",
     "line_at",
     "lines",
     "search",

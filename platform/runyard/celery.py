@@ -11,11 +11,13 @@ app = Celery("runyard")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["runyard.tenancy", "workloads", "runyard.sync"])
 app.autodiscover_tasks(["workloads"], related_name="bulk_tasks")
+app.autodiscover_tasks(["workloads.keeping"], related_name="retention")
 app.conf.beat_schedule = {
     # `expires`: a worker that was away finds one of each, not a pile.
     "sync": {"task": "sync.ensure", "schedule": 3.0, "options": {"expires": 3}},
     "reap": {"task": "workloads.reap", "schedule": 5.0, "options": {"expires": 5}},
     "reap_bulks": {"task": "workloads.reap_bulks", "schedule": 5.0, "options": {"expires": 5}},
+    "forget_logs": {"task": "workloads.forget_logs", "schedule": 3600.0, "options": {"expires": 1800}},
     "sessions": {"task": "tenancy.clear_sessions", "schedule": 86_400.0, "options": {"expires": 3600}},
 }
 

@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from runyard.clusters.connection import ApiError, Unreachable
-from runyard.live import feeds
 from tests.make import make_pod
+from workloads import log_feeds as feeds
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -27,7 +27,7 @@ def at_once(monkeypatch):
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     """Where logs are kept."""
-    found = Store(LocalStore(tmp_path / "kept", mkdir=True))
+    found = Store(LocalStore(tmp_path / "kept", mkdir=True, automatic_cleanup=True))
     monkeypatch.setattr("workloads.keeping.chunks.store", lambda: found)
     return found
 

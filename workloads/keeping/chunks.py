@@ -36,7 +36,9 @@ def _lines(key: str) -> list[bytes]:
 def place_of(log: KeptLog, where: Store | None = None) -> Place:
     """Where the first `log.lines` lines of it end, though more may be kept by now."""
     times: list[str] = []
-    for chunk in KeptChunk.objects.filter(log=log, first_line__lt=log.lines).order_by("-first_line"):
+    rows, before = KeptChunk.objects.filter(log=log).order_by("first_line"), log.lines
+    while chunk := rows.filter(first_line__lt=before).last():
+        before = chunk.first_line
         try:
             lines = text_of(chunk, where).split(b"\n")[:-1]
         except Missing:

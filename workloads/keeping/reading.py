@@ -18,7 +18,7 @@ from workloads.keeping.text import Place, moment, time_of
 from workloads.keeping.upstream import Line, as_line, lines_of
 from workloads.models import Pod
 
-MOST_LINES = 100_000
+MOST_LINES, MOST_NUMBER = 100_000, 2**62
 _TIMES = re.compile(rb"^[^ \n]* ?", re.MULTILINE)
 
 
@@ -119,7 +119,7 @@ def lines(pod: Pod, container: str, first: int, count: int, previous: bool = Fal
     A page that begins where nothing is kept begins at the next line that is. Never raises: see `error`.
     """
     whole, count = find(pod, container, previous), min(count, MOST_LINES)
-    page = LogPage(first=max(0, first), total=whole.kept_lines)
+    page = LogPage(first=min(max(0, first), MOST_NUMBER), total=whole.kept_lines)
     try:
         if page.first < whole.kept_lines:
             _fill(page, whole, count)
@@ -282,7 +282,7 @@ def whole(pod: Pod, container: str, *, previous: bool = False, timestamps: bool 
         if not found.kept_lines:
             raise error if isinstance(error, ClusterError) else ClusterError(str(error)) from error
         rest = _broken(error)
-    blocks = chain(_kept_blocks(found), rest)
+    blocks = chain(_kept_blocks(found, all_chunks(found)), rest)
     return _to_the_end(blocks if timestamps else map(without_times, blocks))
 
 
@@ -291,17 +291,27 @@ def _broken(error: Exception) -> Iterator[bytes]:
     yield b""
 
 
-def _kept_blocks(whole: Whole) -> Iterator[bytes]:
+def all_chunks(whole: Whole) -> list[KeptChunk]:
+    rows = KeptChunk.objects.filter(log=whole.log, first_line__lt=whole.kept_lines)
+    return list(rows.order_by("first_line")) if whole.log else []
+
+
+def _kept_blocks(whole: Whole, found: list[KeptChunk]) -> Iterator[bytes]:
     """The kept part as text, with a line in the place of what is missing."""
     place = 0
-    for chunk in list(KeptChunk.objects.filter(log=whole.log).order_by("first_line")) if whole.log else ():
+    for chunk in found:
         if chunk.first_line > place:
             yield f"- [{_range(place, chunk.first_line)} not kept any more]\n".encode()
-        if chunk.first_line < whole.kept_lines:
-            yield b"".join(
-                line + b"\n" for line in chunks.lines_of(chunk)[: whole.kept_lines - chunk.first_line]
-            )
+        yield text_upto(whole, chunk)
         place = chunk.end
+
+
+def text_upto(whole: Whole, chunk: KeptChunk) -> bytes:
+    """The text of `chunk`; of the last one no more than was kept when `whole` was looked up."""
+    text = chunks.text_of(chunk)
+    if chunk.end <= whole.kept_lines:
+        return text
+    return b"".join(line + b"\n" for line in text.split(b"\n")[: whole.kept_lines - chunk.first_line])
 
 
 def without_times(block: bytes) -> bytes:
@@ -314,6 +324,8 @@ def _to_the_end(blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield from blocks
     except (ClusterError, StoreError) as error:
         yield f"\n[the log breaks off here: {error}]\n".encode()
+    finally:
+        upstream.let_go_of_the_database()
 
 
 def unavailable(error: Exception) -> str:

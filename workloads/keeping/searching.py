@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 import re2
 
 from runyard.clusters.connection import ClusterError
-from workloads.keeping import chunks
-from workloads.keeping.models import KeptChunk
-from workloads.keeping.reading import Whole, find, unavailable, without_times
+from workloads.keeping.reading import Whole, all_chunks, find, text_upto, unavailable, without_times
 from workloads.keeping.store import StoreError
 from workloads.models import Pod
 
@@ -78,12 +76,9 @@ def compiled(pattern: str, regex: bool) -> "re2._Regexp":
 
 def _blocks(whole: Whole, start: int) -> Iterator[tuple[int, bytes]]:
     """(number of the first line, whole lines) from line `start` on."""
-    if whole.log is not None:
-        for chunk in list(
-            KeptChunk.objects.filter(log=whole.log, first_line__lt=whole.kept_lines).order_by("first_line")
-        ):
-            if chunk.end > start:
-                yield chunk.first_line, chunks.text_of(chunk)
+    for chunk in all_chunks(whole):
+        if chunk.end > start:
+            yield chunk.first_line, text_upto(whole, chunk)
     number = whole.kept_lines
     for block in whole.rest():
         yield number, block

@@ -81,7 +81,7 @@ def store() -> Store:
     """The one that the settings name."""
     if settings.LOG_STORE:
         return Store(_s3(settings.LOG_STORE))
-    return Store(LocalStore(settings.HOME / "kept-logs", mkdir=True))
+    return Store(LocalStore(settings.HOME / "kept-logs", mkdir=True, automatic_cleanup=True))
 
 
 def _s3(place: str) -> S3Store:

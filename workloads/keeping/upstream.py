@@ -28,7 +28,7 @@ class LogStream:
         path = f"{_path(pod)}/log"
         silence = FOLLOW_SILENCE_SECONDS if "follow" in options else ANSWER_SECONDS
         found = connect(pod.cluster)
-        _let_go_of_the_database()
+        let_go_of_the_database()
         self._response: urllib3.BaseHTTPResponse = found.request(
             "GET", path, {"container": container, **options}, read_seconds=silence
         )
@@ -46,7 +46,7 @@ class LogStream:
         interrupt(self._response)
 
 
-def _let_go_of_the_database() -> None:
+def let_go_of_the_database() -> None:
     """A request that waits for a slow cluster must not keep one of the pool's connections meanwhile."""
     if not connection.in_atomic_block:
         connection.close()

@@ -16,7 +16,6 @@ from typing import Any
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from runyard.live import feeds
 from runyard.live.hints import Hint
 from runyard.live.hub import hub
 from runyard.live.looks import Unfit, read_look
@@ -24,6 +23,7 @@ from runyard.live.rows import TOPIC, Viewer
 from runyard.live.sessions import session_key, signed_in, topic_of
 from runyard.live.topics import Subscription, resolve
 from runyard.tenancy.access import Denied
+from workloads import log_feeds
 
 log = logging.getLogger(__name__)
 NOT_SIGNED_IN, TOO_MUCH, BROKEN = 4401, 4400, 1011
@@ -175,7 +175,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def _send_log(self, topic: str, found: Subscription, options: dict[str, Any]) -> None:
         assert found.log is not None
         start = options.get("from") if isinstance(options.get("from"), int) else 0
-        frames = feeds.watch(*found.log, max(0, start or 0), options.get("previous") is True)
+        frames = log_feeds.watch(*found.log, max(0, start or 0), options.get("previous") is True)
         async with aclosing(frames) as each:
             async for frame in each:
                 await self._say(frame.message(topic))

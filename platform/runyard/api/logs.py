@@ -1,0 +1,202 @@
+"""Logs by the REST API: a range by line or time, the whole, or as it is written; NDJSON or plain text."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from runyard.kit.streaming import stream_response
+from runyard.tenancy.access import forget_rules, may, require
+from workloads import log_feeds, logs, queries
+from workloads.models import Pod, Workload
+
+PAGE_LINES, MOST_LINES = 5_000, 2**53
+CHECK_SECONDS = 60.0
+PARAMETERS = {"pod", "container", "previous", "from", "count", "since", "until", "follow"}
+
+
+class _Raw(BaseRenderer):
+    """Makes a type acceptable that the view streams by itself; a refusal stays JSON and says so."""
+
+    charset = "utf-8"
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> Any:
+        renderer_context["response"]["Content-Type"] = JSONRenderer.media_type
+        return JSONRenderer().render(data, JSONRenderer.media_type, renderer_context)
+
+
+class NdjsonRenderer(_Raw):
+    media_type, format = "application/x-ndjson", "ndjson"
+
+
+class TextRenderer(_Raw):
+    media_type, format = "text/plain", "txt"
+
+
+class Logs(APIView):
+    """`pod`, `container`, `previous`; `from` and `count`, or `since` and `until`; `follow`."""
+
+    renderer_classes = (NdjsonRenderer, TextRenderer)
+
+    def get(self, request: Request, pk: int) -> HttpResponse | StreamingHttpResponse:
+        workload = queries.visible_workloads(request.user).filter(pk=pk).first()
+        if workload is None:
+            raise Http404
+        require(request.user, "read_logs", workload)
+        asked = _Asked(request, workload)
+        text = request.accepted_renderer.format == TextRenderer.format
+        shape, kind = (_text, TextRenderer.media_type) if text else (_ndjson, NdjsonRenderer.media_type)
+        if asked.follow:
+            frames = _follow(request.user, asked, shape)
+            return StreamingHttpResponse(frames, content_type=f"{kind}; charset=utf-8")
+        return stream_response(_pages(asked, shape), f"{kind}; charset=utf-8")
+
+
+class _Asked:
+    """What a request asks for. Raises ValidationError and NotFound, in words."""
+
+    def __init__(self, request: Request, workload: Workload):
+        self._params = request.query_params
+        if unknown := set(self._params) - PARAMETERS:
+            raise ValidationError({"detail": f"Unknown parameter {min(unknown)!r}."})
+        self.workload, self.previous = workload, self._flag("previous")
+        self.follow = self._flag("follow")
+        self.pod, self.container = self._container(queries.visible_pods(request.user, workload))
+        if self.follow and {"count", "until"} & set(self._params):
+            raise ValidationError({"detail": "follow has no end: leave out count and until."})
+        self.start, self.end = self._range()
+
+    def _container(self, pods: Any) -> tuple[Pod, str]:
+        wanted = self._number("pod", 0, 2**63 - 1)
+        pod = (pods.filter(pk=wanted) if wanted else pods).select_related("cluster").last()
+        if pod is None:
+            raise NotFound("There is no such pod, or none yet.")
+        names = [one["name"] for one in pod.containers]
+        container = self._params.get("container") or next(iter(names), "")
+        if container not in names:
+            raise ValidationError({"detail": f"container is one of {', '.join(names)}."})
+        return pod, container
+
+    def _range(self) -> tuple[int, int]:
+        """The first line, and the one after the last."""
+        by_time = {"since", "until"} & set(self._params)
+        if by_time and {"from", "count"} & set(self._params):
+            raise ValidationError(
+                {"detail": "Ask by line (from, count) or by time (since, until), not both."}
+            )
+        if not by_time:
+            start = self._number("from", 0, MOST_LINES)
+            return start, start + self._number("count", MOST_LINES, MOST_LINES)
+        return self._line_at("since", 0), self._line_at("until", MOST_LINES)
+
+    def _line_at(self, name: str, default: int) -> int:
+        if name not in self._params:
+            return default
+        try:
+            at = datetime.fromisoformat(self._params[name].replace(" ", "+"))
+        except ValueError:
+            raise ValidationError({"detail": f"{name} is a time such as 2026-01-31T12:00:00Z."}) from None
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return logs.line_at(self.pod, self.container, at, self.previous)
+
+    def _number(self, name: str, default: int, most: int) -> int:
+        text = self._params.get(name)
+        if text is None:
+            return default
+        if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
+            raise ValidationError({"detail": f"{name} is a whole number from 0 to {most}."})
+        return int(text)
+
+    def _flag(self, name: str) -> bool:
+        text = self._params.get(name, "false")
+        if text not in ("true", "1", "false", "0"):
+            raise ValidationError({"detail": f"{name} is true or false."})
+        return text in ("true", "1")
+
+
+Shape = Callable[[log_feeds.Frame], bytes]
+
+
+def _pages(asked: _Asked, shape: Shape) -> Iterator[bytes]:
+    """Range by range, the first at once: what cannot be had at all is NotFound."""
+    first = _page(asked, asked.start)
+    if first.error:
+        raise NotFound(first.error)
+    return _following_pages(asked, shape, first)
+
+
+def _page(asked: _Asked, start: int) -> logs.LogPage:
+    count = max(0, min(PAGE_LINES, asked.end - start))
+    try:
+        return logs.lines(asked.pod, asked.container, start, count, asked.previous)
+    finally:
+        logs.let_go_of_the_database()  # a reader who takes long must not keep one of the pool's connections
+
+
+def _following_pages(asked: _Asked, shape: Shape, page: logs.LogPage) -> Iterator[bytes]:
+    place = asked.start
+    while True:
+        lines = tuple(page.lines[: max(0, asked.end - page.first)])
+        if lines and page.first > place:
+            yield shape(log_feeds.Frame(page.first, skipped=page.first - place))
+        if lines:
+            yield shape(log_feeds.Frame(page.first, lines))
+        place = page.first + len(lines)
+        if not lines or place >= asked.end:
+            return
+        page = _page(asked, place)
+        if page.error:
+            yield shape(log_feeds.Frame(place, note=page.error))
+
+
+async def _follow(user: Any, asked: _Asked, shape: Shape) -> AsyncIterator[bytes]:
+    """Until the container ends, or the right does."""
+    clock = asyncio.get_running_loop().time
+    checked = clock()
+    async with aclosing(log_feeds.watch(asked.pod, asked.container, asked.start, asked.previous)) as frames:
+        async for frame in frames:
+            if clock() - checked > CHECK_SECONDS:
+                checked = clock()
+                if not await sync_to_async(_still)(user, asked.workload.pk):
+                    return
+            yield shape(frame)
+
+
+def _still(user: Any, pk: int) -> bool:
+    """Whether `user` may still read the logs."""
+    forget_rules(user)
+    user.refresh_from_db(fields=["is_active", "is_superuser"])
+    workload = Workload.objects.select_related("project").filter(pk=pk).first()
+    return workload is not None and may(user, "read_logs", workload)
+
+
+def _ndjson(frame: log_feeds.Frame) -> bytes:
+    """One object a line; what is no line of the log says what it is."""
+    said: list[dict[str, Any]] = [
+        {"line": number, "time": time, "text": text}
+        for number, (time, text) in enumerate(frame.lines, frame.first)
+    ]
+    if frame.skipped:
+        said.append({"skipped": frame.skipped})
+    if frame.reset:
+        said.append({"reset": True})
+    if frame.end:
+        said.append({"end": True, "why": frame.note})
+    elif frame.note:
+        said.append({"note": frame.note})
+    return b"".join(json.dumps(one, separators=(",", ":")).encode() + b"\n" for one in said)
+
+
+def _text(frame: log_feeds.Frame) -> bytes:
+    """The lines alone; what is missing among them in brackets."""
+    skipped = f"[{frame.skipped} lines are not there]\n" if frame.skipped else ""
+    return (skipped + "".join(f"{text}\n" for _, text in frame.lines)).encode("utf-8", "replace")
