@@ -20,7 +20,7 @@ from runyard.kit.writing import insert_rows, write_columns
 from runyard.tenancy.models import Project
 from workloads import amounts, node_pools, observing_changes, observing_events, transitions
 from workloads.fit import Room
-from workloads.kinds import BY_RESOURCE
+from workloads.kinds import BY_RESOURCE, KINDS
 from workloads.models import Event, PhaseChange, Pod, SpecChange, Workload
 from workloads.reading import pod_fields, workload_fields
 from workloads.spec import KEY_LABEL
@@ -80,28 +80,47 @@ def observe(cluster: Cluster, seen: Sequence[Seen]) -> int:
 def _load(cluster: Cluster, seen: Sequence[Seen]) -> Batch:
     roots = {s.uid for s in seen if s.resource in BY_RESOURCE}
     pods = {s.uid for s in seen if s.resource == "pods"}
-    owners = {
-        c.uid for s in seen if s.resource == "pods" and s.object and (c := s.object.metadata.controller)
-    }
-    keys = {k for s in seen if s.resource in BY_RESOURCE and s.object and (k := _key(s.object))}
     batch = Batch(cluster, timezone.now(), projects={p.namespace: p for p in Project.objects.all()})
-    known = Pod.objects.filter(cluster=cluster, uid__in=pods).values_list("workload_id", flat=True)
-    wanted = Q(uid__in=roots | owners) | Q(pk__in=[pk for pk in known if pk])
-    names = {s.object.metadata.name for s in seen if s.resource in BY_RESOURCE and s.object}
-    wanted |= Q(uid=None, key__in=keys) | Q(deleted_at=None, name__in=names)
-    for workload in Workload.objects.select_for_update().filter(wanted, cluster=cluster).order_by("pk"):
+    rows = Workload.objects.select_for_update().filter(pk__in=_touched(cluster, seen, roots, pods))
+    for workload in rows.order_by("pk"):
         batch.by_key[str(workload.key)] = workload
         if workload.uid:
             batch.by_uid[workload.uid] = workload
             if not workload.deleted_at:
                 batch.by_name[_name(workload.kind, workload)] = workload
-    rows = Pod.objects.filter(cluster=cluster).filter(
+    for pod in Pod.objects.filter(cluster=cluster).filter(
         Q(uid__in=pods) | Q(owner_uid__in=roots) | Q(workload__in=batch.by_key.values())
-    )
-    for pod in rows:
+    ):
         batch.pods[pod.uid] = pod
         batch.pods_of[pod.namespace, pod.owner_uid][pod.uid] = pod
     return batch
+
+
+def _touched(cluster: Cluster, seen: Sequence[Seen], roots: set[str], pods: set[str]) -> set[int]:
+    """The keys of the workloads that `seen` may touch. Not locked yet: that is done in one order, by key."""
+    owners = {
+        c.uid for s in seen if s.resource == "pods" and s.object and (c := s.object.metadata.controller)
+    }
+    mine = Workload.objects.filter(cluster=cluster)
+    found = dict(mine.filter(uid__in=roots | owners).values_list("uid", "pk"))
+    known = Pod.objects.filter(cluster=cluster, uid__in=pods).exclude(workload=None)
+    unknown = [
+        s.object for s in seen if s.resource in BY_RESOURCE and s.object is not None and s.uid not in found
+    ]
+    return {
+        *found.values(),
+        *known.values_list("workload_id", flat=True),
+        *(mine.filter(_theirs(unknown)).values_list("pk", flat=True) if unknown else ()),
+    }
+
+
+def _theirs(unknown: Sequence[Any]) -> Q:
+    """Our submissions that these objects may answer, and the live rows whose names they may have taken."""
+    metas = [root.metadata for root in unknown]
+    places = {"namespace__in": {meta.namespace for meta in metas}, "name__in": {meta.name for meta in metas}}
+    return Q(uid=None, key__in={key for root in unknown if (key := _key(root))}) | Q(
+        deleted_at=None, uid__isnull=False, kind__in=KINDS, **places
+    )
 
 
 def _key(root: Any) -> str:

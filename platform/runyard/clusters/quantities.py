@@ -5,6 +5,7 @@ The suffixes and the grammar are those of k8s.io/apimachinery resource.Quantity.
 
 import re
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 _SUFFIX = {
     "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1),
@@ -16,6 +17,7 @@ _SUFFIX = {
 _FORM = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)([numkKMGTPE]?i?)\Z", re.ASCII)
 
 
+@lru_cache(maxsize=4096)  # a cluster's pods ask for the same few amounts
 def parse(text: str) -> Decimal:
     """The number a quantity stands for. Raises ValueError for anything that is none."""
     match = _FORM.match(text.strip()) if len(text) < 64 else None
