@@ -8,6 +8,7 @@ or Invalid (what was submitted, by field).
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -70,10 +71,11 @@ def submit(
         wrong["name"] = _TAKEN.format(name=training.name, project=project)
     if wrong:
         raise Invalid(wrong)
+    asked_at = timezone.now()  # before the phase that comes of it
     try:
         with transaction.atomic():
             workload = transitions.submitted(by, project, cluster, training, through)
-            _enqueue([workload], Verb.CREATE, by)
+            _enqueue([workload], Verb.CREATE, by, asked_at)
     except IntegrityError as error:
         raise Invalid({"name": _TAKEN.format(name=training.name, project=project)}) from error
     return workload
@@ -122,8 +124,9 @@ def bulk(ids: Collection[int], verb: Verb, by: User, losing: Collection[int] | N
             else:
                 ready.append(rows[pk])
         if ready:
+            asked_at = timezone.now()
             transitions.asked(ready, _DESIRED[verb])
-            outcome.asked = _enqueue(ready, verb, by)
+            outcome.asked = _enqueue(ready, verb, by, asked_at)
     return outcome
 
 
@@ -151,10 +154,9 @@ def _one(workload: Workload, verb: Verb, by: User) -> Action:
     return outcome.asked[0]
 
 
-def _enqueue(workloads: Collection[Workload], verb: Verb, by: User) -> list[Action]:
-    now = timezone.now()
+def _enqueue(workloads: Collection[Workload], verb: Verb, by: User, at: datetime) -> list[Action]:
     made = Action.objects.bulk_create(
-        Action(workload=workload, verb=verb, by=by, created_at=now, due_at=now) for workload in workloads
+        Action(workload=workload, verb=verb, by=by, created_at=at, due_at=at) for workload in workloads
     )
     transaction.on_commit(lambda: tasks.wake_all([action.pk for action in made]), robust=True)
     return made

@@ -4,10 +4,12 @@ Told are the fields of which columns are kept, and that something else changed w
 so. What people may not see (docs/secrets.md) is taken out before it is written.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from runyard.clusters.objects import RootMeta
+from runyard.kit.pages import cores, gib, gpus
 from workloads.manifests import redacted
 from workloads.models import SpecChange, Workload
 
@@ -16,6 +18,9 @@ FIELDS = (
     "suspended", "image", "gpu_millis", "gpu_memory_bytes", "cpu_millis", "memory_bytes", "pods_requested",
     "runs_requested", "retries", "architecture", "priority", "preemptible", "labels",
 )  # fmt: skip
+_AMOUNTS: dict[str, Callable[[int], str]] = {
+    "gpu_millis": gpus, "gpu_memory_bytes": gib, "cpu_millis": cores, "memory_bytes": gib,
+}  # fmt: skip
 OTHER = ""  # the field of a change in something that no column is kept of
 
 
@@ -23,7 +28,7 @@ def changes(workload: Workload, fields: dict[str, Any], meta: RootMeta, now: dat
     """What the columns `fields`, just observed, say otherwise than `workload`; none the first time."""
     if not workload.resource_version:
         return []
-    told = [(name, *_texts(getattr(workload, name), fields[name])) for name in FIELDS]
+    told = [(name, *_texts(name, getattr(workload, name), fields[name])) for name in FIELDS]
     differing = [one for one in told if one[1] != one[2]]
     of_spec = [one for one in differing if one[0] != "labels"]  # they are metadata, and no new generation
     if not of_spec and 0 < workload.generation < fields["generation"]:
@@ -35,8 +40,10 @@ def changes(workload: Workload, fields: dict[str, Any], meta: RootMeta, now: dat
     ]
 
 
-def _texts(before: Any, after: Any) -> tuple[str, str]:
+def _texts(name: str, before: Any, after: Any) -> tuple[str, str]:
     """Both as people may see them; of lists only what is not in the other."""
+    if name in _AMOUNTS:
+        return _AMOUNTS[name](before), _AMOUNTS[name](after)
     if isinstance(before, list):
         return _text([one for one in before if one not in after]), _text(
             [o for o in after if o not in before]

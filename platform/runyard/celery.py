@@ -11,6 +11,7 @@ app = Celery("runyard")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["runyard.tenancy", "workloads", "runyard.sync"])
 app.autodiscover_tasks(["workloads"], related_name="bulk_tasks")
+app.autodiscover_tasks(["workloads"], related_name="forgetting")
 app.autodiscover_tasks(["workloads.keeping"], related_name="retention")
 app.conf.beat_schedule = {
     # `expires`: a worker that was away finds one of each, not a pile.
@@ -18,6 +19,7 @@ app.conf.beat_schedule = {
     "reap": {"task": "workloads.reap", "schedule": 5.0, "options": {"expires": 5}},
     "reap_bulks": {"task": "workloads.reap_bulks", "schedule": 5.0, "options": {"expires": 5}},
     "forget_logs": {"task": "workloads.forget_logs", "schedule": 3600.0, "options": {"expires": 1800}},
+    "forget_history": {"task": "workloads.forget_history", "schedule": 3600.0, "options": {"expires": 1800}},
     "sessions": {"task": "tenancy.clear_sessions", "schedule": 86_400.0, "options": {"expires": 3600}},
 }
 

@@ -135,6 +135,7 @@ if LOG_STORE and not LOG_STORE.startswith("s3://"):
         f"RUNYARD_LOG_STORE is {LOG_STORE!r}; it must be s3://bucket or s3://bucket/folder."
     )
 LOG_BYTES = env.whole("LOG_MIB", 1024) * 2**20
+HISTORY_DAYS = env.whole("HISTORY_DAYS", 90)
 LOG_DAYS, LOG_PROJECT_BYTES = env.whole("LOG_DAYS", 30), env.whole("LOG_PROJECT_GIB", 100) * 2**30
 LOG_STREAMS = env.whole("LOG_STREAMS", 200)
 

@@ -207,7 +207,7 @@ def test_pods_and_events_are_told(browse, ada, ada_training, yesterday):
     )
     client = browse(ada)
     assert client.get(f"{URL}/{ada_training.pk}/pods").json()["pods"][0]["node"] == "node-1"
-    assert client.get(f"{URL}/{ada_training.pk}/events").json()["events"][0]["reason"] == "Pulled"
+    assert client.get(f"{URL}/{ada_training.pk}/events").json()["events"][0]["title"] == "Pulled"
 
 
 def test_a_log_of_a_cluster_that_does_not_answer_says_so(browse, ada, ada_training):

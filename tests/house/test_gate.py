@@ -105,7 +105,7 @@ def test_eve_reads_no_word_of_red_anywhere(browse, eve, ada_training, name, meth
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(OF_ONE) - {"api-act", "api-log", "api-logs", "workload-log-download"})
+    "name", sorted(set(OF_ONE) - {"api-act", "api-log", "api-logs", "api-yaml", "workload-log-download"})
 )
 def test_ada_does_find_it_there(browse, ada, ada_training, name):
     response = call(browse(ada), "get", url_of(name, ada_training), ada_training)

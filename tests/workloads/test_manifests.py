@@ -117,7 +117,7 @@ def live(monkeypatch, ada_training):
                 raise said["answer"]
             return json.dumps(said["answer"]).encode()
 
-    monkeypatch.setattr("workloads.views.manifest.connect", lambda cluster: Cluster())
+    monkeypatch.setattr("workloads.shown_manifests.connect", lambda cluster: Cluster())
     return said
 
 

@@ -7,7 +7,8 @@ from django.urls import reverse
 from runyard.kit.looks import Look
 from runyard.kit.pages import iso
 from runyard.tenancy.models import SavedView
-from workloads.models import Bulk, Event, PhaseChange, Pod, Workload
+from workloads.history import Happening
+from workloads.models import Bulk, Pod, Workload
 from workloads.tables import WorkloadTable
 
 
@@ -32,27 +33,30 @@ def pod(row: Pod) -> dict[str, Any]:
         "restarts": row.restarts,
         "containers": [{key: c[key] for key in ("name", "image", "init", "state")} for c in row.containers],
         "created_at": iso(row.created_at),
+        "scheduled_at": iso(row.scheduled_at),
         "started_at": iso(row.started_at),
+        "running_at": iso(row.running_at),
         "finished_at": iso(row.finished_at),
         "gone_at": iso(row.gone_at),
     }
 
 
-def event(row: Event) -> dict[str, Any]:
+def happening(one: Happening) -> dict[str, Any]:
+    """`title` is a phase, what was asked, what changed, or the reason of a cluster event."""
+    about = {"kind": one.about_kind, "name": one.about} if one.about else None
     return {
-        "type": row.type,
-        "reason": row.reason,
-        "message": row.message,
-        "source": row.source,
-        "regarding": {"kind": row.regarding_kind, "name": row.regarding_name},
-        "count": row.count,
-        "first_at": iso(row.first_at),
-        "last_at": iso(row.last_at),
+        "id": one.key,
+        "type": one.type,
+        "at": one.at.isoformat().replace("+00:00", "Z"),
+        "title": one.title,
+        "words": one.sentence,
+        "message": one.words,
+        "source": one.source,
+        "regarding": about,
+        "count": one.count,
+        "first_at": iso(one.first_at),
+        "last_at": iso(one.last_at),
     }
-
-
-def phase(row: PhaseChange) -> dict[str, Any]:
-    return {"phase": row.phase, "reason": row.reason, "message": row.message, "at": iso(row.at)}
 
 
 def saved_view(row: SavedView, look: Look, lost: list[str]) -> dict[str, Any]:

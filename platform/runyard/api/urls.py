@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from runyard.api import logs, saved_views, views
+from runyard.api import history, logs, saved_views, views
 
 urlpatterns = [
     path("workloads", views.Workloads.as_view(), name="api-workloads"),
@@ -12,7 +12,8 @@ urlpatterns = [
     path("workloads/<int:pk>", views.OneWorkload.as_view(), name="api-workload"),
     re_path(r"^workloads/(?P<pk>\d{1,18})/(?P<verb>stop|run)$", views.Act.as_view(), name="api-act"),
     path("workloads/<int:pk>/pods", views.Pods.as_view(), name="api-pods"),
-    path("workloads/<int:pk>/events", views.Events.as_view(), name="api-events"),
+    path("workloads/<int:pk>/events", history.Events.as_view(), name="api-events"),
+    path("workloads/<int:pk>/yaml", history.Yaml.as_view(), name="api-yaml"),
     path("workloads/<int:pk>/log", views.Log.as_view(), name="api-log"),
     path("workloads/<int:pk>/logs", logs.Logs.as_view(), name="api-logs"),
     path("views", saved_views.SavedViews.as_view(), name="api-views"),

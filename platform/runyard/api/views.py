@@ -125,18 +125,6 @@ class Pods(APIView):
         return Response({"pods": [shapes.pod(pod) for pod in pods]})
 
 
-class Events(APIView):
-    """Cluster events and phase changes, newest first, at most `limit` of each."""
-
-    def get(self, request: Request, pk: int) -> Response:
-        workload, limit = _workload(request, pk), _whole(request, "limit", 200, 1000)
-        events = queries.visible_events(request.user, workload)[:limit]
-        phases = queries.visible_phase_changes(request.user, workload)[:limit]
-        return Response(
-            {"events": [shapes.event(e) for e in events], "phases": [shapes.phase(p) for p in phases]}
-        )
-
-
 class Log(APIView):
     """The log of one container as text: `pod` (id), `container`, `previous`, `tail` (lines)."""
 
