@@ -294,7 +294,7 @@ async def test_a_drawing_that_fails_leaves_the_pages_to_fetch(
     async with connect(ada) as socket:
         await looking(socket, ada_training)
         await changed(ada_training)
-        assert (await socket.hear(is_hint("workloads"), 20))["hint"] == "all"
+        assert (await socket.hear(is_hint("workloads"), 20))["hint"] == [ada_training.pk]
     assert "pages are told to fetch" in caplog.text
 
 

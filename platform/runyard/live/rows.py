@@ -8,7 +8,7 @@ of it, and has to be put where they belong. Call everything on the event loop, b
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -133,35 +133,39 @@ class RowsFeed:
             await asyncio.sleep(max(APART_SECONDS - took, took))
 
     async def _draw_and_tell(self, tally: bool) -> None:
-        told, self._changed = self._changed, set()
-        viewers = list(self._viewers)
-        self._tally_owed = not tally
-        shown = frozenset[int]().union(*(one.shown for one in viewers))
-        here = sorted(told & shown)
-        self._changed.update(here[MOST_DRAWN:])
+        told, self._changed, self._tally_owed = self._changed, set(), not tally
         groups: dict[Edges, list[Viewer]] = defaultdict(list)
-        for one in viewers:
+        for one in self._viewers:
             groups[one.edges].append(one)
-        for edges in [*groups][MOST_EDGES:]:  # they ask for themselves
-            hint = Hint(TOPIC, frozenset(told) if len(told) <= MOST_MERGED else ALL)
-            await self._telling.tell([one.ear for one in groups.pop(edges)], hint)
-        others = {edges: sorted(told - _common(group)) for edges, group in groups.items()}
-        people = frozenset(one.person for group in groups.values() for one in group)
-        work = Work(people, here[:MOST_DRAWN], others, tally)
-        if not (work.here or tally or any(others.values())):
+        for edges in [*groups][MOST_EDGES:]:
+            await self._name(told, groups.pop(edges))
+        work = self._plan(told, groups, tally)
+        if not (work.here or work.tally or any(work.others.values())):
             return
         try:
             async with self._feeds.pencils:
                 drawn = await database_sync_to_async(_draw, thread_sensitive=False)(self._class, work)
         except Exception:
             log.exception("rows are not drawn; pages are told to fetch them")
-            await self._telling.tell([one.ear for one in viewers], Hint(TOPIC, ALL))
+            await self._name(told, self._viewers)
             return
         self._move(drawn.moved)
         if tally:
             self._tally_at = asyncio.get_running_loop().time() + TALLY_SECONDS
-        if drawn.html or any(drawn.entering.values()):
-            await self._tell(drawn, groups)
+        await self._tell(drawn, groups)
+
+    def _plan(self, told: set[int], groups: dict[Edges, list[Viewer]], tally: bool) -> Work:
+        """Rows that are too many for one drawing wait for the next."""
+        viewers = [one for group in groups.values() for one in group]
+        here = sorted(told & frozenset[int]().union(*(one.shown for one in viewers)))
+        self._changed.update(here[MOST_DRAWN:])
+        others = {edges: sorted(told - _common(group)) for edges, group in groups.items()}
+        return Work(frozenset(one.person for one in viewers), here[:MOST_DRAWN], others, tally)
+
+    async def _name(self, changed: set[int], viewers: Collection[Viewer]) -> None:
+        """Only say which rows changed: these pages fetch."""
+        hint = Hint(TOPIC, frozenset(changed) if len(changed) <= MOST_MERGED else ALL)
+        await self._telling.tell([one.ear for one in viewers], hint)
 
     def _move(self, people: frozenset[int]) -> None:
         for one in [one for one in self._viewers if one.person in people]:
