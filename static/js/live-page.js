@@ -46,9 +46,15 @@ function swap(part, fresh) {
   kept.set(part, after);
   if (key === undefined && before === after) return false;
   if (key !== undefined) part.dataset.liveKey = fresh.dataset.liveKey;
-  const focused = part.contains(document.activeElement) ? document.activeElement.value : null;
+  const held = part.contains(document.activeElement) ? document.activeElement : null;
   part.replaceChildren(...fresh.childNodes);
   htmx.process(part);
-  if (focused) [...part.querySelectorAll("button, input, select")].find((one) => one.value === focused)?.focus();
+  if (held) alike(part, held)?.focus({ preventScroll: true });
   return true;
+}
+
+// What stands in `part` where `held`, which is gone, stood.
+function alike(part, held) {
+  if (held.id) return part.querySelector(`#${CSS.escape(held.id)}`);
+  return held.value ? [...part.querySelectorAll("button, input, select")].find((one) => one.value === held.value) : null;
 }

@@ -5,6 +5,7 @@ const MOMENT = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle:
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", hour12: false });
 
 export const clock = (date) => CLOCK.format(date);
+export const full = (date) => FULL.format(date);
 
 // The words of the server's own filter, so that nothing changes when scripts take over.
 export function duration(total) {
@@ -20,7 +21,7 @@ const SHOW = {
   clock,
   age: (date) => duration((Date.now() - date) / 1000),
   moment: (date) => MOMENT.format(date),
-  full: (date) => FULL.format(date),
+  full,
 };
 
 export function show(root = document) {

@@ -47,10 +47,8 @@ def overview(request: HttpRequest, pk: int) -> HttpResponse:
     """Where the time went, what happened, the end of the log, what was submitted."""
     workload = find(request, pk)
     context = header(request, workload, "overview")
-    spans = timeline.time_line(request.user, workload)
     context |= {
-        "spans": spans,
-        "lasted": timeline.by_phase(spans),
+        "line": timeline.time_line(request.user, workload, context["pods"]),
         "happened": history.latest(request.user, workload, SHOWN),
         "explained": why(request.user, workload, context["pods"]),
         "pod": latest(context["pods"]),

@@ -1,6 +1,7 @@
-"""The clusters Runyard knows, and their nodes as last observed."""
+"""The clusters Runyard knows, their nodes as last observed, and when they were out of sight."""
 
 from django.db import models
+from django.db.models import Q
 
 
 class Cluster(models.Model):
@@ -34,3 +35,20 @@ class Node(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Absence(models.Model):
+    """A time in which our rows may have differed from the cluster; `until` is null while it goes on."""
+
+    cluster = models.ForeignKey(Cluster, models.CASCADE, db_index=False, related_name="absences")
+    since = models.DateTimeField()
+    until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["cluster"], condition=Q(until=None), name="one_absence_at_a_time")
+        ]
+        indexes = [models.Index(fields=["cluster", "since"], name="absences_of_cluster")]
+
+    def __str__(self) -> str:
+        return f"{self.cluster} since {self.since:%H:%M:%S}"

@@ -10,7 +10,7 @@ from queue import Empty, Queue
 
 from django.utils import timezone
 
-from runyard.clusters import objects
+from runyard.clusters import absences, objects
 from runyard.clusters.connection import ClusterError, Connection, connect
 from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen
@@ -20,6 +20,7 @@ from runyard.sync.applier import BATCH, Applier
 from runyard.sync.follower import Follower, start
 from runyard.sync.freshness import freshness_of
 from runyard.sync.known import known, unseen
+from runyard.sync.models import SyncState
 from runyard.sync.source import Source, Watched
 from runyard.sync.store import Store
 from workloads.kinds import KINDS
@@ -103,7 +104,10 @@ class Runner:
         now = timezone.now()
         facts = {"error": trouble, "error_at": now} if trouble else {"error": "", "synced_at": now}
         odd = {uid: why for follower in self._followers for uid, why in follower.odd.items()}
+        before = SyncState.objects.get(cluster=self._cluster).synced_at
         lease.renew(self._cluster, self._epoch, quarantined=odd | self._applier.bad, **facts)
+        if before:
+            (absences.away if trouble else absences.back)(self._cluster.pk, before, now)
         fresh = freshness_of(Cluster.objects.select_related("sync").get(pk=self._cluster.pk))
         publish(("clusters", fresh.wire()))
 
