@@ -8,6 +8,7 @@ from workloads.views import (
     columns,
     export,
     history,
+    log_data,
     logs,
     manifest,
     pods,
@@ -43,4 +44,7 @@ urlpatterns = [
     path("<int:pk>/yaml", manifest.page, name="workload-yaml"),
     path("<int:pk>/logs", logs.page, name="workload-logs"),
     path("<int:pk>/logs/download", logs.download, name="workload-log-download"),
+    path("<int:pk>/logs/lines", log_data.lines, name="workload-log-lines"),
+    path("<int:pk>/logs/search", log_data.search, name="workload-log-search"),
+    path("<int:pk>/logs/first-error", log_data.first_error, name="workload-log-first-error"),
 ]

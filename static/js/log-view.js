@@ -1,12 +1,16 @@
-// The log of one container: what the page came with, then live. Follows the end until one scrolls up.
-import { parse } from "./ansi.js";
-import { onState, watch } from "./live.js";
-import { LogLines } from "./log-lines.js";
+// A log and its tools: follows the end until one scrolls up, pauses, wraps, searches, and leads to a line.
+import { BLOCK } from "./log-blocks.js";
+import { LogHeights } from "./log-heights.js";
+import { LogFinder } from "./log-finder.js";
+import { LogMarks } from "./log-marks.js";
+import { MergedLog } from "./log-merged.js";
+import { drawLine, drawNote, LONG } from "./log-row.js";
+import { timeOf } from "./log-times.js";
+import { WholeLog } from "./log-whole.js";
 import { LogWindow } from "./log-window.js";
+import { onState, watch } from "./live.js";
 
-const LONG = 2000; // characters of a line that are shown before it is asked for
-const TIMES = ["local", "utc", "off"];
-const BAD = /\b(error|exception|traceback|fatal|panic)\b/i;
+const MARGIN = 12; // pixels right of a line
 
 export function start(section) {
   const view = new LogView(section);
@@ -17,26 +21,36 @@ class LogView {
   constructor(section) {
     this.section = section;
     this.viewport = this.part("window");
-    this.lines = read(this.viewport.querySelector("ol"));
+    this.merged = Boolean(section.dataset.pods);
     this.following = true;
-    this.paused = null; // frames that came while paused
+    this.paused = null; // [frame, topic] that came while paused
     this.wrap = false;
-    this.times = 0;
-    this.opened = new Set(); // numbers of long lines that are shown whole
-    this.found = [];
-    this.place = -1;
-    this.words = "";
-    this.window = new LogWindow(this.viewport, {
-      count: () => this.lines.all.length,
-      rows: (index) => this.rowsOf(index),
-      draw: (index) => this.draw(index),
+    this.opened = new Set(); // lines that are shown whole
+    this.ended = new Set(); // topics
+    this.heights = new LogHeights();
+    const list = this.viewport.querySelector("ol");
+    const Log = this.merged ? MergedLog : WholeLog;
+    this.log = new Log(section, list, {
+      changed: (from, to) => this.changed(from, to),
+      moved: (by) => this.moved(by),
+      complain: (words) => this.complain(words),
     });
-    section.dataset.times = TIMES[0];
+    this.window = new LogWindow(this.viewport, {
+      heights: this.heights,
+      count: () => this.log.count,
+      draw: (index) => this.draw(index),
+      painted: (from, to) => this.log.need(from, to),
+    });
+    this.window.onResize = () => this.wrap && this.measure();
+    this.finder = new LogFinder(section, this.log, { show: (index) => this.show(index), marked: () => this.window.relayout(), sight: () => this.window.inSight });
+    this.marks = new LogMarks(this.log, { show: (index) => this.show(index), marked: () => this.window.relayout() });
+    section.dataset.times ||= "local";
     this.bind();
-    this.window.grow();
-    if (!this.toHash()) this.window.toEnd();
-    this.stops = section.dataset.topic ? [this.listen(), onState((state) => this.tellState(state))] : [];
-    if (!section.dataset.topic) this.say(this.lines.all.length ? "ended" : "");
+    if (!this.marks.toHash() && !this.toPlace()) this.window.toEnd();
+    this.stops = this.log.topics.map((topic) => this.listen(topic));
+    if (this.stops.length) this.stops.push(onState((state) => this.tellState(state)));
+    else this.tellState();
+    this.tellEarlier();
   }
 
   part(name) {
@@ -44,114 +58,150 @@ class LogView {
   }
 
   bind() {
-    this.lastTop = 0;
     this.viewport.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.viewport.addEventListener("click", (event) => this.click(event));
+    this.viewport.addEventListener("keydown", (event) => this.key(event));
     this.part("jump").addEventListener("click", () => this.follow());
-    this.part("find").addEventListener("input", (event) => this.search(event.target.value));
-    this.part("find").addEventListener("keydown", (event) => {
-      if (event.key === "Enter") this.step(event.shiftKey ? -1 : 1);
-      if (event.key === "Escape") event.target.blur();
-    });
-    this.part("next").addEventListener("click", () => this.step(1));
-    this.part("previous").addEventListener("click", () => this.step(-1));
+    this.part("follow").addEventListener("click", () => (this.following ? this.leave() : this.follow()));
     this.part("pause").addEventListener("click", () => this.pause());
     this.part("wrap").addEventListener("click", () => this.toggleWrap());
-    this.part("times").addEventListener("click", () => this.nextTimes());
-    this.onHash = () => this.toHash();
-    addEventListener("hashchange", this.onHash);
+    this.part("times").addEventListener("change", (event) => this.setTimes(event.target.value));
+    this.part("earlier")?.querySelector("button").addEventListener("click", () => this.earlier());
   }
 
   // --- what comes ---
 
-  listen() {
-    return watch(this.section.dataset.topic, {
-      message: (frame) => this.receive(frame),
-      options: () => ({ from: this.lines.next, previous: this.section.dataset.previous === "1" }),
+  listen(topic) {
+    return watch(topic, {
+      message: (frame) => this.receive(frame, topic),
+      options: () => this.log.options(topic),
     });
   }
 
-  receive(frame) {
+  receive(frame, topic) {
     if (this.paused && !frame.end) {
-      this.paused.push(frame);
-      return this.say(`paused, ${this.waitingLines().toLocaleString("en")} lines wait`);
+      this.paused.push([frame, topic]);
+      return this.tellState();
     }
-    const before = this.lines.all.length;
-    let dropped = 0;
-    if (frame.lines) dropped = this.lines.add(frame.from, frame.lines);
-    else if (frame.skipped) this.lines.skip(frame.skipped);
-    else if (frame.reset) dropped = this.restart();
-    else if (frame.end) this.lines.note(frame.why || "The log has ended.");
-    else if (frame.denied || frame.error || frame.note) return this.complain(frame.denied ?? frame.error ?? frame.note);
-    else return undefined;
-    if (frame.lines) this.complain("");
-    if (frame.end) {
-      this.ended = true;
-      this.part("jump").textContent = "Jump to the end";
-    }
-    if (dropped) this.window.drop(dropped);
-    else this.window.grow();
-    if (this.following) this.window.toEnd();
-    if (this.words) this.searchAgain(dropped ? 0 : before);
+    if (this.log.receive(frame, topic)) {
+      this.complain("");
+      this.finder.more();
+    } else if (frame.end) this.end(topic, frame.why || "The log has ended.");
+    else if (frame.denied || frame.error || frame.note) this.complain(frame.denied ?? frame.error ?? frame.note);
     return this.tellState();
   }
 
-  // Returns how many lines went.
-  restart() {
-    const held = this.lines.all.length;
-    this.lines.restart();
-    return held;
+  // Whether more may come.
+  get live() {
+    return this.ended.size < this.log.topics.length;
   }
 
-  waitingLines() {
-    return this.paused.reduce((sum, frame) => sum + (frame.lines?.length ?? 0), 0);
+  end(topic, why) {
+    this.ended.add(topic);
+    if (this.live) return;
+    this.part("jump").textContent = "Jump to the end";
+    const foot = this.part("foot");
+    foot.textContent = [why, this.section.dataset.kept].filter(Boolean).join(" ");
+    foot.hidden = false;
+  }
+
+  // Lines from..to (not included) are others than before.
+  changed(from, to) {
+    if (!this.window) return;
+    const keep = this.wrap && !this.following && this.window.hold();
+    this.window.forget(from, to);
+    if (this.wrap) this.measure(from, to);
+    if (this.following) this.window.toEnd();
+    else if (keep) keep();
+  }
+
+  // Every line stands `by` further down.
+  moved(by) {
+    const keep = this.window.hold();
+    this.window.relayout();
+    if (this.wrap) this.measure();
+    if (this.following) this.window.toEnd();
+    else keep(by);
+    this.finder.more();
+  }
+
+  async earlier() {
+    const button = this.part("earlier").querySelector("button");
+    button.disabled = true;
+    this.leave();
+    try {
+      await this.log.earlier();
+      this.complain("");
+    } catch (error) {
+      this.complain(error.message);
+    }
+    button.disabled = false;
+    this.tellEarlier();
+  }
+
+  tellEarlier() {
+    const strip = this.part("earlier");
+    if (!strip) return;
+    const since = this.log.whole;
+    strip.hidden = !since;
+    const words = `In full since ${timeOf(since, this.section.dataset.times === "utc" ? "utc" : "local")}.`;
+    strip.querySelector("span").textContent = this.log.full ? `${words} For what is before, choose one pod.` : words;
+    strip.querySelector("button").hidden = this.log.full;
   }
 
   complain(words) {
-    let error = this.part("error");
-    if (!error && words) {
-      error = Object.assign(document.createElement("p"), { className: "log-empty" });
-      error.dataset.log = "error";
-      this.viewport.before(error);
-    }
-    if (error && !words) error.remove();
-    else if (error) error.textContent = words;
+    const error = this.part("error");
+    error.hidden = !words;
+    if (error.textContent !== words) error.textContent = words;
     this.tellState();
   }
 
   // --- following ---
 
   scrolled() {
-    const top = this.viewport.scrollTop;
+    const by = this.window.scrolled();
     if (this.window.atEnd) this.following = true;
-    else if (top < this.lastTop - 1) this.following = false;
-    this.lastTop = top;
-    this.part("jump").hidden = this.following;
-    this.window.soon();
+    else if (by < -1) this.following = false;
+    this.tellState();
+  }
+
+  leave() {
+    this.following = false;
     this.tellState();
   }
 
   follow() {
     this.following = true;
-    this.part("jump").hidden = true;
     if (this.paused) this.pause();
     this.window.toEnd();
+    this.tellState();
   }
 
   pause() {
     const frames = this.paused;
     this.paused = frames ? null : [];
-    this.part("pause").setAttribute("aria-pressed", String(!frames));
-    for (const frame of frames ?? []) this.receive(frame);
+    for (const [frame, topic] of frames ?? []) this.receive(frame, topic);
     this.tellState();
+  }
+
+  get waiting() {
+    return (this.paused ?? []).reduce((sum, [frame]) => sum + (frame.lines?.length ?? frame.skipped ?? 0), 0);
   }
 
   tellState(state) {
     this.socket = state ?? this.socket;
-    if (this.paused) return this.say(`paused, ${this.waitingLines().toLocaleString("en")} lines wait`);
-    if (this.ended) return this.say("ended");
+    const pause = this.part("pause");
+    pause.toggleAttribute("data-on", Boolean(this.paused));
+    if (pause.lastChild.textContent !== (this.paused ? "Resume" : "Pause")) pause.lastChild.textContent = this.paused ? "Resume" : "Pause";
+    press(this.part("follow"), this.following && !this.paused);
+    this.part("jump").hidden = this.following && !this.paused;
+    if (this.paused) return this.say(`paused, ${this.waiting.toLocaleString("en")} lines wait`);
+    if (!this.live) {
+      for (const name of ["follow", "pause"]) this.part(name).hidden = true;
+      return this.say(this.log.topics.length || this.log.count ? "ended" : "");
+    }
     if (this.socket && this.socket.name !== "live") return this.say("reconnecting");
-    if (this.part("error")) return this.say("waiting");
+    if (!this.part("error").hidden) return this.say("waiting");
     return this.say(this.following ? "following" : "");
   }
 
@@ -164,180 +214,118 @@ class LogView {
 
   // --- drawing ---
 
-  get columns() {
-    const gutter = this.section.dataset.times === "off" ? 84 : 176;
-    return Math.max(20, Math.floor((this.viewport.clientWidth - gutter) / this.window.character));
-  }
-
-  rowsOf(index) {
-    if (!this.wrap) return 1;
-    const length = Math.min(this.lines.text(index).length, this.opened.has(this.lines.all[index].n) ? Infinity : LONG + 20);
-    return Math.max(1, Math.ceil(length / this.columns));
-  }
-
   draw(index) {
-    const line = this.lines.all[index];
-    const row = document.createElement("li");
-    row.className = "log-row";
-    if (line.note) {
-      row.classList.add("log-note");
-      row.textContent = line.note;
-      return row;
-    }
-    row.id = `L${line.n + 1}`;
-    row.toggleAttribute("data-target", location.hash === `#${row.id}`);
-    row.classList.toggle("bad", BAD.test(this.lines.text(index).slice(0, LONG)));
-    row.toggleAttribute("data-current", this.found[this.place] === index);
-    const number = Object.assign(document.createElement("a"), { href: `#${row.id}`, textContent: (line.n + 1).toLocaleString("en") });
-    const time = Object.assign(document.createElement("time"), { textContent: this.timeOf(line.time), title: line.time });
-    const text = document.createElement("span");
-    this.write(text, line, index);
-    row.append(number, time, text);
+    const line = this.log.line(index);
+    if (!line) return drawNote(this.log.instead(index), this.merged ? undefined : index);
+    const mode = this.section.dataset.times;
+    const row = drawLine(line, {
+      words: this.finder.plainWords,
+      found: this.finder.matches(index),
+      current: this.finder.current === index,
+      target: this.marks.has(line, index),
+      open: this.opened.has(this.nameOf(line)),
+      time: (iso) => timeOf(iso, mode, this.log.began),
+    });
+    if (!this.merged) row.id = `line-${index + 1}`; // not what the hash says: the browser would go there on its own
     return row;
   }
 
-  write(element, line, index) {
-    const whole = this.opened.has(line.n);
-    const hits = ranges(this.lines.text(index), this.words);
-    let [left, at] = [whole ? Infinity : LONG, 0];
-    for (const piece of parse(line.raw)) {
-      const text = piece.text.slice(0, left);
-      for (const [part, hit] of cut(text, at, hits)) element.append(span(part, piece, hit));
-      left -= text.length;
-      at += piece.text.length;
-      if (left <= 0) break;
-    }
-    if (left <= 0 && at > 0 && this.lines.text(index).length > LONG) {
-      const more = Object.assign(document.createElement("button"), { type: "button", className: "link", textContent: `show all ${this.lines.text(index).length.toLocaleString("en")} characters` });
-      more.dataset.open = line.n;
-      element.append("… ", more);
-    }
+  nameOf(line) {
+    return `${line.who?.rank ?? ""}/${line.n}`;
   }
 
-  timeOf(time) {
-    const mode = TIMES[this.times];
-    if (mode === "off" || !time) return "";
-    if (mode === "utc") return time.slice(11, 19);
-    const date = new Date(time.replace(/(\.\d{3})\d*/, "$1"));
-    return Number.isNaN(date.valueOf()) ? "" : date.toLocaleTimeString("en-GB");
+  get columns() {
+    const width = this.viewport.clientWidth - this.window.textLeft(this.merged ? 4 : 3) - MARGIN;
+    return Math.max(20, Math.floor(width / this.window.character));
   }
 
-  click(event) {
-    const open = event.target.closest("[data-open]");
-    if (!open) return;
-    this.opened.add(Number(open.dataset.open));
-    this.window.relayout();
+  // How many rows of text each line from..to takes while long ones are wrapped.
+  measure(from = 0, to = this.log.count) {
+    const { columns } = this;
+    const rows = (index) => {
+      const line = index < this.log.count && this.log.line(index);
+      if (!line) return 1;
+      const { length } = this.log.text(index);
+      return Math.max(1, Math.ceil((this.opened.has(this.nameOf(line)) ? length : Math.min(length, LONG + 20)) / columns));
+    };
+    if (!from && to >= this.log.count) this.heights.clear();
+    for (let block = Math.floor(from / BLOCK); block * BLOCK < to; block += 1) {
+      if (this.log.holds(block)) this.heights.measure(block, rows);
+    }
   }
 
   toggleWrap() {
-    this.wrap = !this.wrap;
-    this.section.toggleAttribute("data-wrap", this.wrap);
-    this.part("wrap").setAttribute("aria-pressed", String(this.wrap));
+    this.reflow(() => {
+      this.wrap = !this.wrap;
+      this.section.toggleAttribute("data-wrap", this.wrap);
+      press(this.part("wrap"), this.wrap);
+    });
+  }
+
+  async setTimes(mode) {
+    if (mode === "since") await this.log.start().catch((error) => this.complain(error.message));
+    this.reflow(() => {
+      this.section.dataset.times = mode;
+    });
+    this.tellEarlier();
+  }
+
+  // Lay all out anew after `change`; what is in sight stays there.
+  reflow(change) {
+    const keep = this.window.hold();
+    change();
+    this.heights.clear();
+    if (this.wrap) this.measure();
     this.window.relayout();
     if (this.following) this.window.toEnd();
+    else keep();
   }
 
-  nextTimes() {
-    this.times = (this.times + 1) % TIMES.length;
-    this.section.dataset.times = TIMES[this.times];
-    this.window.relayout();
-  }
+  // --- going somewhere ---
 
-  toHash() {
-    const match = /^#L(\d{1,12})$/.exec(location.hash);
-    const index = match ? this.lines.indexOf(Number(match[1]) - 1) : -1;
-    if (match && index < 0 && Number(match[1]) <= this.lines.first) {
-      this.part("found").textContent = `line ${Number(match[1]).toLocaleString("en")} is an earlier one`;
-    }
-    if (index < 0) return false;
+  show(index) {
     this.following = false;
     this.window.relayout();
     this.window.to(index);
-    this.part("jump").hidden = false;
+    this.tellState();
+  }
+
+  // Where the address asked for (?line=, ?at=): said by the server.
+  toPlace() {
+    const place = this.section.dataset.place;
+    if (!place || !this.log.count) return false;
+    this.marks.place = Number(place);
+    this.show(Math.min(Number(place), this.log.count - 1));
     return true;
   }
 
-  // --- searching ---
-
-  search(words) {
-    this.words = words;
-    this.found = this.lines.find(words);
-    this.place = this.found.length ? this.found.length - 1 : -1;
-    this.show();
+  click(event) {
+    const row = event.target.closest(".log-row");
+    if (event.target.closest("[data-open]")) {
+      this.opened.add(this.nameOf(this.log.line(this.window.indexOf(row))));
+      return this.reflow(() => {});
+    }
+    if (event.target.closest("a[data-n]") && !this.merged) return this.marks.click(event);
+    return undefined;
   }
 
-  searchAgain(from) {
-    const known = from ? this.found : [];
-    this.found = known.concat(this.lines.find(this.words, from));
-    if (!from) this.place = Math.min(this.place, this.found.length - 1);
-    this.count();
-  }
-
-  step(by) {
-    if (!this.found.length) return;
-    this.place = (this.place + by + this.found.length) % this.found.length;
-    this.show();
-  }
-
-  show() {
-    this.count();
-    this.window.relayout();
-    if (this.place < 0) return;
-    this.following = false;
-    this.part("jump").hidden = false;
-    this.window.to(this.found[this.place]);
-  }
-
-  count() {
-    const { length } = this.found;
-    this.part("found").textContent = this.words ? (length ? `${this.place + 1} of ${length.toLocaleString("en")}` : this.lines.first ? "none in the lines shown" : "none") : "";
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("button")) return;
+    const act = { p: () => this.pause(), w: () => this.toggleWrap(), n: () => this.finder.step(1), N: () => this.finder.step(-1) }[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
   }
 
   stop() {
     for (const stop of this.stops) stop();
-    removeEventListener("hashchange", this.onHash);
+    this.finder.stop();
+    this.marks.stop();
+    this.log.stop();
     this.window.stop();
   }
 }
 
-// The lines that the server drew, before they make room for the window.
-function read(list) {
-  const first = Number(list.dataset.first);
-  const lines = new LogLines(first);
-  lines.add(first, [...list.children].map((item) => [item.dataset.t, item.dataset.raw ? JSON.parse(item.dataset.raw) : item.textContent]));
-  return lines;
-}
-
-// Where `words` stand in `text`, as [from, to).
-function ranges(text, words) {
-  const found = [];
-  const [hay, needle] = [text.toLowerCase(), words.toLowerCase()];
-  for (let at = needle ? hay.indexOf(needle) : -1; at >= 0 && found.length < 500; at = hay.indexOf(needle, at + needle.length)) {
-    found.push([at, at + needle.length]);
-  }
-  return found;
-}
-
-// `text`, which stands at `start` of its line, as [part, whether it is within a range].
-function cut(text, start, hits) {
-  const parts = [];
-  let at = 0;
-  for (const [from, to] of hits) {
-    const [a, b] = [Math.max(at, from - start), Math.min(text.length, to - start)];
-    if (b <= a) continue;
-    if (a > at) parts.push([text.slice(at, a), false]);
-    parts.push([text.slice(a, b), true]);
-    at = b;
-  }
-  if (at < text.length) parts.push([text.slice(at), false]);
-  return parts;
-}
-
-function span(text, piece, hit) {
-  const element = document.createElement(hit ? "mark" : "span");
-  element.textContent = text;
-  if (piece.classes) element.className = piece.classes;
-  if (piece.colour) element.style.color = piece.colour;
-  if (piece.ground) element.style.background = piece.ground;
-  return element;
+function press(button, pressed) {
+  button.setAttribute("aria-pressed", String(pressed));
 }

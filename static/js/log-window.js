@@ -1,121 +1,185 @@
-// A window on many lines: only those in sight, and some around them, are in the page.
+// A window on any number of lines: only those in sight, and some around them, are in the page. Beyond what a browser
+// lets an element be tall the scroll bar still stands for all: small moves go line by line, long ones in proportion.
 const AROUND = 30;
 const MOST_NODES = 200;
+const TALLEST = 8e6; // pixels; Firefox ends before 18 million
+const AT_REST = 150; // milliseconds after the last scroll
 
 export class LogWindow {
-  // `draw(index)` makes the element of a line, `rows(index)` says how many rows of text it takes.
-  constructor(viewport, { count, rows, draw }) {
-    this.viewport = viewport;
-    this.count = count;
-    this.rows = rows;
-    this.draw = draw;
+  // `heights` knows where lines stand, `count()` how many there are, `draw(index)` makes the element of one,
+  // `painted(from, to)` hears which are in the page.
+  constructor(viewport, { heights, count, draw, painted }) {
+    Object.assign(this, { viewport, heights, count, draw, painted });
     this.sheet = Object.assign(document.createElement("ol"), { className: "log-lines" });
     viewport.replaceChildren(this.sheet);
     this.nodes = new Map();
-    this.tops = [0]; // in rows: line i stands at tops[i]
+    this.top = 0; // pixels of the whole that are above what is in sight
+    this.real = 0; // the same as the scroll bar has it
     this.frame = 0;
-    const probe = Object.assign(document.createElement("li"), { className: "log-row", textContent: "0".repeat(100) });
-    this.sheet.append(probe);
-    const range = document.createRange();
-    range.selectNodeContents(probe);
-    this.character = range.getBoundingClientRect().width / 100 || 7.2;
-    this.row = probe.getBoundingClientRect().height || 18;
-    probe.remove();
-    this.resize = new ResizeObserver(() => {
-      this.relayout();
-      this.paint(); // this frame's turn to draw is over: without rows it would be shown empty
-    });
+    this.probe();
+    this.resize = new ResizeObserver(() => this.resized());
     this.resize.observe(viewport);
   }
 
+  probe() {
+    const row = Object.assign(document.createElement("li"), { className: "log-row", textContent: "0".repeat(100) });
+    this.sheet.append(row);
+    const range = document.createRange();
+    range.selectNodeContents(row);
+    this.character = range.getBoundingClientRect().width / 100 || 7.2;
+    this.row = row.getBoundingClientRect().height || 18;
+    row.remove();
+  }
+
+  // Where the text of a line begins, in pixels from the left.
+  textLeft(cells) {
+    const row = Object.assign(document.createElement("li"), { className: "log-row" });
+    row.append(...Array.from({ length: cells }, () => document.createElement("span")));
+    this.sheet.append(row);
+    const left = row.lastChild.offsetLeft;
+    row.remove();
+    return left;
+  }
+
+  resized() {
+    const atEnd = this.wasAtEnd;
+    this.onResize?.();
+    this.relayout();
+    if (atEnd) this.toEnd();
+    this.paint(); // this frame's turn to draw is over: without rows it would be shown empty
+  }
+
   get height() {
-    return this.tops[this.count()] * this.row;
+    return this.heights.top(this.count()) * this.row;
+  }
+
+  get furthest() {
+    return Math.max(0, this.height - this.viewport.clientHeight);
   }
 
   get atEnd() {
-    return this.viewport.scrollTop + this.viewport.clientHeight >= this.viewport.scrollHeight - this.row / 2;
+    return this.top >= this.furthest - this.row / 2;
   }
 
-  // Lines were added at the end.
-  grow() {
-    for (let i = this.tops.length - 1; i < this.count(); i += 1) this.tops.push(this.tops[i] + this.rows(i));
+  // The lines in sight, as [first, last].
+  get inSight() {
+    const end = (this.top + this.viewport.clientHeight - 1) / this.row;
+    return [this.heights.at(this.top / this.row), Math.min(this.heights.at(end), this.count() - 1)];
+  }
+
+  // Which line `node` is.
+  indexOf(node) {
+    return [...this.nodes].find(([, one]) => one === node)?.[0] ?? -1;
+  }
+
+  // --- where we are ---
+
+  // After the scroll bar moved: by how much the whole did.
+  scrolled() {
+    const { scrollTop, clientHeight } = this.viewport;
+    const by = scrollTop - this.real;
+    if (!by) return 0;
+    const before = this.top;
+    this.real = scrollTop;
+    if (this.height <= TALLEST) this.top = scrollTop;
+    else if (Math.abs(by) < 2 * clientHeight) this.top = Math.max(0, Math.min(this.furthest, this.top + by));
+    else this.top = (scrollTop / Math.max(1, TALLEST - clientHeight)) * this.furthest;
     this.soon();
+    clearTimeout(this.rest);
+    const stuck = (scrollTop <= 0 && this.top > 0) || (scrollTop >= TALLEST - clientHeight - 1 && this.top < this.furthest - 1);
+    if (stuck) this.moveTo(this.top);
+    else if (this.height > TALLEST) this.rest = setTimeout(() => this.moveTo(this.top), AT_REST);
+    return this.top - before;
   }
 
-  // Everything may have changed: widths, wrapping, what is shown of a line, which lines there are.
-  relayout() {
-    this.tops.length = 1;
-    for (const node of this.nodes.values()) node.remove();
-    this.nodes.clear();
-    this.grow();
-  }
-
-  // `count` lines left at the start; what is in sight stays where it is.
-  drop(count) {
-    const gone = this.tops[count] * this.row;
-    this.relayout();
-    this.viewport.scrollTop -= gone;
+  // Show the whole from `top` pixels on, and put the scroll bar where that is.
+  moveTo(top) {
+    this.size();
+    this.top = Math.max(0, Math.min(this.furthest, top));
+    const share = this.height <= TALLEST ? 1 : (TALLEST - this.viewport.clientHeight) / this.furthest;
+    this.viewport.scrollTop = this.top * share;
+    this.real = this.viewport.scrollTop;
+    if (this.height <= TALLEST) this.top = this.real;
+    for (const [index, node] of this.nodes) this.place(index, node);
+    this.soon();
   }
 
   toEnd() {
-    this.sizeSheet();
-    this.viewport.scrollTop = this.viewport.scrollHeight;
-    this.soon();
+    this.moveTo(this.furthest);
   }
 
   to(index) {
-    this.sizeSheet();
-    this.viewport.scrollTop = this.tops[index] * this.row - this.viewport.clientHeight / 2;
+    this.moveTo(this.heights.top(index) * this.row - this.viewport.clientHeight / 2);
+  }
+
+  // What is in sight, to be put back there after heights or numbers changed: `moved` lines came before it.
+  hold() {
+    const [index] = this.inSight;
+    const below = this.top - this.heights.top(index) * this.row;
+    return (moved = 0) => this.moveTo(this.heights.top(Math.max(0, index + moved)) * this.row + below);
+  }
+
+  // --- what is drawn ---
+
+  // Everything is drawn again.
+  relayout() {
+    this.forget(0, Infinity);
+  }
+
+  // Lines from..to (not included) are drawn again.
+  forget(from, to) {
+    for (const [index, node] of this.nodes) {
+      if (index < from || index >= to) continue;
+      node.remove();
+      this.nodes.delete(index);
+    }
     this.soon();
   }
 
   soon() {
-    this.frame ||= requestAnimationFrame(() => {
-      this.frame = 0;
-      this.paint();
-    });
+    this.frame ||= requestAnimationFrame(() => this.paint());
   }
 
-  sizeSheet() {
-    this.sheet.style.height = `${this.height}px`;
+  size() {
+    const tall = `${Math.min(TALLEST, this.height)}px`;
+    if (this.sheet.style.height !== tall) this.sheet.style.height = tall;
   }
 
   paint() {
-    this.sizeSheet();
-    const from = Math.max(0, this.at(this.viewport.scrollTop / this.row) - AROUND);
-    const below = this.at((this.viewport.scrollTop + this.viewport.clientHeight) / this.row) + AROUND;
-    const to = Math.min(this.count(), below, from + MOST_NODES);
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    this.size();
+    this.wasAtEnd = this.atEnd;
+    const [first, last] = this.inSight;
+    const from = Math.max(0, first - AROUND);
+    const to = Math.min(this.count(), last + 1 + AROUND, from + MOST_NODES);
     for (const [index, node] of this.nodes) {
-      if (index < from || index >= to) {
-        node.remove();
-        this.nodes.delete(index);
-      }
+      if (index >= from && index < to) continue;
+      node.remove();
+      this.nodes.delete(index);
     }
-    for (let i = from; i < to; i += 1) this.put(i);
+    // From the last up: in the page they stand in the order in which they are read and copied.
+    for (let index = to - 1, after = null; index >= from; index -= 1) after = this.put(index, after);
+    this.painted(from, to);
   }
 
-  put(index) {
-    if (this.nodes.has(index)) return;
+  put(index, after) {
+    const there = this.nodes.get(index);
+    if (there) return there;
     const node = this.draw(index);
-    node.style.top = `${this.tops[index] * this.row}px`;
-    const after = this.nodes.get(index + 1);
-    this.sheet.insertBefore(node, after ?? null);
+    this.place(index, node);
+    this.sheet.insertBefore(node, after);
     this.nodes.set(index, node);
+    return node;
   }
 
-  // The line that covers row `y`.
-  at(y) {
-    let [low, high] = [0, this.count()];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.tops[middle + 1] <= y) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  place(index, node) {
+    node.style.top = `${this.heights.top(index) * this.row - this.top + this.real}px`;
   }
 
   stop() {
     this.resize.disconnect();
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.rest);
   }
 }

@@ -75,7 +75,7 @@ def test_the_log_page_shows_the_last_lines_plain_and_where_to_go_on(ada, ada_tra
     page = text(browse(ada).get(f"/workloads/{ada_training.pk}/logs"))
     pod = ada_training.pods.get()
     assert f'data-topic="log:{pod.pk}/main"' in page
-    assert 'data-from="102"' in page
+    assert 'data-total="102"' in page
     assert ">red &lt;img onerror=x&gt;</li>" in page
     assert 'id="L101"' in page
 
@@ -111,7 +111,9 @@ def downloaded(response):
 
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
 def test_a_download_streams_the_bytes_under_a_safe_name(ada, ada_training, browse, monkeypatch):
-    monkeypatch.setattr("workloads.keeping.upstream.LogStream", lambda *args, **options: [b"T1 one\n", b"T2 \xfftwo\n"])
+    monkeypatch.setattr(
+        "workloads.keeping.upstream.LogStream", lambda *args, **options: [b"T1 one\n", b"T2 \xfftwo\n"]
+    )
     response = browse(ada).get(f"/workloads/{ada_training.pk}/logs/download")
     assert downloaded(response) == b"one\n\xfftwo\n"
     assert response["Content-Type"] == "text/plain; charset=utf-8"
@@ -155,22 +157,3 @@ def test_a_download_that_breaks_off_says_so_at_its_end(ada, ada_training, browse
 )
 def test_escapes_are_made_harmless(raw, shown):
     assert log_text.plain(raw) == shown
-
-
-@pytest.mark.parametrize(
-    ("query", "count"), [("", 500), ("?lines=20000", 20_000), ("?lines=1", 500), ("?lines=x", 500)]
-)
-def test_a_long_log_says_what_it_leaves_out_and_how_to_get_it(
-    ada, ada_training, browse, monkeypatch, query, count
-):
-    asked = []
-
-    def tail(pod, container, lines, **_):
-        asked.append(lines)
-        return logs.LogPage(first=99_500, lines=[("2026-01-02T03:04:05Z", f"line {n}") for n in range(3)])
-
-    monkeypatch.setattr("workloads.logs.tail", tail)
-    shown = text(browse(ada).get(f"/workloads/{ada_training.pk}/logs{query}"))
-    assert asked == [count]
-    assert "The last 3 lines of 99,503." in shown
-    assert ("Show the last 20,000" in shown) is (count == 500)

@@ -1,72 +1,161 @@
-"""Logs of a workload's pods: the page with the last lines, and the download of all."""
+"""Logs of a workload's pods: the page with the last lines or those around a place, and the download."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.dateparse import parse_datetime
+from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from runyard.clusters.connection import ClusterError
 from runyard.kit.streaming import stream_response
 from runyard.tenancy.access import denial, may
-from workloads import log_text, logs
+from workloads import log_text, log_zip, logs, merging, silence
 from workloads.models import Pod, Workload
 from workloads.views.workload import find, header, latest
 
-LINES, FEW_LINES, MOST_LINES = 500, 100, 20_000
+LINES, FEW_LINES = 500, 100
+ALL = "all"
+NOTES = {
+    "no-error": "No line of any pod looks like an error.",
+    "no-error-yet": "No line that was read looks like an error; there was no time to read all of them.",
+}
 
 
 @require_safe
 def page(request: HttpRequest, pk: int) -> HttpResponse:
-    """The last `?lines=` of one container; `?part=log` answers the log alone, for the overview."""
+    """The last lines of one container (`?pod=`, `?container=`, `?previous=1`) or of all pods (`?pod=all`).
+
+    `?line=` (from 1) or `?at=` (a time) shows those around it; `?part=log`: the log alone, for the overview.
+    """
     workload = find(request, pk)
     context = header(request, workload, "logs")
     part = request.GET.get("part") == "log"
-    context |= _log(
-        request, workload, context["pods"], FEW_LINES if part else _count(request.GET.get("lines", ""))
-    )
-    return render(request, "workloads/log.html" if part else "workloads/logs.html", context | {"part": part})
-
-
-def _log(request: HttpRequest, workload: Workload, pods: list[Pod], count: int) -> dict[str, Any]:
-    previous = request.GET.get("previous") == "1"
+    context |= {"part": part, "plain": log_text.plain, "note": NOTES.get(request.GET.get("note", ""), "")}
+    place = Place(request)
+    context |= {"problem": place.problem, "merged": None, "place": None, "silence": None, "kept": ""}
     if not may(request.user, "read_logs", workload):
-        problem = denial("read_logs", workload)
-        return {
-            "pod": None,
-            "container": "",
-            "previous": False,
-            "log": logs.LogPage(error=problem),
-            "plain": str,
-            "more_lines": 0,
-        }
-    pod = _pod(pods, request.GET.get("pod", ""))
-    container = _container(pod, request.GET.get("container", ""))
-    found = logs.tail(pod, container, count, previous=previous) if pod else logs.LogPage(error=NO_POD)
-    return {
-        "pod": pod,
-        "container": container,
-        "previous": previous,
+        said = silence.Silence(denial("read_logs", workload))
+        context |= {"pod": None, "container": "", "previous": False, "log": logs.LogPage(), "silence": said}
+    elif request.GET.get("pod") == ALL and not part:
+        context |= _merged(request, workload, context["pods"], place)
+    else:
+        context |= _log(request, workload, context["pods"], place, FEW_LINES if part else LINES)
+    template = "workloads/log.html" if part else "workloads/logs.html"
+    return render(request, template, context, status=400 if place.problem else 200)
+
+
+class Place:
+    """Where the URL asks to go: `line` (from 0) or `at`; `problem` says what is wrong with it."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.line: int | None = None
+        self.at: datetime | None = None
+        self.problem = ""
+        line, at = request.GET.get("line", ""), request.GET.get("at", "")
+        if line.isascii() and line.isdigit() and len(line) < 13:
+            self.line = max(0, int(line) - 1)
+        elif line:
+            self.problem = "“line” is the number of a line, such as 1200."
+        elif at:
+            self.at = moment(at)
+            self.problem = "" if self.at else "“at” is a time, such as 2026-01-31T14:05:00Z."
+
+
+def moment(text: str) -> datetime | None:
+    """An ISO 8601 time, taken as UTC where it names no zone; None for anything else."""
+    try:
+        found = parse_datetime(text[:40].replace(" ", "+") if "+" not in text and "T" in text else text[:40])
+    except ValueError:
+        return None
+    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _log(
+    request: HttpRequest, workload: Workload, pods: list[Pod], place: Place, count: int
+) -> dict[str, Any]:
+    previous, pod = request.GET.get("previous") == "1", pod_of(request, pods)
+    container = container_of(request, pod)
+    context = {"pod": pod, "container": container, "previous": previous}
+    if pod is None:
+        return context | {"log": logs.LogPage(), "silence": silence.of_workload(workload)}
+    line = place.line
+    if place.at is not None:
+        line = logs.line_at(pod, container, place.at, previous)
+    if line is None:
+        found = logs.tail(pod, container, count, previous=previous)
+    else:
+        found = logs.lines(pod, container, max(0, line - count // 2), count, previous)
+        if not found.lines and not found.error:  # beyond the end
+            found = logs.tail(pod, container, count, previous=previous)
+    said = silence.of_container(pod, container, previous=previous, error=found.error, total=found.total)
+    query = _query(pod, container, previous)
+    return context | {
         "log": found,
-        "plain": log_text.plain,
-        "more_lines": MOST_LINES if count < MOST_LINES else 0,
+        "place": line,
+        "silence": None if found.lines else said,
+        "here": query,
+        "kept": silence.kept_until(pod),
+        "lines_url": f"{reverse('workload-log-lines', args=[workload.pk])}?{query}",
+        "search_url": f"{reverse('workload-log-search', args=[workload.pk])}?{query}",
+        "earlier": max(1, found.first - count // 2 + 1) if found.first else 0,
+        "later": found.first + len(found.lines) + count // 2 if line is not None else 0,
     }
 
 
-def _count(text: str) -> int:
-    """How many lines to show: LINES, or more where the URL asks for it."""
-    return (
-        max(LINES, min(int(text), MOST_LINES))
-        if text.isascii() and text.isdigit() and len(text) < 9
-        else LINES
+def _query(pod: Pod, container: str, previous: bool = False) -> str:
+    return urlencode({"pod": str(pod.pk), "container": container} | ({"previous": "1"} if previous else {}))
+
+
+def _merged(request: HttpRequest, workload: Workload, pods: list[Pod], place: Place) -> dict[str, Any]:
+    container = request.GET.get("container", "")
+    found = merging.merge(pods, container, place.at)
+    live = place.at is None and len(pods) <= merging.LIVE_PODS
+    lines_url, page_url = (
+        reverse("workload-log-lines", args=[workload.pk]),
+        reverse("workload-logs", args=[workload.pk]),
     )
+    shown = [
+        {
+            "topic": f"log:{part.pod.pk}/{part.container}" if live else "",
+            "lines": f"{lines_url}?{_query(part.pod, part.container)}",
+            "page": f"{page_url}?{_query(part.pod, part.container)}",
+            "label": part.label,
+            "name": part.pod.name,
+            "rank": part.rank,
+            "first": part.first,
+            "total": part.total,
+        }
+        for part in found.parts
+    ]
+    at = merging.moment(place.at.astimezone(UTC).isoformat().replace("+00:00", "")) if place.at else ""
+    before = sum(merging.moment(line[2]) < at for line in found.lines)
+    said = (
+        silence.of_workload(workload)
+        if not pods
+        else silence.Silence("No pod has written anything yet.", "events")
+    )
+    return {
+        "pod": None,
+        "container": container,
+        "previous": False,
+        "log": logs.LogPage(),
+        "merged": found,
+        "merged_pods": shown,
+        "merged_live": live,
+        "most_live": merging.LIVE_PODS,
+        "place": before if at else None,
+        "silence": None if found.lines else said,
+        "here": urlencode({"pod": ALL} | ({"container": container} if container else {})),
+    }
 
 
-NO_POD = "There is no pod yet, and so no log. It appears here by itself when the first pod starts."
-
-
-def _pod(pods: list[Pod], wanted: str) -> Pod | None:
+def pod_of(request: HttpRequest, pods: list[Pod]) -> Pod | None:
     """The pod named in the URL by its row's id. Raises Http404 for one that is not this workload's."""
+    wanted = request.GET.get("pod", "")
     if not wanted:
         return latest(pods)
     found = next((pod for pod in pods if str(pod.pk) == wanted), None)
@@ -75,8 +164,9 @@ def _pod(pods: list[Pod], wanted: str) -> Pod | None:
     return found
 
 
-def _container(pod: Pod | None, wanted: str) -> str:
-    names = [found["name"] for found in pod.containers] if pod else []
+def container_of(request: HttpRequest, pod: Pod | None) -> str:
+    """The container named in the URL, else the pod's first. Raises Http404 for one that it has not."""
+    wanted, names = request.GET.get("container", ""), [one["name"] for one in pod.containers] if pod else []
     if wanted and wanted not in names:
         raise Http404("This pod has no such container.")
     return wanted or next(iter(names), "main")
@@ -84,15 +174,23 @@ def _container(pod: Pod | None, wanted: str) -> str:
 
 @require_safe
 def download(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpResponse:
-    """The whole log as a text file, streamed; 409 with words when the cluster does not give it."""
+    """The whole log as a text file, or with `?pod=all` those of all pods as a zip, streamed.
+
+    409 with words when it cannot be had.
+    """
     workload = find(request, pk)
     if not may(request.user, "read_logs", workload):
         return HttpResponse(denial("read_logs", workload), status=403, content_type="text/plain")
-    pod = _pod(header(request, workload, "logs")["pods"], request.GET.get("pod", ""))
+    pods = header(request, workload, "logs")["pods"]
+    times = request.GET.get("timestamps") == "1"
+    if request.GET.get("pod") == ALL and pods:
+        return stream_response(
+            log_zip.pack(pods, timestamps=times), "application/zip", f"{workload.name}-logs.zip"
+        )
+    pod = None if request.GET.get("pod") == ALL else pod_of(request, pods)
     if pod is None:
-        return HttpResponse(NO_POD, status=409, content_type="text/plain")
-    container = _container(pod, request.GET.get("container", ""))
-    previous, times = request.GET.get("previous") == "1", request.GET.get("timestamps") == "1"
+        return HttpResponse(silence.NO_POD, status=409, content_type="text/plain")
+    container, previous = container_of(request, pod), request.GET.get("previous") == "1"
     try:
         chunks = logs.whole(pod, container, previous=previous, timestamps=times)
     except ClusterError as error:

@@ -24,7 +24,7 @@ def browser():
 class Stage:
     """A page that holds `body`, our styles and scripts, and the server's side of its socket."""
 
-    def __init__(self, browser, body, styles=("tokens", "base", "workload"), hash="", answers=None):
+    def __init__(self, browser, body, styles=("tokens", "base", "workload", "log"), hash="", answers=None):
         links = "".join(f'<link rel="stylesheet" href="/static/css/{name}.css">' for name in styles)
         self._html = (
             f'<!doctype html><html lang="en"><head><script src="/static/js/theme.js"></script>{links}'

@@ -1,6 +1,10 @@
 """The log view in a real browser: what it shows, what it keeps out, how it follows."""
 
+import json
+import re
+from itertools import takewhile
 from types import SimpleNamespace
+from urllib.parse import parse_qsl
 
 import pytest
 from django.template.loader import get_template
@@ -12,29 +16,71 @@ TIME = "2026-01-02T03:04:05.678901234Z"
 HOSTILE = "\x1b[31mred\x1b[0m <img src=x onerror=alert(1)> \x1b]8;;javascript:alert(1)\x07link\x1b]8;;\x07"
 
 
-def section(lines, first=0):
+def section(lines, first=0, total=0, place=None, merged=None):
     """The log as templates/workloads/log.html draws it."""
     pod = SimpleNamespace(pk=7, name="redwood-0", containers=[{"name": "main"}], gone_at=None)
     context = {
         "workload": SimpleNamespace(pk=1),
         "pods": [pod],
-        "pod": pod,
+        "pod": None if merged else pod,
+        "merged_pods": PODS,
+        "merged_live": True,
+        "most_live": 8,
         "container": "main",
         "previous": False,
-        "part": True,
+        "part": False,
         "plain": log_text.plain,
-        "log": logs.LogPage(first=first, lines=[(TIME, line) for line in lines]),
+        "log": logs.LogPage(first=first, lines=[(TIME, line) for line in lines], total=total),
+        "lines_url": "/lines?pod=7",
+        "search_url": "/search?pod=7",
+        "place": place,
+        "merged": merged,
+        "here": "pod=7",
+        "earlier": 0,
+        "later": 0,
+        "silence": None,
+        "problem": "",
+        "note": "",
+        "kept": "Kept until 1 February 2026.",
     }
-    return get_template("workloads/log.html").render(context)
+    return get_template("workloads/log.html").render(context) + '<div id="toasts"></div>'
+
+
+class Server:
+    """Answers as the log's addresses do: `all` are its lines, None for one that is kept nowhere."""
+
+    def __init__(self, stage, lines):
+        self.all, self.step = lines, len(lines) or 1
+        stage.answers |= {"/lines": self.lines, "/search": self.search}
+
+    def lines(self, query):
+        asked = dict(parse_qsl(query))
+        first = next((n for n in range(int(asked["first"]), len(self.all)) if self.all[n] is not None), 0)
+        given = list(takewhile(lambda line: line is not None, self.all[first:]))
+        given = given[: int(asked["first"]) + int(asked["count"]) - first]
+        page = {"first": first, "total": len(self.all), "lines": [[TIME, line] for line in given]}
+        return json.dumps(page | {"error": ""})
+
+    def search(self, query):
+        asked = dict(parse_qsl(query))
+        start = int(asked["start"])
+        to = min(len(self.all), start + self.step)
+        answer = {"numbers": [], "searched_to": to, "total": len(self.all), "done": to == len(self.all)}
+        if asked["q"] == "(":
+            return json.dumps(answer | {"done": True, "problem": "This is no regular expression."})
+        pattern = re.compile(asked["q"] if "regex" in asked else re.escape(asked["q"]), re.IGNORECASE)
+        answer["numbers"] = [n for n in range(start, to) if pattern.search(self.all[n])]
+        return json.dumps(answer | {"problem": ""})
 
 
 @pytest.fixture
 def log(stage):
-    """`log(lines)` opens the view on those lines, subscribed and live."""
+    """`log(lines)` opens the view on those lines, subscribed and live; `whole` is all that the server has."""
 
-    def open_log(lines=(), first=0):
-        opened = stage(section(list(lines), first))
-        opened.wait_for("document.querySelector('.state-pill').textContent === 'following'")
+    def open_log(lines=(), first=0, whole=None, hash="", state="following", **options):
+        opened = stage(section(list(lines), first, len(whole or ()), **options), hash=hash)
+        opened.server = Server(opened, list(whole or lines))
+        opened.wait_for("s => document.querySelector('.state-pill')?.dataset.state === s", state)
         return opened
 
     return open_log
@@ -68,26 +114,30 @@ def test_it_goes_on_where_the_page_ends_and_follows(log):
     assert {"subscribe": TOPIC, "from": 42, "previous": False} in stage.heard
     write(stage, 42, ["three"])
     stage.page.get_by_text("three").wait_for()
-    assert stage.page.locator(".log-row > a").all_inner_texts() == ["41", "42", "43"]
+    assert stage.page.locator(".log-row > a").all_inner_texts()[-3:] == ["41", "42", "43"]
 
 
-def test_lines_told_twice_are_shown_once_and_a_gap_is_said(log):
+def test_lines_told_twice_are_shown_once_and_the_end_is_said(log):
     stage = log(["one", "two"])
     write(stage, 0, ["one", "two", "three"])
-    write(stage, 10, ["eleven"])
-    stage.say(topic=TOPIC, skipped=5)
     stage.say(topic=TOPIC, end=True, why="The container has ended.")
-    stage.page.get_by_text("The container has ended.").wait_for()
-    assert shown(stage) == [
-        "one",
-        "two",
-        "three",
-        "7 lines skipped; the download has them",
-        "eleven",
-        "5 lines skipped; the download has them",
-        "The container has ended.",
-    ]
+    stage.page.get_by_text("The container has ended. Kept until 1 February 2026.").wait_for()
+    assert shown(stage) == ["one", "two", "three"]
+    assert stage.page.get_by_role("button", name="Pause").is_hidden()
     assert stage.page.locator(".state-pill").inner_text() == "ended"
+
+
+def test_lines_passed_over_are_fetched_and_those_kept_nowhere_are_said(log):
+    whole = ["one", "two", "three", *[None] * 7, "eleven", "twelve"]
+    stage = log(["one", "two"], whole=["one", "two"])
+    stage.server.all = whole
+    write(stage, 10, ["eleven"])
+    stage.say(topic=TOPIC, skipped=1)
+    write(stage, 12, ["thirteen"])
+    stage.page.get_by_text("7 lines skipped: kept nowhere").wait_for()
+    stage.page.get_by_text("twelve").wait_for()
+    gap = ["7 lines skipped: kept nowhere", *[""] * 6]
+    assert shown(stage) == ["one", "two", "three", *gap, "eleven", "twelve", "thirteen"]
 
 
 def test_after_a_gap_it_asks_for_the_first_line_it_lacks(log):
@@ -102,8 +152,9 @@ def test_after_a_gap_it_asks_for_the_first_line_it_lacks(log):
 
 def test_a_hundred_thousand_lines_keep_two_hundred_in_the_page(log):
     stage = log()
+    stage.server.all = [f"line {n}" for n in range(100_000)]
     for start in range(0, 100_000, 5_000):
-        write(stage, start, [f"line {n}" for n in range(start, start + 5_000)])
+        write(stage, start, stage.server.all[start : start + 5_000])
     stage.page.get_by_text("line 99999", exact=True).wait_for()
     assert stage.page.locator(".log-row").count() <= 200
     window = stage.page.locator(".log-window")
@@ -114,6 +165,83 @@ def test_a_hundred_thousand_lines_keep_two_hundred_in_the_page(log):
     stage.page.get_by_text("line 99999", exact=True).wait_for()
     write(stage, 100_000, ["the newest"])
     stage.page.get_by_text("the newest").wait_for()
+
+
+MILLION = 1_000_000
+
+
+def million(query):
+    """A million lines, without holding them."""
+    first = int(dict(parse_qsl(query))["first"])
+    count = min(int(dict(parse_qsl(query))["count"]), MILLION - first)
+    lines = [[TIME, f"line {n}"] for n in range(first, first + count)]
+    return json.dumps({"first": first, "total": MILLION, "lines": lines, "error": ""})
+
+
+@pytest.fixture
+def long(stage):
+    """`long(hash)`: the end of a million lines."""
+
+    def open_long(hash=""):
+        first = MILLION - 500
+        html = section([f"line {n}" for n in range(first, MILLION)], first, MILLION)
+        opened = stage(html, hash=hash, answers={"/lines": million})
+        opened.wait_for("document.querySelector('.log-row')")
+        return opened
+
+    return open_long
+
+
+def in_sight(stage):
+    """The numbers (from 0) of the lines that one sees, the first and the last, once nothing is on its way."""
+    stage.wait_for(
+        """() => { const box = document.querySelector(".log-window").getBoundingClientRect();
+        window.seen = [...document.querySelectorAll(".log-row")].filter((row) => {
+          const own = row.getBoundingClientRect();
+          return own.bottom > box.top + 1 && own.top < box.bottom - 1 });
+        return seen.length > box.height / 18 - 2 && seen.every((row) => row.textContent.includes("line")) }"""
+    )
+    texts = stage.page.evaluate("seen.map((row) => row.lastChild.textContent)")
+    numbers = [int(text.split()[1]) for text in texts]
+    assert numbers == list(range(numbers[0], numbers[-1] + 1))
+    return numbers[0], numbers[-1]
+
+
+def test_a_link_to_a_line_in_the_middle_of_a_million_opens_there(long):
+    stage = long("#L500000")
+    first, last = in_sight(stage)
+    assert first < 499_999 < last
+    assert stage.page.locator("[data-target]").inner_text().endswith("line 499999")
+    assert len([one for one in stage.asked if one.startswith("/lines")]) <= 2
+    stage.page.reload()
+    first, last = in_sight(stage)
+    assert first < 499_999 < last
+
+
+def test_the_scroll_bar_stands_for_all_of_a_million_lines(long):
+    stage = long()
+    assert in_sight(stage)[1] == MILLION - 1
+    window = stage.page.locator(".log-window")
+    window.evaluate("w => { w.scrollTop = 0 }")
+    stage.page.get_by_text("line 0", exact=True).wait_for()
+    assert in_sight(stage)[0] == 0
+    window.evaluate("w => { w.scrollTop = w.scrollHeight / 4 }")
+    stage.page.get_by_text("line 250000", exact=True).wait_for()
+    first = in_sight(stage)[0]
+    assert 249_900 < first < 250_100
+    window.evaluate("w => { w.scrollTop += 180 }")  # a small move goes line by line
+    shown(stage)
+    assert in_sight(stage)[0] == first + 10
+    assert stage.page.locator(".log-row").count() <= 200
+
+
+def test_what_is_read_in_order_is_in_order_in_the_page(log):
+    stage = log([f"line {n}" for n in range(400)])
+    window = stage.page.locator(".log-window")
+    for top in (3000, 2900, 2500, 2700):
+        window.evaluate("(w, top) => { w.scrollTop = top }", top)
+        texts = shown(stage)
+        assert texts == sorted(texts, key=lambda text: int(text.split()[1]))
 
 
 def test_scrolling_up_stops_following_until_one_jumps_back(log):
@@ -132,12 +260,11 @@ def test_scrolling_up_stops_following_until_one_jumps_back(log):
 
 def test_pause_holds_lines_back_and_counts_them(log):
     stage = log(["one"])
-    pause = stage.page.get_by_role("button", name="Pause")
-    pause.click()
+    stage.page.get_by_role("button", name="Pause").click()
     write(stage, 1, ["two", "three"])
     stage.page.get_by_text("paused, 2 lines wait").wait_for()
     assert shown(stage) == ["one"]
-    pause.click()
+    stage.page.get_by_role("button", name="Resume").click()
     stage.page.get_by_text("three").wait_for()
 
 
@@ -151,10 +278,57 @@ def test_search_counts_marks_and_steps(log):
     stage.page.get_by_text("1 of 4").wait_for()
     find.press("Shift+Enter")
     stage.page.get_by_text("4 of 4").wait_for()
+    stage.server.all.append("one more loss")
     write(stage, 200, ["one more loss"])
     stage.page.get_by_text("4 of 5").wait_for()
     find.fill("nowhere")
     stage.page.get_by_text("none").wait_for()
+
+
+def test_a_search_reads_the_whole_log_and_says_how_far_it_is(log):
+    whole = [f"line {n} {'needle' if n in (3, 900) else ''}" for n in range(1_000)]
+    stage = log(whole[990:], first=990, whole=whole)
+    stage.server.step = 400
+    told = """() => { const found = document.querySelector("[data-log=found]"); window.told = [];
+      new MutationObserver(() => told.push(found.textContent)).observe(found, { childList: true }) }"""
+    stage.page.evaluate(told)
+    stage.page.get_by_label("Find in the log").fill("needle")
+    stage.page.get_by_text("2 of 2").wait_for()
+    assert "1, searched 400 of 1,000 lines" in stage.page.evaluate("told")
+    stage.page.locator("[data-current] mark").wait_for()
+    assert stage.page.locator("[data-current]").inner_text().endswith("line 900 needle")
+
+
+def test_an_expression_is_searched_for_and_a_bad_one_is_said_at_the_field(log):
+    stage = log(["step 1", "step two", "step 3"])
+    stage.page.get_by_role("button", name="Regular expression").click()
+    find = stage.page.get_by_label("Find in the log")
+    find.fill(r"step \d")
+    stage.page.get_by_text("2 of 2").wait_for()
+    assert stage.page.locator(".log-row mark").all_inner_texts() == ["step 1", "step 3"]
+    find.fill("(")
+    stage.page.get_by_role("alert").get_by_text("This is no regular expression.").wait_for()
+    assert find.get_attribute("aria-invalid") == "true"
+
+
+def test_shift_click_selects_a_range_copies_it_and_puts_it_into_the_address(log):
+    stage = log([HOSTILE, "two", "three", "four"])
+    copies = "{ value: { writeText: async (text) => { window.copied = text } } }"
+    stage.page.evaluate(f"Object.defineProperty(navigator, 'clipboard', {copies})")
+    numbers = stage.page.locator(".log-row > a")
+    numbers.nth(0).click()
+    assert stage.page.evaluate("location.hash") == "#L1"
+    numbers.nth(2).click(modifiers=["Shift"])
+    stage.page.get_by_text("3 lines copied.").wait_for()
+    assert stage.page.evaluate("copied") == "red <img src=x onerror=alert(1)> link\ntwo\nthree\n"
+    assert stage.page.evaluate("location.hash") == "#L1-L3"
+    assert stage.page.locator("[data-target]").count() == 3
+
+
+def test_a_selection_is_copied_without_numbers_and_times(log):
+    stage = log(["one", "two"])
+    stage.page.locator(".log-window").evaluate("w => getSelection().selectAllChildren(w)")
+    assert stage.page.evaluate("getSelection().toString()").split() == ["one", "two"]
 
 
 def test_a_very_long_line_is_cut_until_it_is_asked_for(log):
@@ -166,7 +340,7 @@ def test_a_very_long_line_is_cut_until_it_is_asked_for(log):
 
 def test_wrapped_lines_do_not_lie_over_each_other(log):
     stage = log(["y" * 500, "after"])
-    stage.page.get_by_role("button", name="Wrap long lines").click()
+    stage.page.get_by_role("button", name="Wrap").click()
     stage.page.get_by_text("after").wait_for()
     boxes = stage.page.eval_on_selector_all(
         ".log-row",
@@ -176,13 +350,11 @@ def test_wrapped_lines_do_not_lie_over_each_other(log):
     assert boxes[0][1] - boxes[0][0] > 60
 
 
-def test_times_turn_from_local_to_utc_to_none(log):
+@pytest.mark.parametrize(("mode", "words"), [("utc", "03:04:05"), ("since", "+00:00:00"), ("off", "")])
+def test_times_are_shown_as_chosen(log, mode, words):
     stage = log(["one"])
-    times, cell = stage.page.locator("[data-log=times]"), stage.page.locator(".log-row time")
-    times.click()
-    assert cell.inner_text() == "03:04:05"
-    times.click()
-    assert cell.inner_text() == ""
+    stage.page.get_by_label("Times").select_option(mode)
+    assert stage.page.locator(".log-row time").inner_text() == words
 
 
 def test_what_the_cluster_says_stands_over_the_log_until_lines_come(log):
@@ -192,3 +364,61 @@ def test_what_the_cluster_says_stands_over_the_log_until_lines_come(log):
     write(stage, 0, ["started"])
     stage.page.get_by_text("started", exact=True).wait_for()
     assert stage.page.get_by_text("The container has not started yet.").count() == 0
+
+
+def test_a_place_that_the_server_chose_is_gone_to(log):
+    whole = [f"line {n}" for n in range(5_000)]
+    stage = log(whole[2_000:2_500], first=2_000, whole=whole, place=2_250, state="")
+    first, last = in_sight(stage)
+    assert first < 2_250 < last
+    assert stage.page.locator("[data-target]").inner_text().endswith("line 2250")
+
+
+PODS = [
+    {"topic": f"log:{n}/main", "lines": f"/lines?pod={n}", "page": f"/workloads/1/logs?pod={n}"}
+    | {"label": f"rank {n}", "name": f"redwood-{n}", "rank": n, "first": 0, "total": 1}
+    for n in range(2)
+]
+
+
+@pytest.fixture
+def merged(stage):
+    """Two pods' logs as one, a line of each."""
+    parts = [
+        SimpleNamespace(**one, place=n, pod=SimpleNamespace(name=one["name"]), error="")
+        for n, one in enumerate(PODS)
+    ]
+    lines = [(part, 0, f"2026-01-02T03:04:0{n}Z", f"begins {n}") for n, part in enumerate(parts)]
+    html = section([], merged=SimpleNamespace(parts=parts, lines=lines, left_out=[]))
+    opened = stage(html)
+    opened.wait_for("document.querySelector('.state-pill')?.dataset.state === 'following'")
+    return opened
+
+
+def say(stage, pod, start, *lines):
+    stage.say(topic=f"log:{pod}/main", **{"from": start}, lines=[list(line) for line in lines])
+
+
+def test_the_lines_of_all_pods_stand_in_the_order_of_their_times(merged):
+    say(merged, 1, 1, ("2026-01-02T03:04:09Z", "late"))
+    say(merged, 0, 1, ("2026-01-02T03:04:05.5Z", "half"), ("2026-01-02T03:04:05.50001Z", "soon after"))
+    merged.page.get_by_text("soon after").wait_for()
+    assert shown(merged) == ["begins 0", "begins 1", "half", "soon after", "late"]
+    assert merged.page.locator(".log-row .who").all_inner_texts() == [f"rank {n}" for n in (0, 1, 0, 0, 1)]
+    assert merged.page.locator(".log-row .who").last.get_attribute("title") == "redwood-1"
+    assert (
+        merged.page.locator(".log-row > a").last.get_attribute("href") == "/workloads/1/logs?pod=1&line=2#L2"
+    )
+
+
+def test_merged_lines_are_searched_as_far_as_they_are_loaded(merged):
+    merged.page.get_by_label("Find in the log").fill("begins")
+    merged.page.get_by_text("2 of 2 in the lines loaded").wait_for()
+    assert merged.page.get_by_role("button", name="Regular expression").count() == 0
+
+
+def test_the_merged_log_ends_when_every_pod_has_ended(merged):
+    merged.say(topic="log:0/main", end=True, why="The container has ended.")
+    assert merged.page.locator(".state-pill").inner_text() == "following"
+    merged.say(topic="log:1/main", end=True, why="The container has ended.")
+    merged.page.locator(".state-pill").get_by_text("ended").wait_for()

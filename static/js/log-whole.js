@@ -1,0 +1,159 @@
+// The whole log of one run of one container: what the page came with, what is fetched by number as it comes into
+// sight, and what is written meanwhile, over the socket.
+import { LogBlocks, BLOCK } from "./log-blocks.js";
+
+const AT_ONCE = 2;
+const WAIT = 40; // milliseconds in which one may scroll on before anything is asked for
+const AGAIN = 3000;
+
+export class WholeLog {
+  // `changed(from, to)`: those lines are other ones now; `complain(words)`: why lines do not come, "" when they do.
+  constructor(section, list, { changed, complain }) {
+    Object.assign(this, { changed, complain });
+    this.address = section.dataset.lines;
+    this.previous = section.dataset.previous === "1";
+    this.topics = section.dataset.topic ? [section.dataset.topic] : [];
+    const first = Number(list.dataset.first);
+    this.held = new LogBlocks(Number(section.dataset.total) || 0);
+    this.held.put(first, [...list.children].map((item) => [item.dataset.t, item.dataset.raw ? JSON.parse(item.dataset.raw) : item.textContent]));
+    this.began = section.dataset.began || (first === 0 ? (this.held.get(0)?.[0] ?? "") : "");
+    this.asked = new Map(); // number of a block: what ends its fetching
+    this.wanted = [];
+    this.sight = first;
+  }
+
+  get count() {
+    return this.held.total;
+  }
+
+  // The line at `index`, which is its number; null where there is none to show yet.
+  line(index) {
+    const found = this.held.get(index);
+    return found ? { n: index, time: found[0], raw: found[1], link: `#L${index + 1}` } : null;
+  }
+
+  // What stands in the place of a line that cannot be shown.
+  instead(index) {
+    if (this.held.get(index) === undefined) return "…";
+    if (index && this.held.get(index - 1) === null && index % BLOCK) return "";
+    let end = index;
+    while (this.held.get(end) === null) end += 1;
+    return `${(end - index).toLocaleString("en")} line${end - index === 1 ? "" : "s"} skipped: kept nowhere`;
+  }
+
+  text(index) {
+    return this.held.text(index);
+  }
+
+  indexOf(n) {
+    return n >= 0 && n < this.count ? n : -1;
+  }
+
+  // Whether something of block `number` is held.
+  holds(number) {
+    return this.held.blocks.has(number);
+  }
+
+  // `count` lines from `first` on as [time, text], from here or the server; fewer where some are kept nowhere.
+  async between(first, count) {
+    const here = Array.from({ length: count }, (_, i) => this.held.get(first + i));
+    return here.includes(undefined) ? (await this.page(first, count)).lines : here.filter(Boolean);
+  }
+
+  async page(first, count, signal) {
+    const answer = await fetch(`${this.address}&first=${first}&count=${count}`, { signal });
+    const page = await answer.json();
+    if (page.error) throw new Error(page.error);
+    return page;
+  }
+
+  // --- what comes by itself ---
+
+  options() {
+    return { from: this.count, previous: this.previous };
+  }
+
+  // Takes a frame of the socket; whether it was lines.
+  receive(frame) {
+    const before = this.count;
+    if (frame.lines) this.held.put(frame.from, frame.lines);
+    else if (frame.skipped) this.held.total += frame.skipped;
+    else if (frame.reset) this.restart();
+    else return false;
+    this.began ||= this.held.get(0)?.[0] ?? "";
+    this.changed(Math.min(before, frame.from ?? this.count), Math.max(before, this.count));
+    return true;
+  }
+
+  restart() {
+    this.cancel();
+    this.held.clear();
+    this.began = "";
+  }
+
+  // When the log began; asks for its first line where that is not known.
+  async start() {
+    if (!this.began && this.count) this.began = (await this.page(0, 1)).lines[0]?.[0] ?? "";
+  }
+
+  // --- what is fetched ---
+
+  // Lines from..to are in sight: see to it that they are here.
+  need(from, to) {
+    this.sight = Math.floor((from + to) / 2);
+    this.held.trim(this.sight);
+    this.wanted = this.held.holes(from, to);
+    for (const [block, ends] of this.asked) if (!this.wanted.includes(block)) ends.abort();
+    if (this.wanted.length) this.timer ||= setTimeout(() => this.ask(), WAIT);
+  }
+
+  ask() {
+    this.timer = 0;
+    for (const block of this.wanted) {
+      if (this.asked.size >= AT_ONCE) return;
+      if (!this.asked.has(block)) this.fetch(block);
+    }
+  }
+
+  async fetch(block) {
+    const ends = new AbortController();
+    this.asked.set(block, ends);
+    let again = 0;
+    try {
+      let first = block * BLOCK;
+      while (this.held.get(first) !== undefined) first += 1;
+      this.take(first, (block + 1) * BLOCK, await this.page(first, (block + 1) * BLOCK - first, ends.signal));
+      this.complain("");
+    } catch (error) {
+      if (!ends.signal.aborted) {
+        this.complain(error instanceof TypeError || error instanceof SyntaxError ? "These lines could not be fetched; trying again." : error.message);
+        again = AGAIN;
+      }
+    }
+    if (this.asked.get(block) === ends) this.asked.delete(block);
+    if (!this.stopped && this.wanted.length) this.timer ||= setTimeout(() => this.ask(), again || WAIT);
+  }
+
+  // Of the lines first..end asked for, those before the ones that came are kept nowhere; more may follow those.
+  take(first, end, page) {
+    this.held.total = Math.max(this.count, page.total);
+    const lacks = page.lines.length ? Math.min(end, page.first) : Math.min(end, this.count);
+    for (let n = first; n < lacks; n += 1) if (this.held.get(n) === undefined) this.held.put(n, [null]);
+    this.held.put(page.first, page.lines);
+    const block = (end - BLOCK) / BLOCK;
+    this.wanted = this.wanted.filter((one) => one !== block || this.held.holes(first, end).length);
+    this.changed(first, end);
+  }
+
+  cancel() {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.wanted = [];
+    for (const ends of this.asked.values()) ends.abort();
+  }
+
+  stop() {
+    this.stopped = true;
+    this.cancel();
+  }
+}
