@@ -66,7 +66,7 @@ def test_chunks_are_of_the_promised_size(ada, long_rows):
 
 
 def test_nothing_is_asked_before_somebody_reads(ada, ada_training, django_assert_num_queries):
-    with django_assert_num_queries(1):  # whose projects; nothing of the rows
+    with django_assert_num_queries(2):  # whose rights and projects; nothing of the rows
         unread = export(ada)
         unread.close()
     assert list(unread) == []

@@ -24,7 +24,8 @@ def environment(**options: Any) -> Environment:
     options.setdefault("trim_blocks", True)
     options.setdefault("lstrip_blocks", True)
     env = Environment(**options)  # noqa: S701 - Django's backend sets autoescape=True in options
-    env.globals.update(url=url, static=static, now=timezone.now, query=query, once=lru_cache(1000))
+    once = lru_cache(1000)  # addresses of a process never change
+    env.globals.update(url=once(url), static=once(static), now=timezone.now, query=query, once=once)
     env.policies["json.dumps_function"] = _json
     env.filters.update(
         duration=duration,
