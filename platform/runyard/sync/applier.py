@@ -10,7 +10,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 
 from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen, observe_nodes
-from runyard.sync import lease
+from runyard.sync import collector, lease
 from workloads import node_pools
 from workloads.observing import observe
 
@@ -41,7 +41,7 @@ class Applier:
                 self.bad[batch[0].uid] = f"{type(error).__name__}: {error}"[:500]
 
     def _write(self, batch: Sequence[Seen]) -> None:
-        with lease.fenced(self._cluster, self._epoch):
+        with collector.paused(), lease.fenced(self._cluster, self._epoch):
             moved = observe_nodes(self._cluster, batch)
             observe(self._cluster, batch)
             node_pools.follow(self._cluster, moved)

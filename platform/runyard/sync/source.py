@@ -4,11 +4,8 @@ Bytes are decoded straight into Structs, page by page; an object that cannot be 
 (`odd`) and spoils nothing else. Time-outs and paging live here; what a list means, in `store`.
 """
 
-import gc
 import random
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +13,7 @@ import msgspec
 
 from runyard.clusters.connection import ApiError, ClusterError, Connection, Lines
 from runyard.clusters.objects import Bookmark, ListMeta, OnlyMeta, Page, Status, WatchLine
+from runyard.sync import collector
 
 Decoder = Any  # msgspec.json.Decoder of a type known at run time
 PAGE = 500
@@ -87,7 +85,7 @@ class Source:
 
     def _take(self, body: bytes) -> tuple[Part, str]:
         """Decode one page, and where the next begins: all at once, and one by one only if that fails."""
-        with _gc_paused():
+        with collector.paused():
             try:
                 page = self._page.decode(body)
             except msgspec.MsgspecError:
@@ -177,22 +175,3 @@ def _refusal(raw: msgspec.Raw) -> ApiError:
 
 def _expired(error: ApiError) -> ClusterError:
     return Expired(str(error)) if error.code == 410 else error
-
-
-_pauses, _lock = 0, threading.Lock()
-
-
-@contextmanager
-def _gc_paused() -> Iterator[None]:
-    """The cyclic collector adds up to 120 % to a bulk decode and frees nothing of it."""
-    global _pauses
-    with _lock:
-        _pauses += 1
-        gc.disable()
-    try:
-        yield
-    finally:
-        with _lock:
-            _pauses -= 1
-            if not _pauses:
-                gc.enable()
