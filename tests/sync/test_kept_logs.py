@@ -1,15 +1,21 @@
 """Logs outlive their pods, on a real embedded cluster: kept while written, and read alike ever after."""
 
+import os
+import subprocess
+import sys
 import threading
+from urllib.parse import quote
 
 import pytest
 from django.db import connections
 
+from runyard.clusters.connection import connect
 from tests.embedded import until
 from workloads import actions, logs, tasks
 from workloads.keeping.collecting import Collector
 from workloads.keeping.models import KeptChunk, KeptLog
 from workloads.keeping.store import LocalStore, Store
+from workloads.keeping.text import unpack
 from workloads.models import Pod, Workload
 from workloads.spec import TrainingSpec
 from workloads.status import Phase
@@ -38,7 +44,9 @@ def lab(dee, syncing):
     from runyard.tenancy.models import Department, Project
 
     department = Department.objects.create(name="lab")
-    return Project.objects.create(name="lab", department=department, namespace="default")
+    yield Project.objects.create(name="lab", department=department, namespace="default")
+    for name in Workload.objects.filter(deleted_at=None).values_list("name", flat=True):
+        connect(syncing).delete(f"/apis/batch/v1/namespaces/default/jobs/{name}")
 
 
 @pytest.fixture
@@ -70,10 +78,13 @@ def collecting(store, monkeypatch):
         assert not thread.is_alive()
 
 
-def submit(person, project, cluster, name, script, **fields):
+def submit(person, project, cluster, name, script):
     command = f'python -u -c "{script}"'
     return actions.submit(
-        person, project, cluster, TrainingSpec(name=name, image="python:3.11", command=command, **fields)
+        person,
+        project,
+        cluster,
+        TrainingSpec(name=name, image="python:3.11", command=command, cpu="0.01", memory="64Mi"),
     )
 
 
@@ -115,3 +126,93 @@ def test_a_container_that_ends_before_anybody_looks_is_read_once_after_its_end(d
     collecting()
     log = until(lambda: KeptLog.objects.filter(complete=True, pod__workload=workload).first(), what="its log")
     assert (log.lines, log.notes, KeptChunk.objects.get(log=log).lines) == (1, [], 1)
+
+
+def test_each_run_of_a_container_that_starts_again_is_a_log_of_its_own(
+    real_cluster, lab, syncing, collecting
+):
+    collecting()
+    script = "date +%N; echo again; sleep 0.5; exit 3"
+    container = {"name": "main", "image": "python:3.11", "command": ["sh", "-c", script]}
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "restarts"},
+        "spec": {"template": {"spec": {"restartPolicy": "OnFailure", "containers": [container]}}},
+    }
+    connect(real_cluster).create("/apis/batch/v1/namespaces/default/jobs", job)
+    done = KeptLog.objects.filter(complete=True, pod__workload__name="restarts")
+    until(lambda: done.filter(instance=0).exists() and done.filter(instance=1).exists(), 60, "two runs")
+    for log in done.order_by("instance")[:2]:
+        assert (log.lines, log.notes) == (2, [])
+    pod = Pod.objects.select_related("cluster").get(workload__name="restarts")
+    latest = logs.tail(pod, "main", 10)
+    before = logs.tail(pod, "main", 10, previous=True)
+    assert (texts(before)[1:], len(before.lines)) == (["again"], 2)
+    assert latest.lines[:1] != before.lines[:1]
+
+
+COLLECT = """
+import django, sys, threading
+django.setup()
+from pathlib import Path
+from workloads.keeping import collecting, writing
+from workloads.keeping.store import LocalStore, Store
+from workloads.keeping.text import unpack
+collecting.TICK_SECONDS = collecting.SCAN_SECONDS = 0.1
+writing.CHUNK_SECONDS = 0.2
+collecting.Collector(Store(LocalStore(Path(sys.argv[1]), mkdir=True))).run(threading.Event())
+"""
+
+
+def test_a_collector_that_is_killed_is_followed_by_one_that_goes_on_where_it_was(
+    dee, lab, syncing, store, tmp_path
+):
+    script = "import time; [print('line', n) or time.sleep(0.002) for n in range(2500)]; time.sleep(60)"
+    workload = submit(dee, lab, syncing, "killed", script)
+    reach(workload, Phase.RUNNING)
+    kept = KeptLog.objects.filter(pod__workload=workload)
+    for wanted in (200, 900, 2500):
+        collector = process(tmp_path / "kept")
+        try:
+            until(lambda wanted=wanted: kept.filter(lines__gte=wanted).exists(), 60, f"{wanted} lines")
+        finally:
+            collector.kill()
+            collector.wait()
+    pod = Pod.objects.select_related("cluster").get(workload=workload)
+    log = kept.get()
+    chunks = KeptChunk.objects.filter(log=log).order_by("first_line")
+    text = b"".join(unpack(store.get(chunk.key)) for chunk in chunks)
+    assert [line.split(b" ", 1)[1] for line in text.splitlines()] == [b"line %d" % n for n in range(2500)]
+    assert (log.lines, log.notes, log.epoch) == (2500, [], 3)
+    assert texts(logs.tail(pod, "main", 3000)) == [f"line {n}" for n in range(2500)]
+
+
+def process(folder):
+    """A collector as a process of its own, on the database of this test."""
+    found = connections["default"].settings_dict
+    url = f"postgresql://{found['USER']}@/{found['NAME']}?host={quote(found['HOST'], safe='')}"
+    environment = os.environ | {"RUNYARD_DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "runyard.settings"}
+    return subprocess.Popen([sys.executable, "-c", COLLECT, str(folder)], env=environment)
+
+
+def test_two_collectors_share_the_work_and_write_no_line_twice(dee, lab, syncing, store, collecting):
+    collecting(), collecting()
+    script = "import time; [print('line', n) or time.sleep(0.001) for n in range(500)]"
+    found = [submit(dee, lab, syncing, f"shared-{number}", script) for number in range(3)]
+    done = KeptLog.objects.filter(complete=True, pod__workload__in=found)
+    until(lambda: done.count() == 3, 60, "three logs")
+    assert [log.lines for log in done] == [500] * 3
+    assert [log.epoch for log in done] == [1] * 3
+
+
+def test_more_logs_than_streams_take_turns(dee, lab, syncing, store, collecting, monkeypatch):
+    monkeypatch.setattr("workloads.keeping.collecting.TURN_SECONDS", 0.3)
+    script = "import time; [print('line', n) or time.sleep(0.01) for n in range(200)]; time.sleep(60)"
+    found = [submit(dee, lab, syncing, f"turns-{number}", script) for number in range(3)]
+    for workload in found:
+        reach(workload, Phase.RUNNING)
+    collecting(most=1)
+    rows = KeptLog.objects.filter(pod__workload__in=found)
+    until(lambda: rows.filter(lines=200).count() == 3, 60, "all three to be read")
+    assert [log.notes for log in rows] == [[]] * 3

@@ -171,6 +171,7 @@ class Collector:
         self._holder = claims.holder()
         self._readings: dict[Run, Reading] = {}
         self._waiting: dict[Run, datetime] = {}
+        self._turns: dict[Run, float] = {}  # when those that had to stop for others last began
         self._hinted: set[int] = set()
         self._lock, self._wake = threading.Lock(), threading.Event()
         self._scan_at = self._renew_at = 0.0
@@ -234,10 +235,11 @@ class Collector:
 
     def _start(self) -> None:
         share = max(2**16, min(CHUNK_BYTES, GATHERED_BYTES // max(1, self._most)))
-        for run in sorted(self._waiting, key=lambda run: self._waiting[run]):
+        for run in sorted(self._waiting, key=lambda run: (self._turns.get(run, 0.0), self._waiting[run])):
             if len(self._readings) >= self._most:
                 return
             del self._waiting[run]
+            self._turns.pop(run, None)
             self._readings[run] = Reading(run, self._store, self._holder, share).start()
 
     def _take_turns(self) -> None:
@@ -246,6 +248,7 @@ class Collector:
         for reading in had[: len(self._waiting)]:
             if time.monotonic() - reading.began >= TURN_SECONDS:
                 reading.stop()
+                self._turns[reading.run] = reading.began
                 self._scan_at = 0.0  # it is found again, free, by the next look at all rows
 
     def _flush_by_time(self, stop: threading.Event) -> None:

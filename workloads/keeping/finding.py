@@ -20,7 +20,7 @@ class Run(NamedTuple):
 
 
 def unfinished(workloads: Iterable[int] | None = None) -> dict[Run, datetime]:
-    """Runs to be read, of these workloads or (None) of all, each with the age of its pod."""
+    """Runs that nobody reads, of these workloads or (None) of all, each with when its pod was made."""
     mine = Q() if workloads is None else Q(workload__in=workloads)
     alive = Pod.objects.filter(mine, gone_at=None, workload__isnull=False).exclude(cluster__kubeconfig="")
     found: dict[Run, datetime] = {}
@@ -28,7 +28,8 @@ def unfinished(workloads: Iterable[int] | None = None) -> dict[Run, datetime]:
         found.update((Run(pod, *run), created_at) for run in _runs(containers))
     begun = Q() if workloads is None else Q(pod__workload__in=workloads)
     logs = KeptLog.objects.filter(begun).exclude(pod__cluster__kubeconfig="")
-    for pod, container, instance in logs.filter(complete=True).values_list("pod", "container", "instance"):
+    settled = logs.filter(Q(complete=True) | ~FREE).values_list("pod", "container", "instance")
+    for pod, container, instance in settled.iterator(2000):
         found.pop(Run(pod, container, instance), None)
     for log in logs.filter(FREE, complete=False).select_related("pod"):
         found[Run(log.pod_id, log.container, log.instance)] = log.pod.created_at

@@ -124,7 +124,7 @@ class Container:
             "containerID": f"process://{identity.pid}" if identity else "",
             "ready": self.ready if not self.init else self.succeeded,
             "started": self.running and self.started,
-            "restartCount": self.number,
+            "restartCount": self.number - self._shows_previous,
             "state": state,
             "lastState": last,
         }
@@ -136,13 +136,19 @@ class Container:
             reason, message = self.waiting
             state = {"waiting": {"reason": reason} | ({"message": message} if message else {})}
             return state, terminated(record) if record and self.exited else last
+        if self._shows_previous:
+            return last, {}
         if record is None or record.phase == "starting":
-            if self.previous:  # as kubelet has it: the old run is shown until the new one is seen
-                return last, {}
             return {"waiting": {"reason": pod_waiting}}, last
         if record.phase == "running":
             return {"running": {"startedAt": times.text(record.started_at / 1e9)}}, last
         return terminated(record), last
+
+    @property
+    def _shows_previous(self) -> bool:
+        """As kubelet has it: the old run is shown until the new one is seen."""
+        starts = self.record is None or self.record.phase == "starting"
+        return bool(self.previous) and starts and not self.waiting
 
 
 def terminated(record: Record) -> Obj:
