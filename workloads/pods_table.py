@@ -21,6 +21,12 @@ class PodPhase(TextChoices):
     UNKNOWN = "Unknown", "Unknown"
 
 
+class _Code(Number):
+    """A number that is read with the words beside it."""
+
+    align = "start"
+
+
 class PodTable(Table):
     """Every pod that the viewer may see; a view, never the viewer, narrows it to one `workload`."""
 
@@ -30,7 +36,7 @@ class PodTable(Table):
     always = ("workload_id", "resource_version", "name", "phase")
     filters = {"workload": Filter("workload", "workload_id")}
 
-    name = Text(label="Pod", width=240, detail=True)
+    name = Text(label="Pod", width=200, detail=True)
     state = Choice(
         label="State",
         of="phase",
@@ -40,14 +46,14 @@ class PodTable(Table):
             Choice(label="State", of="phase", choices=PodPhase),
             Instant(label="Gone", of="gone_at", nullable=True),
         ),
-        width=220,
+        width=180,
         detail=True,
     )
     role = Text(label="Role", width=84, detail=True)
     node = Text(label="Node", width=120, detail=True)
-    gpus = Number(label="GPUs", of="gpu_millis", scale=1000, width=66)
-    restarts = Number(label="Restarts", width=76)
-    exit_code = Number(
+    gpus = Number(label="GPUs", of="gpu_millis", scale=1000, width=58)
+    restarts = Number(label="Restarts", width=74)
+    exit_code = _Code(
         label="Ended with",
         nullable=True,
         needs=("exit_code", "reason", "message", "containers", "phase"),
@@ -56,11 +62,11 @@ class PodTable(Table):
             Text(label="Reason", of="reason"),
             Text(label="Message", of="message"),
         ),
-        width=250,
+        width=230,
         detail=True,
     )
+    created = Instant(label="Created", of="created_at", width=134)
+    placed = Instant(label="Given a node", of="scheduled_at", nullable=True, width=134, default=False)
+    running = Instant(label="Running since", of="running_at", nullable=True, width=134)
+    ended = Instant(label="Ended", of="finished_at", nullable=True, width=134)
     image = Text(label="Image", of=_IMAGE, needs=("containers",), width=240, detail=True)
-    created = Instant(label="Created", of="created_at", width=146)
-    placed = Instant(label="Given a node", of="scheduled_at", nullable=True, width=146)
-    running = Instant(label="Running since", of="running_at", nullable=True, width=146)
-    ended = Instant(label="Ended", of="finished_at", nullable=True, width=146)

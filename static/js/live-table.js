@@ -142,10 +142,10 @@ export function start(grid) {
     return [...(go.length > come.length ? go : come), ...moved];
   };
 
-  // What the socket has to know to send rows; nothing where there is no table, or an endless address.
+  // What the socket has to know to send rows; nothing where it sends none, and for no table or an endless address.
   const looks = () => {
     const query = addressOf("", "", { count: "" }).slice(1);
-    const drawn = grid.querySelector("table")?.dataset.columns;
+    const drawn = grid.dataset.rowsUrl && grid.querySelector("table")?.dataset.columns;
     if (!drawn || query.length > LONGEST) return {};
     const { top, bottom } = pages.edges;
     return { query, drawn, rows: pages.rows.map((row) => Number(row.dataset.row)), after: top, before: bottom };

@@ -33,7 +33,7 @@ CASES = {
         "7 node(s) didn't match Pod's node affinity/selector, 88 Insufficient nvidia.com/gpu. preemption: 0/96 "
         "nodes are available: 8 Preemption is not helpful for scheduling, 88 No preemption victims found for "
         "incoming pod.",
-        "no node of 96 takes it: 88 have not enough free GPUs, 7 do not match its node selector or affinity, "
+        "no node of 96 takes it: 88 do not have enough free GPUs, 7 do not match its node selector or affinity, "
         "1 has the taint node-role.kubernetes.io/control-plane, which it does not tolerate",
         "It starts when enough is given back",
     ),
@@ -91,7 +91,7 @@ CASES = {
     "a volume elsewhere": (
         "Unschedulable",
         "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had volume node affinity conflict.",
-        "no node of 3 takes it: 2 are where its volume cannot be used, 1 has not enough free CPU",
+        "no node of 3 takes it: 2 are where its volume cannot be used, 1 does not have enough free CPU",
         "It starts when enough is given back",
     ),
     "a claim that is not there": (
@@ -123,7 +123,7 @@ CASES = {
     "a part that nobody knows": (
         "Unschedulable",
         "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were struck by lightning.",
-        "no node of 2 takes it: 1 has not enough free CPU, 1 says “node(s) were struck by lightning”",
+        "no node of 2 takes it: 1 does not have enough free CPU, 1 says “node(s) were struck by lightning”",
         "It starts when enough is given back",
     ),
     "a gate": (
@@ -154,7 +154,7 @@ CASES = {
         "Unschedulable",
         "no nodes with enough resources were found: 2 node(s) had untolerated taint(s). \n5 node(s) didn't have "
         "enough resources: GPUs.",
-        "no node takes it: 5 have not enough free GPUs, 2 have a taint it does not tolerate",
+        "no node takes it: 5 do not have enough free GPUs, 2 have a taint it does not tolerate",
         "It starts when enough is given back",
     ),
     "KAI: a gang": (

@@ -192,7 +192,7 @@ def _part(count: int, what: str) -> _Part:
     )
     if lack := _SHORT_OF.search(what):
         name = resource(lack["one"] or lack["other"])
-        return _Part(count, name, f"{verbs['has']} not enough free {name}", _GIVEN_BACK)
+        return _Part(count, name, f"{verbs['do']} not have enough free {name}", _GIVEN_BACK)
     for reason in _REASONS:
         if known := reason.pattern.search(what):
             groups = known.groupdict()

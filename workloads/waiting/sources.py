@@ -96,7 +96,11 @@ def _failed(workload: Workload, pods: Sequence[Pod]) -> Why | None:
     end = ending(pod) if pod else None
     if pod is not None and end is not None and workload.terminal_reason != Reason.DEADLINE:
         return Why(
-            _TITLES[Phase.FAILED], _sentence(f"{pod.name} ended with {said(pod)}"), end.step, "", sources
+            _TITLES[Phase.FAILED],
+            _sentence(f"its pod {pod.name} ended with {said(pod)}"),
+            end.step,
+            "",
+            sources,
         )
     words = refused.words if refused else workload.why
     return (

@@ -1,0 +1,87 @@
+"""The time line in a browser: pointing tells a part's times, arrow keys go along, news keeps the place."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.template.loader import render_to_string
+
+from workloads.timeline import Part, TimeLine
+
+START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+
+
+def at(minutes):
+    return START + timedelta(minutes=minutes)
+
+
+PARTS = [
+    Part("Queued", at(0), at(10), x=0, width=250),
+    Part("Pulling", at(10), at(11), x=250, width=250),
+    Part("Running", at(11), at(60), going=True, x=500, width=500),
+]
+
+
+def body(parts):
+    line = render_to_string("workloads/time_line.html", {"line": TimeLine(parts)})
+    page = f'<div data-behaviour="live-page" data-topic="workload:7"><span class="now"></span>{line}</div>'
+    return f"<main>{page}</main>"
+
+
+@pytest.fixture
+def line(stage):
+    opened = stage(body(PARTS), styles=("tokens", "base", "workload", "overview"))
+    opened.wait_for("document.querySelector('[data-behaviour=time-line]')")
+    opened.page.wait_for_load_state("networkidle")
+    opened.page.evaluate("window.htmx = { process() {} }")
+    return opened
+
+
+def told(line, words):
+    line.wait_for("words => document.querySelector('[data-part]').textContent.includes(words)", words)
+
+
+def focused(line):
+    return line.page.evaluate("document.activeElement.dataset.name")
+
+
+def test_pointing_at_a_part_tells_its_times(line):
+    line.page.locator("rect[data-name=Queued]").hover()
+    told(line, "Queued 10 m: ")
+    line.page.locator("rect[data-name=Running]").hover()
+    told(line, "– now")
+    line.page.locator("summary").hover()
+    told(line, "")
+
+
+def test_one_tab_stop_and_arrow_keys_along_the_parts(line):
+    assert line.page.locator("rect[tabindex='0']").count() == 1
+    line.page.locator("rect[data-name=Running]").focus()
+    told(line, "Running")
+    line.page.keyboard.press("ArrowLeft")
+    assert focused(line) == "Pulling"
+    told(line, "Pulling 1 m 00 s")
+    line.page.keyboard.press("Home")
+    assert focused(line) == "Queued"
+    line.page.keyboard.press("ArrowLeft")
+    assert focused(line) == "Queued"
+    line.page.keyboard.press("End")
+    assert focused(line) == "Running"
+    assert line.page.locator("rect[tabindex='0']").get_attribute("data-name") == "Running"
+
+
+def test_news_redraws_the_line_and_leaves_the_focus_where_it_was(line):
+    line.page.locator("rect[data-name=Running]").focus()
+    line.page.locator("summary").click()
+    line.page.locator("rect[data-name=Running]").focus()
+    ended = [
+        *PARTS[:2],
+        replace(PARTS[2], until=at(50), going=False),
+        Part("Stopped", at(50), at(60), going=True),
+    ]
+    line.answers["/page"] = f"<!doctype html><body>{body(ended)}</body>"
+    line.say(topic="workload:7", hint=2)
+    line.wait_for("document.querySelectorAll('#life-bar rect').length === 4")
+    assert focused(line) == "Running"
+    assert line.page.locator("details[open]").count() == 1
+    assert line.page.locator("#life-table tbody tr").count() == 4
