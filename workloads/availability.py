@@ -22,9 +22,9 @@ class Availability:
         self._denials: dict[tuple[str, int | None], Refusal | None] = {}
 
     @cached_property
-    def _whom(self) -> dict[int | None, str]:
+    def _whom(self) -> dict[int, str]:
         """Whom to ask, by project: asked of the database once, and only where a right is missing."""
-        return dict(who_grants(known_projects(self._user)))
+        return who_grants(known_projects(self._user))
 
     def why_not(self, workload: Workload) -> dict[str, Refusal | None]:
         """By verb, and for "copy", why it cannot be done to `workload` now; None where it can."""
@@ -43,7 +43,7 @@ class Availability:
         return self._denials[key]
 
     def _as_refusal(self, verb: str, workload: Workload) -> Refusal:
-        whom = self._whom.get(workload.project_id) or whom_to_ask(workload)
+        whom = self._whom.get(workload.project_id or 0) or whom_to_ask(workload)
         where = f"in project {workload.project}" if workload.project else "in no project"
         return Refusal(
             denial(verb, workload, whom=whom), f"not yours to {verb} {where}; ask {whom}", code="Denied"
