@@ -73,6 +73,19 @@ def test_rows_do_not_move_under_the_pointer(table: Page, api: Api):
     expect(row(table, "bulk-late")).to_have_count(0, timeout=LATER)
 
 
+def test_what_changes_is_sent_to_the_page_and_not_fetched_by_it(table: Page, api: Api):
+    fetched: list[str] = []
+    table.on(
+        "request", lambda request: fetched.append(request.url) if "/workloads/rows" in request.url else None
+    )
+    pk = api.named("bulk-two")[0]["id"]
+    api.act(pk, "stop")
+    expect_status(table, "bulk-two", "Stopped")
+    api.act(pk, "run")
+    expect_status(table, "bulk-two", "Running")
+    assert not fetched
+
+
 def test_the_table_and_a_workload_fit_a_telephone(table: Page):
     table.set_viewport_size(NARROW)
     assert_no_sideways_scroll(table)

@@ -26,7 +26,7 @@ class Socket:
     async def raw(self, data):
         await self._connection.send(data)
 
-    async def hear(self, wanted, seconds=5):
+    async def hear(self, wanted, seconds=30):
         """The next message for which `wanted(message)` is true."""
         async with asyncio.timeout(seconds):
             while True:
@@ -40,7 +40,7 @@ class Socket:
             message = await self.hear(wanted, seconds)
             raise AssertionError(f"heard {message}")
 
-    async def closed(self, seconds=5):
+    async def closed(self, seconds=30):
         """The code the server closes with."""
         async with asyncio.timeout(seconds):
             with contextlib.suppress(websockets.ConnectionClosed):
@@ -72,7 +72,7 @@ def connect(server):
 
     @contextlib.asynccontextmanager
     async def opened(user=None, origin=settings.ORIGINS[0], headers=None):
-        cookie = {"Cookie": await asyncio.to_thread(_cookie, user)} if user else {}
+        cookie = {"Cookie": await asyncio.to_thread(cookie_of, user)} if user else {}
         async with websockets.connect(
             f"ws://127.0.0.1:{server}/live", origin=origin, additional_headers=cookie | (headers or {})
         ) as connection:
@@ -81,7 +81,8 @@ def connect(server):
     return opened
 
 
-def _cookie(user):
+def cookie_of(user):
+    """The header of somebody signed in as `user`."""
     client = Client()
     client.force_login(user)
     return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
