@@ -34,7 +34,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 
 def _filters(request: HttpRequest) -> QueryDict:
-    """The filters in the address, so that switching the project keeps the rest; no view is nothing to keep."""
+    """The filters in the address, so that switching the project keeps the rest; a view is left behind."""
     kept = request.GET.copy()
     for name in [name for name in kept if name not in _KEPT or (name, kept[name]) == ("view", "all")]:
         kept.pop(name)
