@@ -36,7 +36,7 @@ class PodTable(Table):
     always = ("workload_id", "resource_version", "name", "phase")
     filters = {"workload": Filter("workload", "workload_id")}
 
-    name = Text(label="Pod", width=200, detail=True)
+    name = Text(label="Pod", width=190, detail=True)
     state = Choice(
         label="State",
         of="phase",
@@ -46,7 +46,7 @@ class PodTable(Table):
             Choice(label="State", of="phase", choices=PodPhase),
             Instant(label="Gone", of="gone_at", nullable=True),
         ),
-        width=180,
+        width=160,
         detail=True,
     )
     role = Text(label="Role", width=84, detail=True)
@@ -65,8 +65,8 @@ class PodTable(Table):
         width=230,
         detail=True,
     )
-    created = Instant(label="Created", of="created_at", width=134)
-    placed = Instant(label="Given a node", of="scheduled_at", nullable=True, width=134, default=False)
-    running = Instant(label="Running since", of="running_at", nullable=True, width=134)
-    ended = Instant(label="Ended", of="finished_at", nullable=True, width=134)
+    created = Instant(label="Created", of="created_at", width=150)
+    placed = Instant(label="Given a node", of="scheduled_at", nullable=True, width=150, default=False)
+    running = Instant(label="Running since", of="running_at", nullable=True, width=150)
+    ended = Instant(label="Ended", of="finished_at", nullable=True, width=150)
     image = Text(label="Image", of=_IMAGE, needs=("containers",), width=240, detail=True)

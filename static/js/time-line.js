@@ -1,5 +1,5 @@
 // Says the exact times of the part of a time line that is pointed at or focused; arrow keys go along a line.
-import { full } from "./times.js";
+import { clock, full } from "./times.js";
 
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
 
@@ -10,7 +10,7 @@ export function start(life) {
   const tell = (part) => {
     if (!part) return told.replaceChildren();
     const { name, since, until, lasted } = part.dataset;
-    told.textContent = `${name} ${lasted}: ${full(new Date(since))} – ${until ? full(new Date(until)) : "now"}`;
+    told.textContent = `${name} ${lasted}: ${span(new Date(since), until && new Date(until))}`;
     return undefined;
   };
   const over = (event) => tell(partAt(event) ?? focused());
@@ -32,4 +32,10 @@ export function start(life) {
   life.addEventListener("focusin", (event) => tell(partAt(event)));
   life.addEventListener("focusout", () => tell(null));
   life.addEventListener("keydown", press);
+}
+
+// From when to when; of the end the day only where it is another.
+function span(since, until) {
+  if (!until) return `${full(since)} – now`;
+  return `${full(since)} – ${since.toDateString() === until.toDateString() ? clock(until) : full(until)}`;
 }
