@@ -126,7 +126,7 @@ class Feed:
                 if lines:
                     yield Frame(place, lines)
                     place += len(lines)
-                    await asyncio.sleep(GATHER_SECONDS)
+                    await asyncio.sleep(0 if place < self._ring.next else GATHER_SECONDS)
                 elif self._ended:
                     yield Frame(note=self._note, end=True)
                     return

@@ -22,7 +22,6 @@ ERROR = (
     r"\b(error|exception|traceback|fatal|panic|segmentation fault|out of memory|oom-?killed?)\b"
     r"|\b[a-z]+(error|exception)\b"
 )
-_NUMBERED = re.compile(r"-(\d+)(-[a-z0-9]{5})?$")
 
 
 @dataclass
@@ -32,7 +31,6 @@ class Part:
     pod: Pod
     container: str
     place: int
-    rank: int
     label: str
     first: int = 0
     total: int = 0
@@ -50,18 +48,11 @@ class Merged:
 
 
 def parts_of(pods: Iterable[Pod], container: str = "") -> list[Part]:
-    """A part for each pod, by rank: the number in its name where each has one of its own, else its place."""
-    ordered = sorted(pods, key=lambda pod: (_natural(pod.name), pod.pk))
-    numbers = [int(found[1]) if (found := _NUMBERED.search(pod.name)) else -1 for pod in ordered]
-    ranked = len(ordered) > 1 and -1 not in numbers and len(set(numbers)) == len(numbers)
+    """A part for each pod, in the order of their roles and names; labelled by role where each has one of its own."""
+    ordered = sorted(pods, key=lambda pod: (_natural(pod.role), _natural(pod.name), pod.pk))
+    told_apart = len({pod.role for pod in ordered if pod.role}) == len(ordered)
     return [
-        Part(
-            pod,
-            container_of(pod, container),
-            place,
-            numbers[place] if ranked else place,
-            f"{'rank' if ranked else 'pod'} {numbers[place] if ranked else place}",
-        )
+        Part(pod, container_of(pod, container), place, pod.role if told_apart else f"pod {place}")
         for place, pod in enumerate(ordered)
     ]
 

@@ -10,7 +10,7 @@ export class MergedLog {
   // `changed(from, to)`: those rows are other ones now; `moved(by)`: every row stands `by` further down.
   constructor(section, list, { changed, moved }) {
     Object.assign(this, { changed, moved });
-    this.pods = JSON.parse(section.dataset.pods); // {topic, lines, page, label, name, rank, first, total}
+    this.pods = JSON.parse(section.dataset.pods); // {topic, lines, page, label, name, place, first, total}
     this.topics = this.pods.map((pod) => pod.topic).filter(Boolean);
     this.rows = [...list.children].map((item) => {
       const pod = this.pods[Number(item.dataset.p)];

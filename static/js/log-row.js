@@ -31,7 +31,7 @@ export function drawNote(words, n) {
 }
 
 function gutter(who) {
-  const name = element("b", `who r${who.rank % 8}`, who.label);
+  const name = element("b", `log-who r${who.place % 8}`, who.label);
   name.title = who.name;
   return name;
 }

@@ -198,7 +198,7 @@ class LogView {
     if (this.paused) return this.say(`paused, ${this.waiting.toLocaleString("en")} lines wait`);
     if (!this.live) {
       for (const name of ["follow", "pause"]) this.part(name).hidden = true;
-      return this.say(this.log.topics.length || this.log.count ? "ended" : "");
+      return this.say(this.log.topics.length || (this.log.count && !this.merged) ? "ended" : "");
     }
     if (this.socket && this.socket.name !== "live") return this.say("reconnecting");
     if (!this.part("error").hidden) return this.say("waiting");
@@ -231,7 +231,7 @@ class LogView {
   }
 
   nameOf(line) {
-    return `${line.who?.rank ?? ""}/${line.n}`;
+    return `${line.who?.place ?? ""}/${line.n}`;
   }
 
   get columns() {

@@ -45,8 +45,6 @@ def search(request: HttpRequest, pk: int) -> JsonResponse:
     previous, regex = request.GET.get("previous") == "1", request.GET.get("regex") == "1"
     options: dict[str, Any] = {"regex": regex, "previous": previous, "start": start, "limit": MOST_HITS}
     hits = logs.search(*found, pattern, **options, seconds=SEARCH_SECONDS)
-    if hits.problem and not hits.numbers and hits.searched_to == start:
-        return _problem(hits.problem)
     total = hits.searched_to if hits.done else max(hits.searched_to, logs.lines(*found, 0, 0, previous).total)
     answer = {"numbers": hits.numbers, "searched_to": hits.searched_to, "done": hits.done}
     return JsonResponse(answer | {"total": total, "problem": hits.problem})

@@ -125,7 +125,7 @@ def _merged(request: HttpRequest, workload: Workload, pods: list[Pod], place: Pl
             "page": f"{page_url}?{_query(part.pod, part.container)}",
             "label": part.label,
             "name": part.pod.name,
-            "rank": part.rank,
+            "place": part.place,
             "first": part.first,
             "total": part.total,
         }

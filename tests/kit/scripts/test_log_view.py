@@ -376,7 +376,7 @@ def test_a_place_that_the_server_chose_is_gone_to(log):
 
 PODS = [
     {"topic": f"log:{n}/main", "lines": f"/lines?pod={n}", "page": f"/workloads/1/logs?pod={n}"}
-    | {"label": f"rank {n}", "name": f"redwood-{n}", "rank": n, "first": 0, "total": 1}
+    | {"label": f"rank {n}", "name": f"redwood-{n}", "place": n, "first": 0, "total": 1}
     for n in range(2)
 ]
 
@@ -385,8 +385,7 @@ PODS = [
 def merged(stage):
     """Two pods' logs as one, a line of each."""
     parts = [
-        SimpleNamespace(**one, place=n, pod=SimpleNamespace(name=one["name"]), error="")
-        for n, one in enumerate(PODS)
+        SimpleNamespace(**one, pod=SimpleNamespace(name=one["name"]), error="") for n, one in enumerate(PODS)
     ]
     lines = [(part, 0, f"2026-01-02T03:04:0{n}Z", f"begins {n}") for n, part in enumerate(parts)]
     html = section([], merged=SimpleNamespace(parts=parts, lines=lines, left_out=[]))
@@ -404,8 +403,10 @@ def test_the_lines_of_all_pods_stand_in_the_order_of_their_times(merged):
     say(merged, 0, 1, ("2026-01-02T03:04:05.5Z", "half"), ("2026-01-02T03:04:05.50001Z", "soon after"))
     merged.page.get_by_text("soon after").wait_for()
     assert shown(merged) == ["begins 0", "begins 1", "half", "soon after", "late"]
-    assert merged.page.locator(".log-row .who").all_inner_texts() == [f"rank {n}" for n in (0, 1, 0, 0, 1)]
-    assert merged.page.locator(".log-row .who").last.get_attribute("title") == "redwood-1"
+    assert merged.page.locator(".log-row .log-who").all_inner_texts() == [
+        f"rank {n}" for n in (0, 1, 0, 0, 1)
+    ]
+    assert merged.page.locator(".log-row .log-who").last.get_attribute("title") == "redwood-1"
     assert (
         merged.page.locator(".log-row > a").last.get_attribute("href") == "/workloads/1/logs?pod=1&line=2#L2"
     )
