@@ -35,9 +35,7 @@ def measure() -> list[Result]:
             environment = environment_of(home, url)
             facts = _prepare(environment)
             with serving(environment) as (port, server):
-                _request(
-                    port, f"{facts['path']}?q=no-such-workload", facts["cookie"]
-                ).read()  # loads the code
+                request(port, f"{facts['path']}?q=no-such-workload", facts["cookie"]).read()  # loads the code
                 bare, ours = [], []
                 with _growth(server) as growth:
                     for _ in range(REPEATS):
@@ -93,12 +91,12 @@ def serving(environment: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]
 
 def _answers(port: int) -> bool:
     try:
-        return _request(port, "/healthz", "").read() is not None
+        return request(port, "/healthz", "").read() is not None
     except OSError:
         return False
 
 
-def _request(port: int, path: str, cookie: str) -> http.client.HTTPResponse:
+def request(port: int, path: str, cookie: str) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     connection.request("GET", path, headers={"Cookie": cookie})
     return connection.getresponse()
@@ -117,7 +115,7 @@ class Download:
 def download(port: int, facts: dict) -> Download:
     """Read the whole file, and check that it says it is whole."""
     began = time.perf_counter()
-    response = _request(port, f"{facts['path']}?columns=all", facts["cookie"])
+    response = request(port, f"{facts['path']}?columns=all", facts["cookie"])
     assert response.status == 200, response.read()
     moments, lines, size, last = [], 0, 0, b""
     while part := response.read1(2**18):

@@ -1,0 +1,150 @@
+"""The event history of a workload with 100,000 events over HTTP from uvicorn, against that of one with 100.
+
+A process of its own fills the database and prints what to ask for (`python -m tests.bench.events`).
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from runyardctl.postgres import Postgres
+from tests.bench.export import environment_of, request, serving
+from tests.bench.report import Result, median
+
+FEW, MANY, REPEATS = 100, 100_000, 15
+
+
+def measure() -> list[Result]:
+    """In a new home under the temporary folder, removed afterwards. Medians of REPEATS, taken in turn."""
+    with tempfile.TemporaryDirectory(prefix="runyard-bench-", ignore_cleanup_errors=True) as folder:
+        home = Path(folder)
+        (home / "static").mkdir()
+        with Postgres(home).running() as url:
+            environment = environment_of(home, url)
+            facts = _prepare(environment)
+            with serving(environment) as (port, _):
+                return [_compared(port, facts, what, name) for what, name in ASKED.items()]
+
+
+#: What is asked of both, and where it is in the facts.
+ASKED = {
+    "newest page of the history": "newest",
+    "a page from its middle": "middle",
+    "its warnings": "warnings",
+    "one pod's events": "pod",
+    "by API": "api",
+}
+
+
+def _compared(port: int, facts: dict, what: str, name: str) -> Result:
+    few, many = [], []
+    for _ in range(REPEATS):
+        few.append(_seconds(port, facts["few"][name], facts["cookie"]))
+        many.append(_seconds(port, facts["many"][name], facts["cookie"]))
+    ratio = median(many) / median(few)
+    measured, yardstick = f"{median(many) * 1000:.0f} ms", f"with {FEW}, {median(few) * 1000:.0f} ms"
+    return Result(f"{what}, {MANY:,} events", measured, yardstick, ratio, "<= 2x", ratio <= 2)
+
+
+def _seconds(port: int, path: str, cookie: str) -> float:
+    began = time.perf_counter()
+    response = request(port, path, cookie)
+    body = response.read()
+    assert response.status == 200, body
+    assert body.count(b'<li data-key="') == 50 or body.count(b'"id"') == 50, path
+    return time.perf_counter() - began
+
+
+def _prepare(environment: dict[str, str]) -> dict:
+    command = [sys.executable, "-m", "tests.bench.events"]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment).stdout)
+
+
+def _fill() -> dict:
+    """Migrate, fill, and say what to ask for: the addresses for either workload, cookie of somebody."""
+    import django
+
+    django.setup()
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.db import connection
+    from django.test import Client
+
+    from runyard.tenancy.models import AccessRule, User
+    from workloads import demo
+
+    call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    demo.fill(100)
+    found = {"few": _with_events(FEW, 0), "many": _with_events(MANY, 1)}
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE workloads_event")
+    person, client = User.objects.create_user("ada", password="a long password"), Client()
+    for workload in found.values():
+        AccessRule.objects.get_or_create(user=person, role="practitioner", project=workload.project)
+    client.force_login(person)
+    cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+    return {name: _addresses(workload, person) for name, workload in found.items()} | {"cookie": cookie}
+
+
+def _with_events(count: int, nth: int):
+    """A workload of the demo's, and `count` events a second apart: half of them of one pod, half warnings."""
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from workloads.models import Event, Pod, Workload
+
+    workload = Workload.objects.filter(project__isnull=False).order_by("pk")[nth]
+    now = timezone.now().replace(microsecond=0)
+    common = {"resource_version": "1", "namespace": workload.namespace, "regarding_kind": "Pod"}
+    for n in range(2):
+        uid = f"{workload.pk}-{n}"
+        fields = {"uid": uid, "name": uid, "namespace": workload.namespace, "created_at": now}
+        Pod.objects.create(cluster=workload.cluster, workload=workload, resource_version="1", **fields)
+    rows = (
+        Event(
+            cluster=workload.cluster,
+            workload=workload,
+            uid=f"{workload.pk}-{n}",
+            regarding_uid=f"{workload.pk}-{n // 2 % 2}",
+            regarding_name=f"{workload.pk}-{n // 2 % 2}",
+            type=("Normal", "Warning")[n % 2],
+            reason=("Pulled", "BackOff")[n % 2],
+            message=f"Try {n} of pulling the image registry.example/torch:2.6, and what became of it.",
+            source="kubelet",
+            first_at=at,
+            last_at=at,
+            since=at,
+            until=at,
+            **common,
+        )
+        for n in range(count)
+        for at in [now - timedelta(seconds=n)]
+    )
+    Event.objects.bulk_create(rows, batch_size=2_000)
+    return workload
+
+
+def _addresses(workload, person) -> dict[str, str]:
+    from django.urls import reverse
+
+    from workloads import history
+
+    page, api = reverse("workload-events", args=[workload.pk]), reverse("api-events", args=[workload.pk])
+    skipped = 40 if workload.events.count() == FEW else workload.events.count() // 2
+    cursor = history.page(person, workload, history.Wanted(), skipped).after
+    return {
+        "newest": page,
+        "middle": f"{page}?after={cursor}",
+        "warnings": f"{page}?type=warning",
+        "pod": f"{page}?type=&pod={workload.pk}-0",
+        "api": f"{api}?limit=50",
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(_fill()))
