@@ -12,6 +12,7 @@ from tests.answers import content
 from workloads.models import Action, Bulk, Workload
 
 PUBLIC = {"sign-in", "sign-in-link", "health"}
+TABLES = {"workload-pods", "workload-pod-page", "workload-pods-csv"}  # refuse what is no filter of theirs
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -111,7 +112,8 @@ NEED_A_CLUSTER = {"api-act", "api-log", "api-logs", "api-yaml"} | {
 
 @pytest.mark.parametrize("name", sorted(set(OF_ONE) - NEED_A_CLUSTER))
 def test_ada_does_find_it_there(browse, ada, ada_training, name):
-    response = call(browse(ada), "get", url_of(name, ada_training), ada_training)
+    url, client = url_of(name, ada_training), browse(ada)
+    response = client.get(url) if name in TABLES else call(client, "get", url, ada_training)
     assert response.status_code == 200
 
 
