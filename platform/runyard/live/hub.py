@@ -73,8 +73,8 @@ class Hub:
         return ((topic, payload) for hints in recent for topic, payload in hints if topic in topics)
 
     async def _read(self) -> None:
-        wait, task = 0.2, asyncio.current_task()
-        while not (task and task.cancelling()):  # whatever became of the cancellation on its way through
+        wait = 0.2
+        while not _cancelled():
             try:
                 await self._follow()
                 wait = 0.2
@@ -90,7 +90,7 @@ class Hub:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await pubsub.subscribe(CHANNEL)
             answered = True
-            while True:
+            while not _cancelled():
                 message = await pubsub.get_message(timeout=ANSWER_SECONDS)
                 if message is None:
                     if not answered:
@@ -121,6 +121,12 @@ class Hub:
         self.state = {"state": name, "why": why}
         for listener in tuple(self._listeners.get("hub", ())):
             listener("hub", self.state)
+
+
+def _cancelled() -> bool:
+    """Whether this task was asked to end, whatever became of that on its way through a client's connecting."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
