@@ -124,7 +124,7 @@ class Hub:
 
 
 def _cancelled() -> bool:
-    """Whether this task was asked to end, whatever became of that on its way through a client's connecting."""
+    """Whether this task was asked to end, whatever became of that while a client connected."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
