@@ -122,6 +122,8 @@ class Feed:
                     async for frame in self._older(whole, place):
                         yield frame
                         place = frame.first + len(frame.lines)
+                    await asyncio.sleep(0)
+                    continue  # there may be more of them, and nobody would tell
                 lines = self._ring.frame(place) if self._ring.first <= place < self._ring.next else ()
                 if lines:
                     yield Frame(place, lines)

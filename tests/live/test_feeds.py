@@ -114,6 +114,17 @@ async def test_a_slow_watcher_is_told_what_it_lost(script, pod, monkeypatch):
     assert max(skipped) == 7
 
 
+async def test_a_slow_watcher_has_what_is_kept_though_nothing_more_comes(script, pod, monkeypatch):
+    monkeypatch.setattr(feeds, "RING_LINES", 3)
+    monkeypatch.setattr(feeds, "FRAME_LINES", 2)
+    every = [("2026-01-02T03:04:00Z", f"line {n}") for n in range(10)]
+    kept = lambda whole, place, count: feeds.logs.LogPage(place, every[place : place + count])  # noqa: E731
+    monkeypatch.setattr(feeds, "_kept", kept)
+    played = script([b"".join(line(n, f"line {n}") for n in range(10)), WAIT])
+    assert (await lines_of(pod, most=10))[0] == [text for _, text in every]
+    played.go_on.set()
+
+
 async def test_trouble_is_said_and_tried_again(script, pod):
     played = script(Unreachable("no answer"), [WAIT, line(1, "one")])
     said, texts = [], []
