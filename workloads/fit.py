@@ -77,10 +77,7 @@ class Room:
 
         "8 GPUs on one node asked for; the largest free block is 3 GPUs, on node-7".
         """
-        asked = _asked(pod)
-        if words := _too_much(self._nodes, asked):
-            return words
-        free = _free(self._cluster_pk, self._nodes)
+        asked, free = _asked(pod), _free(self._cluster_pk, self._nodes)
         if not free or any(not amounts.lacks(asked) for amounts in free.values()):
             return ""
         best = min(free, key=lambda node: len(free[node].lacks(asked)))

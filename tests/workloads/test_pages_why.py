@@ -80,7 +80,20 @@ def test_it_names_what_would_have_to_change(ada, pending, cluster, browse):
 def test_it_says_when_no_node_could_ever_take_it(ada, pending, cluster):
     node(cluster, "node-1", 4)
     pending.pods.update(reason="Unschedulable", message=GPUS_SHORT)
-    assert answer(ada, pending).room == "8 GPUs asked for, the largest node has 4 GPUs"
+    found = answer(ada, pending)
+    assert found.words == "8 GPUs asked for, the largest node has 4 GPUs."
+    assert (found.room, "never starts" in found.step) == ("", True)
+
+
+def test_a_command_that_could_not_be_started_is_named(ada, pending):
+    pending.pods.update(
+        phase="Failed", exit_code=127, reason="StartError",
+        message='exec: "trian.py": executable file not found in $PATH',
+    )  # fmt: skip
+    pending.phase = "Failed"
+    found = answer(ada, pending)
+    assert "ended with 127: its command “trian.py” is not in the image." in found.words
+    assert "correct the command" in found.step
 
 
 def test_room_is_not_spoken_of_where_there_is_some(ada, pending, cluster):

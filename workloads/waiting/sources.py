@@ -29,6 +29,8 @@ _SCHEDULING = (
     "TopologyPlacementFailed", "WaitingForPreemptedWorkloads", "Inadmissible", "Evict", "Stopped",
 )  # fmt: skip
 _STARTING = ("Pulling", "Pulled")
+_NOT_STARTED = frozenset({"StartError", "ContainerCannotRun"})
+_NEVER = "As it is it never starts: ask for less per pod, or have a larger node added."
 _CRASHED = frozenset({"CrashLoopBackOff", "Error", "OOMKilled"})
 
 
@@ -73,16 +75,11 @@ def why(user: Any, workload: Workload, pods: Sequence[Pod]) -> Why | None:
         return _failed(workload, pods)
     waiting = [pod for pod in active(pods) if not pod.ready]
     found = [*map(_of_pod, _telling(waiting)), *map(_of_event, _events(user, workload, waiting))]
-    if not found:
+    answer = _answer(found)
+    if answer is None:
         return None
-    best = _best(found)
-    words = best.words if best else next((short(one.message) for one, _ in found if one.message), "")
-    if not words:
-        return None
-    room = _room(workload, waiting) if best and best.room else ""
-    return Why(
-        _TITLES.get(phase, "Why it waits"), _sentence(words), best.step if best else "", room, _few(found)
-    )
+    answer, room = _with_room(workload, waiting, answer)
+    return Why(_TITLES.get(phase, "Why it waits"), _sentence(answer.words), answer.step, room, _few(found))
 
 
 def _failed(workload: Workload, pods: Sequence[Pod]) -> Why | None:
@@ -92,22 +89,27 @@ def _failed(workload: Workload, pods: Sequence[Pod]) -> Why | None:
     if workload.terminal_message:
         message, left_out = _bounded(workload.terminal_message)
         sources.append(Source("cluster", workload.terminal_reason, message, workload.completed_at, left_out))
-    refused = explain(Told("cluster", workload.terminal_reason, workload.terminal_message))
-    end = ending(pod) if pod else None
-    if pod is not None and end is not None and workload.terminal_reason != Reason.DEADLINE:
-        return Why(
-            _TITLES[Phase.FAILED],
-            _sentence(f"its pod {pod.name} ended with {said(pod)}"),
-            end.step,
-            "",
-            sources,
-        )
-    words = refused.words if refused else workload.why
-    return (
-        Why(_TITLES[Phase.FAILED], _sentence(words), refused.step if refused else "", "", sources)
-        if words
-        else None
-    )
+    late = workload.terminal_reason == Reason.DEADLINE
+    answer = (_end_of(pod) if pod and not late else None) or _refusal(workload)
+    return Why(_TITLES[Phase.FAILED], _sentence(answer.words), answer.step, "", sources) if answer else None
+
+
+def _end_of(pod: Pod) -> Explanation | None:
+    """How `pod` ended; one whose command could not be started says why in its message."""
+    end = ending(pod)
+    if end is None:
+        return None
+    known = explain(Told(pod.name, pod.reason, pod.message)) if pod.reason in _NOT_STARTED else None
+    if pod.exit_code is None:
+        return Explanation(f"its pod {pod.name}: {end.words}", end.step)
+    words = f"{pod.exit_code}: {known.words}" if known else said(pod)
+    return Explanation(f"its pod {pod.name} ended with {words}", known.step if known else end.step)
+
+
+def _refusal(workload: Workload) -> Explanation | None:
+    """What the cluster said of the whole; the words beside the phase where nobody knows them."""
+    known = explain(Told("cluster", workload.terminal_reason, workload.terminal_message))
+    return known or (Explanation(workload.why) if workload.why else None)
 
 
 def _telling(pods: Iterable[Pod]) -> list[Pod]:
@@ -178,23 +180,30 @@ def _once(events: Iterable[Event]) -> list[Event]:
     return [*found.values()]
 
 
-def _best(found: Iterable[Found]) -> Explanation | None:
-    """The first that says something special, or else the first that says anything."""
+def _answer(found: Sequence[Found]) -> Explanation | None:
+    """The first that says something special, or that says anything; else a message as it is."""
     known = [explanation for _, explanation in found if explanation]
-    return next((one for one in known if not one.general), known[0] if known else None)
+    if known:
+        return next((one for one in known if not one.general), known[0])
+    return next((Explanation(short(source.message)) for source, _ in found if source.message), None)
+
+
+def _with_room(workload: Workload, waiting: Iterable[Pod], answer: Explanation) -> tuple[Explanation, str]:
+    """`answer`, with what would have to be free; another where no node, even empty, could take it."""
+    unplaced = [pod for pod in waiting if not pod.scheduled]
+    largest = max(unplaced, key=lambda pod: (pod.gpu_millis, pod.memory_bytes, pod.cpu_millis), default=None)
+    if not answer.room or largest is None:
+        return answer, ""
+    room = Room(workload.cluster_id)
+    if never := room.too_much(largest):
+        return Explanation(never, _NEVER), ""
+    return answer, room.short_of(largest)
 
 
 def _few(found: Sequence[Found]) -> list[Source]:
     """What explains first, as few as one likes to read."""
     ordered = sorted(found, key=lambda one: one[1] is None or one[1].general)
     return [source for source, _ in ordered if source.message or source.reason][:MOST_TOLD]
-
-
-def _room(workload: Workload, waiting: Iterable[Pod]) -> str:
-    """What its largest pod without a node would need free on one; empty where that is not what it lacks."""
-    unplaced = [pod for pod in waiting if not pod.scheduled]
-    largest = max(unplaced, key=lambda pod: (pod.gpu_millis, pod.memory_bytes, pod.cpu_millis), default=None)
-    return Room(workload.cluster_id).short_of(largest) if largest else ""
 
 
 def _sentence(words: str) -> str:
