@@ -29,8 +29,8 @@ ASKED, SAID, CAME_TO = 0, 1, 2  # places within a second
 #: Who tells of what: we do, or a part of the cluster that gives no name.
 RUNYARD, CLUSTER = "runyard", "cluster"
 _SECOND = timedelta(seconds=1)
-#: The phases that begin because somebody asked for something: they come before what the cluster makes of it.
-ASKED_PHASES = (Phase.CREATING, Phase.RESUMING, Phase.STOPPING, Phase.DELETING)
+#: The phases in which the cluster is waited for: they come before what it does.
+WAITING = (Phase.CREATING, Phase.PENDING, Phase.RESUMING, Phase.STOPPING, Phase.DELETING)
 
 VERBS: dict[str, str] = {
     Verb.CREATE: "Submitted",
@@ -224,7 +224,10 @@ CHANGED = Source(
 
 # -- phases
 
-_REASONS: dict[str, str] = {str(r.value): str(r.label) for r in Reason if r.value}
+# As `Workload.why`: Stopped says it all by itself.
+_REASONS: dict[str, str] = {
+    str(r.value): str(r.label) for r in Reason if r not in (Reason.NONE, Reason.SUSPENDED)
+}
 _PHASE = {
     "title": _text(F("phase")),
     "words": _either(
@@ -239,15 +242,15 @@ def _phase_words(word: str) -> Q:
     return Q(phase__icontains=word) | Q(message__icontains=word) | by_reason
 
 
-def _asked_phases(user: Any, workload: Workload) -> QuerySet[Any]:
-    return queries.visible_phase_changes(user, workload).filter(phase__in=ASKED_PHASES)
+def _waiting_phases(user: Any, workload: Workload) -> QuerySet[Any]:
+    return queries.visible_phase_changes(user, workload).filter(phase__in=WAITING)
 
 
 def _other_phases(user: Any, workload: Workload) -> QuerySet[Any]:
-    return queries.visible_phase_changes(user, workload).exclude(phase__in=ASKED_PHASES)
+    return queries.visible_phase_changes(user, workload).exclude(phase__in=WAITING)
 
 
-PHASES_ASKED = Source("phase", 2, ASKED, "phase", _asked_phases, "at", _PHASE, _phase_words)
+PHASES_WAITING = Source("phase", 2, ASKED, "phase", _waiting_phases, "at", _PHASE, _phase_words)
 PHASES = Source("phase", 4, CAME_TO, "phase", _other_phases, "at", _PHASE, _phase_words)
 
 # -- events of the cluster
@@ -284,4 +287,4 @@ def _warnings(user: Any, workload: Workload) -> QuerySet[Any]:
 NORMAL = Source("event", 3, SAID, "normal", _normal, "until", _EVENT, _event_words, "source")
 WARNINGS = Source("event", 3, SAID, "warning", _warnings, "until", _EVENT, _event_words, "source")
 
-SOURCES = (ACTIONS, CHANGED, PHASES_ASKED, NORMAL, WARNINGS, PHASES)
+SOURCES = (ACTIONS, CHANGED, PHASES_WAITING, NORMAL, WARNINGS, PHASES)

@@ -5,7 +5,7 @@ so. What people may not see (docs/secrets.md) is taken out before it is written.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from runyard.clusters.objects import RootMeta
@@ -21,6 +21,7 @@ FIELDS = (
 _AMOUNTS: dict[str, Callable[[int], str]] = {
     "gpu_millis": gpus, "gpu_memory_bytes": gib, "cpu_millis": cores, "memory_bytes": gib,
 }  # fmt: skip
+_SECOND = timedelta(microseconds=999_999)  # what a moment in whole seconds leaves open
 OTHER = ""  # the field of a change in something that no column is kept of
 
 
@@ -34,8 +35,9 @@ def changes(workload: Workload, fields: dict[str, Any], meta: RootMeta, now: dat
     if not of_spec and 0 < workload.generation < fields["generation"]:
         differing.append((OTHER, "", ""))
     manager, at = _last_writer(workload, meta) if differing else ("", None)
+    at = min(now, at + _SECOND) if at else now  # after what we know to the microsecond of the same second
     return [
-        SpecChange(workload=workload, field=name, before=before, after=after, manager=manager, at=at or now)
+        SpecChange(workload=workload, field=name, before=before, after=after, manager=manager, at=at)
         for name, before, after in differing
     ]
 

@@ -77,8 +77,9 @@ def test_what_is_told_of_each(ada, eventful):
 def test_a_phase_without_a_message_says_its_reason_in_words(ada, ada_training):
     enter(ada_training, Phase.PENDING, reason=Reason.UNSCHEDULABLE)
     enter(ada_training, Phase.FAILED, reason=Reason.EXIT_CODE, message="exit code 3")
+    enter(ada_training, Phase.STOPPED, reason=Reason.SUSPENDED)
     words = {one.title: one.words for one in seen(ada, ada_training)}
-    assert words == {"Pending": str(Reason.UNSCHEDULABLE.label), "Failed": "exit code 3"}
+    assert words == {"Pending": str(Reason.UNSCHEDULABLE.label), "Failed": "exit code 3", "Stopped": ""}
 
 
 @pytest.mark.parametrize(
@@ -102,11 +103,12 @@ def test_within_a_second_what_was_asked_comes_before_what_the_cluster_said_and_t
     half = timedelta(milliseconds=500)
     act(ada_training, by=ada, at=AT + half)
     enter(ada_training, "Creating", AT + half)
+    enter(ada_training, "Pending", AT + half * 1.5)
     make_event(ada_training, reason="SuccessfulCreate", at=AT)
     make_event(ada_training, reason="Scheduled", at=AT)
     enter(ada_training, "Initializing", AT + half / 2)
     enter(ada_training, "Running", AT + half)
-    story = ["Submitted", "Creating", "SuccessfulCreate", "Scheduled", "Initializing", "Running"]
+    story = ["Submitted", "Creating", "Pending", "SuccessfulCreate", "Scheduled", "Initializing", "Running"]
     assert titles(ada, ada_training) == story[::-1]
 
 
