@@ -1,9 +1,10 @@
 """Cluster events become rows and find their workloads; used by `observing` alone.
 
-An event belongs to the workload whose root or pod it is about, in its own namespace: whoever may write
-events in one namespace says nothing about another.
+An event belongs to the workload whose root, pod or pod group it is about, in its own namespace: whoever may
+write events in one namespace says nothing about another.
 """
 
+import re
 from collections.abc import Collection
 from datetime import datetime
 
@@ -16,6 +17,8 @@ from workloads.reading import event_fields
 
 #: Namespace and uid of a root or a pod.
 Place = tuple[str, str]
+#: KAI names a group `pg-NAME-UID`, Volcano that of a plain Job `podgroup-UID`.
+_GROUP_OF = re.compile(r"-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
 _FOLD = ("total", "since", "until")  # what of a fold grows
 #: What a newer version of an event may say otherwise.
 _SAID = [
@@ -38,9 +41,9 @@ def write(cluster: Cluster, events: Collection[Event]) -> set[int]:
     rows = Event.objects.filter(cluster=cluster, uid__in=[event.uid for event in events])
     have = {row.uid: row for row in rows.select_related("folded_into")}
     fresh = [e for e in events if e.uid not in have or have[e.uid].resource_version != e.resource_version]
-    owners = _owners(cluster, {event.regarding_uid for event in fresh})
+    owners = _owners(cluster, {_about(event) for event in fresh})
     for event in fresh:
-        event.workload_id = owners.get((event.namespace, event.regarding_uid))
+        event.workload_id = owners.get((event.namespace, _about(event)))
     _renew({event.uid: event for event in fresh}, have)
     _add([event for event in fresh if event.uid not in have], cluster)
     return {event.workload_id for event in fresh if event.workload_id}
@@ -91,6 +94,12 @@ def adopt(cluster: Cluster, places: dict[Place, int]) -> None:
     for event in found:
         event.workload_id = places[event.namespace, event.regarding_uid]
     Event.objects.bulk_update(found, ["workload"], batch_size=500)
+
+
+def _about(event: Event) -> str:
+    """The uid it is about. A PodGroup speaks for the root it was made of, whose uid ends its name."""
+    group = _GROUP_OF.search(event.regarding_name) if event.regarding_kind == "PodGroup" else None
+    return group[1] if group else event.regarding_uid
 
 
 def _owners(cluster: Cluster, uids: set[str]) -> dict[Place, int]:

@@ -272,6 +272,21 @@ def test_an_event_of_another_namespace_says_nothing_here(red, blue, cluster, fir
     assert Event.objects.get().workload is None
 
 
+ROOT = "3f6e2a10-9c1b-4f52-8a77-0d2b6c1e5f90"
+
+
+@pytest.mark.parametrize("group", [f"pg-llama-{ROOT}", f"podgroup-{ROOT}"])
+def test_what_is_said_of_a_pod_group_is_said_of_its_workload(red, blue, cluster, group):
+    """KAI and Volcano make a group a workload, and name it after the workload's uid."""
+    said = [event("mine", about="group-1"), event("forged", about="group-2", namespace="blue")]
+    for seen in said:
+        seen.object.involved_object.kind, seen.object.involved_object.name = "PodGroup", group
+    observe(cluster, [job(uid=ROOT)])
+    observe(cluster, said)
+    assert Event.objects.get(uid="mine").workload == Workload.objects.get(uid=ROOT)
+    assert Event.objects.get(uid="forged").workload is None
+
+
 def test_a_project_made_after_the_job_was_seen_gets_it(cluster, red):
     observe(cluster, [job(namespace="late")])
     late = type(red).objects.create(name="late", namespace="late", department=red.department)

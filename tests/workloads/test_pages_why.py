@@ -107,6 +107,22 @@ def test_an_event_says_what_the_pod_does_not(ada, pending):
     assert answer(ada, pending).words == "Its volume claim “data” does not exist."
 
 
+def test_what_is_said_of_its_pod_group_explains_it(ada, pending):
+    limit = (
+        "red quota has reached the allowable limit of GPUs. Limit is 8 GPUs, currently 6 GPUs allocated and "
+        "workload requested 4 GPUs"
+    )
+    says(
+        pending,
+        "Unschedulable",
+        limit,
+        regarding_kind="PodGroup",
+        regarding_uid="group",
+        source="kai-scheduler",
+    )
+    assert answer(ada, pending).words == "Queue red is at its limit of GPUs: 4 asked for, 6 of 8 in use."
+
+
 def test_a_refusal_to_make_pods_is_told_of_the_root(ada, red, cluster):
     workload = make_workload(red, cluster, phase="Creating")
     quota = (
