@@ -1,6 +1,7 @@
 """Where the time went: from what phases, pods and events tell, with a gap where nobody looked."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
@@ -12,6 +13,12 @@ from workloads.models import Event, PhaseChange
 from workloads.timeline import time_line
 
 NOW = timezone.now()
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch):
+    """Time stands still where the line looks at the clock."""
+    monkeypatch.setattr("workloads.timeline.timezone", SimpleNamespace(now=lambda: NOW))
 
 
 def ago(minutes):
