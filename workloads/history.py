@@ -97,18 +97,18 @@ def read(params: QueryDict, user: Any, workload: Workload) -> Wanted:
 
 def page(user: Any, workload: Workload, wanted: Wanted, size: int = PAGE_SIZE) -> HistoryPage:
     """At most `size` of what happened, the newest below `wanted.after` first."""
-    sources = [_limited(source, user, workload, wanted, size + 1) for source in _of_type(wanted)]
-    found = list(_merged(sources)[: size + 1])
+    parts = [_limited(source, user, workload, wanted, size + 1) for source in _of_type(wanted)]
+    found = list(_merged(parts)[: size + 1])
     shown = [dict(zip(COLUMNS, row, strict=True)) for row in found[:size]]
     after = _cursor(shown[-1], workload) if len(found) > size else ""
     return HistoryPage(_happenings(shown, user, workload), after)
 
 
-def _merged(sources: list[QuerySet[Any]]) -> QuerySet[Any]:
+def _merged(parts: list[QuerySet[Any]]) -> QuerySet[Any]:
     """Each is in order already, and so are all where there is but one."""
-    if not sources[1:]:
-        return sources[0]
-    return sources[0].union(*sources[1:], all=True).order_by(*(f"-h_{name}" for name in ORDER))
+    if not parts[1:]:
+        return parts[0]
+    return parts[0].union(*parts[1:], all=True).order_by(*(f"-h_{name}" for name in ORDER))
 
 
 def latest(user: Any, workload: Workload, count: int) -> list[Happening]:
