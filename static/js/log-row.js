@@ -2,6 +2,7 @@
 import { parse, plain } from "./ansi.js";
 
 export const LONG = 2000; // characters of a line that are shown before it is asked for
+const COUNT = new Intl.NumberFormat("en"); // made once: a row is drawn hundreds of times a second
 // What a line that tells of an error looks like; the server looks for the first one by the same rule (docs/logs.md).
 const BAD = /\b(error|exception|traceback|fatal|panic|segmentation fault|out of memory|oom-?killed?)\b|\b[a-z]+(error|exception)\b/i;
 
@@ -12,7 +13,7 @@ export function drawLine(line, look) {
   row.toggleAttribute("data-target", look.target);
   row.classList.toggle("bad", BAD.test(text.slice(0, LONG)));
   row.toggleAttribute("data-current", look.current);
-  const number = Object.assign(element("a", "", (line.n + 1).toLocaleString("en")), { href: line.link });
+  const number = Object.assign(element("a", "", COUNT.format(line.n + 1)), { href: line.link });
   number.dataset.n = line.n;
   const time = Object.assign(element("time", "", look.time(line.time)), { title: line.time });
   const words = element("span", "");
@@ -25,7 +26,7 @@ export function drawLine(line, look) {
 // A row that is no line: of one that is on its way, or kept nowhere, or a remark.
 export function drawNote(words, n) {
   const row = element("li", "log-row log-note");
-  if (n !== undefined) row.append(element("a", "", (n + 1).toLocaleString("en")), element("time", ""));
+  if (n !== undefined) row.append(element("a", "", COUNT.format(n + 1)), element("time", ""));
   row.append(element("span", "", words));
   return row;
 }
