@@ -1,12 +1,16 @@
 """The log of a workload: paused, searched, downloaded; and a hostile one, which is text and nothing else."""
 
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+import yaml
 from playwright.sync_api import Page, expect
 
-from tests.journeys.browser import assert_accessible
+from tests.journeys.browser import NARROW, WIDE, assert_accessible, assert_no_sideways_scroll
 from tests.journeys.pages import (
     HERE,
     LATER,
@@ -19,7 +23,7 @@ from tests.journeys.pages import (
     picture,
     python,
 )
-from tests.product import Api
+from tests.product import Api, Up
 
 HOSTILE = r"""
 import sys, time
@@ -35,6 +39,37 @@ sys.stdout.buffer.write(b"\xff\xfe not UTF-8\n"); sys.stdout.flush()
 say("the last line\n")
 time.sleep(600)
 """
+
+RANK = """
+import os, sys, time
+rank = os.environ["JOB_COMPLETION_INDEX"]
+print(f"rank {rank} begins", flush=True)
+if rank == "1": print("RuntimeError of rank 1", flush=True)
+time.sleep(600)
+"""
+
+
+class Cluster:
+    """The embedded cluster's own API: what people do beside Runyard."""
+
+    def __init__(self, home: Path) -> None:
+        known = yaml.safe_load((home / "cluster" / "kubeconfig").read_text())
+        headers = {"Authorization": f"Bearer {known['users'][0]['user']['token']}"}
+        self._client = httpx.Client(base_url=known["clusters"][0]["cluster"]["server"], headers=headers)
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def create_job(self, name: str, command: str, pods: int) -> None:
+        """An indexed Job of that many pods."""
+        container = {"name": "main", "image": "python:3.11", "command": shlex.split(command)}
+        template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+        spec = {"completionMode": "Indexed", "parallelism": pods, "completions": pods, "template": template}
+        job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}
+        self._client.post("/apis/batch/v1/namespaces/default/jobs", json=job).raise_for_status()
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +97,7 @@ def test_lines_appear_as_they_are_written_and_wait_while_paused(log: Page):
     held = last_count(log)
     expect(log.locator("[data-log=state]")).to_contain_text("paused, 1", timeout=LATER)  # ten or more
     assert last_count(log) == held
-    log.get_by_role("button", name="Pause").click()
+    log.get_by_role("button", name="Resume").click()
     expect_log_to_grow(log)
     shown = [int(line.split("count ")[1].split()[0]) for line in log_rows(log).all_inner_texts()]
     assert shown == list(range(shown[0], shown[0] + len(shown)))
@@ -81,6 +116,48 @@ def test_a_search_steps_through_its_matches(log: Page):
     expect(log.locator("[data-log=found]")).to_have_text("none")
     log.get_by_role("button", name="Jump to live").click()
     expect(log.locator("[data-log=state]")).to_have_text("following")
+
+
+def test_an_expression_finds_lines_and_a_bad_one_is_said_at_the_field(log: Page):
+    expect_log_to_grow(log)
+    log.get_by_role("button", name="Regular expression").click()
+    log.get_by_label("Find in the log").fill("count [23] of")
+    expect(log.locator("[data-log=found]")).to_have_text("2 of 2")
+    log.get_by_label("Find in the log").fill("count (")
+    expect(log.get_by_role("alert")).to_contain_text("no regular expression")
+    assert_accessible(log)
+
+
+def test_a_link_to_a_line_survives_a_reload(log: Page):
+    expect_log_to_grow(log)
+    log.get_by_label("Find in the log").fill("count 2 of")
+    number = log.locator(".log-row[data-current] a")
+    address = number.get_attribute("href")
+    number.click()
+    expect(log).to_have_url(re.compile(f"{address}$"))
+    log.reload()
+    expect(log.locator(".log-row[data-target]")).to_contain_text("count 2 of")
+    expect(log.locator(".log-row[data-target]")).to_be_in_viewport()
+
+
+def test_the_logs_of_all_pods_are_one_and_lead_to_the_first_error(product: Up, signed_in: Page, api: Api):
+    with Cluster(product.home) as cluster:
+        cluster.create_job("ranks", python(RANK), pods=3)
+    pk = api.insist(lambda: api.named("ranks"), 60, "the workload made at the cluster")[0]["id"]
+    api.wait(pk, "Running")
+    page = signed_in
+    page.goto(f"/workloads/{pk}/logs?pod=all")
+    for rank in range(3):
+        row = log_rows(page).filter(has=page.locator(".log-who", has_text=f"rank {rank}"))
+        expect(row.first).to_contain_text("begins", timeout=LATER)
+    expect(page.locator("[data-log=state]")).to_have_text("following")
+    assert_accessible(page)
+    page.set_viewport_size(NARROW)
+    assert_no_sideways_scroll(page)
+    page.set_viewport_size(WIDE)
+    page.get_by_role("link", name="First error of any pod").click()
+    expect(page.locator(".log-row[data-target]")).to_contain_text("RuntimeError of rank 1")
+    api.delete(pk)
 
 
 def test_the_download_has_every_line(log: Page, api: Api, counter: int):
