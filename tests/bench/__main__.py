@@ -5,7 +5,7 @@ import sys
 
 from tests.bench.report import HEAD
 
-PARTS = ("reading", "export", "events", "table", "sync", "live", "story", "log_view")
+PARTS = ("reading", "export", "logs", "events", "table", "sync", "live", "story", "log_view")
 
 
 def main(wanted: list[str]) -> None:

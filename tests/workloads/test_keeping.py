@@ -149,7 +149,7 @@ def test_a_long_log_is_cut_into_chunks_that_are_one_file_and_read_by_line_and_ti
     log, here, pod, monkeypatch
 ):
     monkeypatch.setattr(writing, "CHUNK_BYTES", 2_000)
-    writer = writing.Writer(log, here, most_bytes=1_500)
+    writer = writing.Writer(log, here, share=lambda: 1_500)
     for start in range(0, 1000, 10):
         writer.add(block(range(start, start + 10)))
     writer.finish()
@@ -286,7 +286,7 @@ def test_of_a_log_that_is_too_long_the_beginning_and_the_end_stay_with_a_note(
 ):
     monkeypatch.setattr(writing, "CHUNK_BYTES", 2_000)
     settings.LOG_BYTES = 10_000
-    writer = writing.Writer(log, here, most_bytes=1_900)
+    writer = writing.Writer(log, here, share=lambda: 1_900)
     for number in range(1000):
         writer.add(line(number))
     writer.finish()
@@ -341,7 +341,7 @@ def test_what_no_row_knows_is_deleted(log, here, pod):
 @pytest.fixture
 def searched(log, here, pod, monkeypatch):
     monkeypatch.setattr(writing, "CHUNK_BYTES", 2_000)
-    writer = writing.Writer(log, here, most_bytes=1_900)
+    writer = writing.Writer(log, here, share=lambda: 1_900)
     for number in range(300):
         writer.add(line(number, b"ERROR: (x)+ 2026" if number % 100 == 7 else f"step {number}".encode()))
     writer.finish()

@@ -57,6 +57,16 @@ def free_abandoned() -> None:
             held.filter(holder=name).update(holder="", held_until=None)
 
 
+def grow(log: KeptLog, *, bytes: int, stored_bytes: int, **facts: object) -> None:
+    """Add to the sizes of `log` and set `facts`, in row and object, under its epoch. Raises ClaimLost."""
+    mine = KeptLog.objects.filter(pk=log.pk, epoch=log.epoch, complete=False)
+    if not mine.update(bytes=F("bytes") + bytes, stored_bytes=F("stored_bytes") + stored_bytes, **facts):
+        raise ClaimLost
+    log.bytes, log.stored_bytes = log.bytes + bytes, log.stored_bytes + stored_bytes
+    for name, value in facts.items():
+        setattr(log, name, value)
+
+
 @contextmanager
 def fenced(log: KeptLog) -> Iterator[KeptLog]:
     """A transaction that writes only under the epoch of `log`; the row, locked. Raises ClaimLost."""

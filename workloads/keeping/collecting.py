@@ -8,6 +8,7 @@ every minute, so that no hint is needed.
 import logging
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime
 
 from django.db import DatabaseError, InterfaceError, connection
@@ -18,7 +19,7 @@ from workloads.keeping.finding import Run
 from workloads.keeping.models import KeptLog
 from workloads.keeping.store import Store, StoreError
 from workloads.keeping.text import Again
-from workloads.keeping.writing import CHUNK_BYTES, Writer
+from workloads.keeping.writing import GATHER_BYTES, Writer
 from workloads.models import Pod
 
 log = logging.getLogger(__name__)
@@ -34,8 +35,8 @@ GAP = "Lines are missing here: the cluster had let go of them before they were r
 class Reading:
     """The log of one run of a container, being read to its end in a thread of its own."""
 
-    def __init__(self, run: Run, store: Store, holder: str, most_bytes: int = CHUNK_BYTES):
-        self.run, self._store, self._holder, self._most = run, store, holder, most_bytes
+    def __init__(self, run: Run, store: Store, holder: str, share: Callable[[], int] = lambda: GATHER_BYTES):
+        self.run, self._store, self._holder, self._share = run, store, holder, share
         self.began = time.monotonic()
         self._stop = threading.Event()
         self._stream: upstream.LogStream | None = None
@@ -86,7 +87,7 @@ class Reading:
             pod=pod, container=self.run.container, instance=self.run.instance
         )
         mine = claims.take(row, self._holder)
-        self._writer = Writer(mine, self._store, self._most) if mine else None
+        self._writer = Writer(mine, self._store, self._share) if mine else None
         return mine is not None
 
     def _let_go(self) -> None:
@@ -234,13 +235,16 @@ class Collector:
         return finding.unfinished(hinted) if hinted else {}
 
     def _start(self) -> None:
-        share = max(2**16, min(CHUNK_BYTES, GATHERED_BYTES // max(1, self._most)))
         for run in sorted(self._waiting, key=lambda run: (self._turns.get(run, 0.0), self._waiting[run])):
             if len(self._readings) >= self._most:
                 return
             del self._waiting[run]
             self._turns.pop(run, None)
-            self._readings[run] = Reading(run, self._store, self._holder, share).start()
+            self._readings[run] = Reading(run, self._store, self._holder, self._share).start()
+
+    def _share(self) -> int:
+        """How many bytes each may gather, so that all together stay within GATHERED_BYTES."""
+        return max(2**16, min(GATHER_BYTES, GATHERED_BYTES // max(1, len(self._readings))))
 
     def _take_turns(self) -> None:
         """While others wait: who has read for a whole turn goes to the end of the queue."""

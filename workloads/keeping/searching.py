@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import re2
 
@@ -48,7 +49,7 @@ def search(
     ends, limit = time.monotonic() + min(seconds, MOST_SECONDS), max(1, min(limit, MOST_HITS))
     try:
         for first, block in _blocks(find(pod, container, previous), hits.searched_to):
-            _search_block(wanted, first, without_times(block), limit, hits)
+            _search_block(wanted, first, block, limit, hits)
             if len(hits.numbers) >= limit or time.monotonic() >= ends:
                 return hits
         hits.done = True
@@ -57,7 +58,14 @@ def search(
     return hits
 
 
-def compiled(pattern: str, regex: bool) -> "re2._Regexp":
+class Wanted(NamedTuple):
+    """A compiled pattern; one that is `anchored` to the beginning must not see the times before the text."""
+
+    regex: "re2._Regexp"
+    anchored: bool
+
+
+def compiled(pattern: str, regex: bool) -> Wanted:
     """Raises ValueError in words for a pattern that cannot be searched for."""
     if not pattern or len(pattern) > LONGEST_PATTERN or "\n" in pattern:
         raise ValueError(f"Search for 1 to {LONGEST_PATTERN} characters of one line.")
@@ -68,7 +76,7 @@ def compiled(pattern: str, regex: bool) -> "re2._Regexp":
     options.encoding = re2.Options.Encoding.UTF8
     text = f"(?m){pattern}" if regex else pattern
     try:
-        return re2.compile(text.encode(), options)
+        return Wanted(re2.compile(text.encode(), options), regex and ("^" in pattern or r"\A" in pattern))
     except re2.error as error:
         said = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else error
         raise ValueError(f"This is no regular expression: {said}.") from error
@@ -85,25 +93,30 @@ def _blocks(whole: Whole, start: int) -> Iterator[tuple[int, bytes]]:
         number += block.count(b"\n")
 
 
-def _search_block(wanted: "re2._Regexp", first: int, text: bytes, limit: int, hits: Hits) -> None:
+def _search_block(wanted: Wanted, first: int, text: bytes, limit: int, hits: Hits) -> None:
     """Add the matching lines of `text` from `hits.searched_to` on; moves that to where the search ended."""
+    plain = wanted.anchored or wanted.regex.search(text[: text.find(b" ")])  # or each time would be looked at
+    text = without_times(text) if plain else text
     number, counted = first, 0
-    place = _offset(text, hits.searched_to - first)
-    while match := wanted.search(text, place):
-        at = match.start()
-        if at >= len(text):
-            break
-        number += text.count(b"\n", counted, at)
-        counted = at
+    for start in _starts(wanted.regex, text, _offset(text, hits.searched_to - first), bool(plain)):
+        number += text.count(b"\n", counted, start)
+        counted, hits.searched_to = start, number + 1
         hits.numbers.append(number)
-        end = text.find(b"\n", at)
-        hits.searched_to = number + 1
         if len(hits.numbers) >= limit:
             return
-        if end < 0:
-            break
-        place = end + 1
     hits.searched_to = max(hits.searched_to, first + text.count(b"\n"))
+
+
+def _starts(regex: "re2._Regexp", text: bytes, place: int, plain: bool) -> Iterator[int]:
+    """Where the lines begin whose text matches; unless it is `plain`, it begins after the line's time."""
+    while place < len(text) and (match := regex.search(text, place)):
+        start = text.rfind(b"\n", 0, match.start()) + 1
+        end = text.find(b"\n", match.start())
+        if start >= len(text):
+            return
+        if plain or regex.search(text[text.find(b" ", start, end) + 1 : end]):
+            yield start
+        place = end + 1
 
 
 def _offset(text: bytes, lines: int) -> int:

@@ -6,8 +6,10 @@ index, and its object goes with the log.
 
 import threading
 import time
+from collections.abc import Callable, Iterator
 
 from django.conf import settings
+from django.db import transaction
 
 from workloads.keeping import claims
 from workloads.keeping.chunks import place_of, text_of
@@ -16,13 +18,16 @@ from workloads.keeping.store import Missing, Store, key_of
 from workloads.keeping.text import Place, first_and_last, pack
 
 CHUNK_BYTES, CHUNK_SECONDS = 2**20, 30.0
+GATHER_BYTES = 4 * CHUNK_BYTES  # one transaction for four chunks
 
 
 class Writer:
     """Appends to `log`, which its holder has claimed. Every method may raise ClaimLost and StoreError."""
 
-    def __init__(self, log: KeptLog, store: Store, most_bytes: int = CHUNK_BYTES):
-        self.log, self._store, self._most = log, store, most_bytes
+    def __init__(self, log: KeptLog, store: Store, share: Callable[[], int] = lambda: GATHER_BYTES):
+        """`share` says how many bytes may be gathered before they are written."""
+        self.log, self._store, self._share = log, store, share
+        self._last: KeptChunk | None = None
         self._text: list[bytes] = []
         self._bytes, self._since = 0, 0.0
         self._lock = threading.RLock()
@@ -37,7 +42,7 @@ class Writer:
             self._text.append(text)
             self._bytes += len(text)
             self._place = None
-            if self._bytes >= self._most:
+            if self._bytes >= self._share():
                 self.flush()
 
     @property
@@ -49,7 +54,7 @@ class Writer:
         """Write what was gathered. Should that fail it stays gathered."""
         with self._lock:
             if self._text:
-                self._write(b"".join(self._text))
+                self._write(self._text)
                 self._text, self._bytes = [], 0
 
     def finish(self) -> None:
@@ -76,23 +81,34 @@ class Writer:
                 self._place = place_of(self.log, self._store)
             return self._place
 
-    def _write(self, text: bytes) -> None:
-        tail, before = self._tail(len(text))
-        chunk = self._chunk(tail.first_line if tail else self.log.lines, before + text)
-        self._store.put(chunk.key, data := pack(before + text))
-        chunk.stored_bytes = len(data)
-        with claims.fenced(self.log) as row:
+    def _write(self, text: list[bytes]) -> None:
+        """The text, with that of the last chunk where there is room in it, as chunks; then the index."""
+        tail, before = self._tail(self._bytes)
+        made, place = [], tail.first_line if tail else self.log.lines
+        for piece in _pieces([before, *text]):
+            made.append(self._put(place, piece))
+            place = made[-1].end
+        old = tail or KeptChunk(bytes=0, stored_bytes=0)
+        with transaction.atomic():
+            claims.grow(
+                self.log,
+                lines=place,
+                bytes=sum(chunk.bytes for chunk in made) - old.bytes,
+                stored_bytes=sum(chunk.stored_bytes for chunk in made) - old.stored_bytes,
+                first_at=self.log.first_at or made[0].first_at,
+                last_at=made[-1].last_at or self.log.last_at,
+            )
             if tail:
-                chunk.pk = tail.pk
-            chunk.save()
-            _grow(row, chunk, tail)
-            gone = _shorten(row, settings.LOG_BYTES)
-        self.log.lines = row.lines
-        self._store.delete(*([tail.key] if tail else []), *gone)
+                tail.delete()
+            KeptChunk.objects.bulk_create(made)
+        self._last = made[-1]
+        self._store.delete(*([old.key] if tail else []), *_shorten(self.log, settings.LOG_BYTES))
 
     def _tail(self, more: int) -> tuple[KeptChunk | None, bytes]:
         """The last chunk and its text, where `more` bytes still fit into it."""
-        last = KeptChunk.objects.filter(log=self.log).order_by("-first_line").first()
+        if self._last is None:
+            self._last = KeptChunk.objects.filter(log=self.log).order_by("first_line").last()
+        last = self._last
         if last is None or last.end != self.log.lines or last.bytes + more > CHUNK_BYTES:
             return None, b""
         try:
@@ -100,9 +116,10 @@ class Writer:
         except Missing:
             return None, b""
 
-    def _chunk(self, first_line: int, text: bytes) -> KeptChunk:
-        lines, (first_at, last_at) = text.count(b"\n"), first_and_last(text)
+    def _put(self, first_line: int, text: bytes) -> KeptChunk:
+        lines, (first_at, last_at), data = text.count(b"\n"), first_and_last(text), pack(text)
         key = key_of(self.log.pk, first_line, lines, self.log.epoch)
+        self._store.put(key, data)
         return KeptChunk(
             log=self.log,
             first_line=first_line,
@@ -111,29 +128,36 @@ class Writer:
             last_at=last_at,
             key=key,
             bytes=len(text),
+            stored_bytes=len(data),
         )
 
 
-def _grow(row: KeptLog, chunk: KeptChunk, tail: KeptChunk | None) -> None:
-    """The facts of the log with `chunk`, which took the place of `tail`."""
-    row.lines = chunk.end
-    row.bytes += chunk.bytes - (tail.bytes if tail else 0)
-    row.stored_bytes += chunk.stored_bytes - (tail.stored_bytes if tail else 0)
-    row.first_at, row.last_at = row.first_at or chunk.first_at, chunk.last_at or row.last_at
-    row.save(update_fields=["lines", "bytes", "stored_bytes", "first_at", "last_at"])
+def _pieces(blocks: list[bytes]) -> Iterator[bytes]:
+    """The blocks put together to about CHUNK_BYTES each. None is cut, and none is copied twice."""
+    together: list[bytes] = []
+    size = 0
+    for block in blocks:
+        if together and size + len(block) > CHUNK_BYTES:
+            yield b"".join(together)
+            together, size = [], 0
+        together.append(block)
+        size += len(block)
+    yield b"".join(together)
 
 
-def _shorten(row: KeptLog, most: int) -> list[str]:
+def _shorten(log: KeptLog, most: int) -> list[str]:
     """Let go of the middle of a log of more than `most` bytes; the keys of what went."""
-    over, head, gone = row.bytes - most, 0, []
+    over, head, gone = log.bytes - most, 0, []
     if over <= 0:
         return []
-    for chunk in KeptChunk.objects.filter(log=row).order_by("first_line"):
-        head += chunk.bytes
-        if head > most // 2 and over > 0 and chunk.end != row.lines:
-            gone.append(chunk)
-            over -= chunk.bytes
-    forget(row, gone)
+    with claims.fenced(log) as row:
+        for chunk in KeptChunk.objects.filter(log=log).order_by("first_line"):
+            head += chunk.bytes
+            if head > most // 2 and over > 0 and chunk.end != log.lines:
+                gone.append(chunk)
+                over -= chunk.bytes
+        forget(row, gone)
+    log.bytes, log.stored_bytes = row.bytes, row.stored_bytes
     return [chunk.key for chunk in gone]
 
 
