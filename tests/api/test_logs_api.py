@@ -4,6 +4,7 @@ import json
 import threading
 
 import pytest
+from django.utils import timezone
 
 from tests.live.test_feeds import WAIT, Script, line
 from tests.make import make_pod
@@ -28,9 +29,12 @@ def here(tmp_path, monkeypatch):
 
 @pytest.fixture
 def kept(ada_training, here):
-    """A pod that is gone, with 50 kept lines, one a second."""
+    """A pod that is gone, of a workload that is deleted, with 50 kept lines, one a second."""
     pod = ada_training.pods.get()
     keep(pod, here, b"".join(line(second, f"line {second}") for second in range(50)))
+    pod.gone_at = ada_training.deleted_at = timezone.now()
+    pod.save()
+    ada_training.save()
     return pod
 
 
@@ -110,8 +114,6 @@ def test_a_pod_of_another_workload_is_not_there(kept, ask, eve_training):
 
 
 def test_a_log_that_neither_cluster_nor_store_has_is_not_found(ada_training, ask, here):
-    from django.utils import timezone
-
     ada_training.pods.update(gone_at=timezone.now())
     status, body = ask()
     assert (status, "nothing of its log was kept" in body["message"]) == (404, True)
@@ -120,6 +122,13 @@ def test_a_log_that_neither_cluster_nor_store_has_is_not_found(ada_training, ask
 def test_eve_sees_no_line(kept, eve, browse):
     response = browse(eve).get(f"/api/v1/workloads/{kept.workload_id}/logs")
     assert (response.status_code, b"line" in response.content) == (404, False)
+
+
+def test_follow_of_what_is_over_ends_after_its_last_line(kept, ask, monkeypatch):
+    monkeypatch.setattr(log_feeds, "_feeds", {})
+    status, said = ask("follow=true&since=2026-01-02T03:04:48Z")
+    assert (status, [one.get("line") for one in said]) == (200, [48, 49, None])
+    assert said[-1] == {"end": True, "why": "The container has ended."}
 
 
 def test_follow_begins_with_what_is_kept_and_goes_on_to_the_end(ada_training, here, ask, monkeypatch):

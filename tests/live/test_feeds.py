@@ -8,6 +8,9 @@ import pytest
 from runyard.clusters.connection import ApiError, Unreachable
 from tests.make import make_pod
 from workloads import log_feeds as feeds
+from workloads.keeping import claims, writing
+from workloads.keeping.models import KeptLog
+from workloads.keeping.store import LocalStore, Store
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -157,3 +160,69 @@ async def test_many_watch_and_one_reads(script, pod):
     results = await asyncio.gather(*(lines_of(pod) for _ in range(20)))
     assert all(texts == ["one", "two"] for texts, _ in results)
     assert played.asked.count("") == 1
+
+
+# --- with what is kept ---
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """Where logs are kept."""
+    found = Store(LocalStore(tmp_path / "kept", mkdir=True))
+    monkeypatch.setattr("workloads.keeping.chunks.store", lambda: found)
+    return found
+
+
+def keep(pod, store, *lines, instance=0, complete=False):
+    row, _ = KeptLog.objects.get_or_create(pod=pod, container="main", instance=instance)
+    writer = writing.Writer(claims.take(row, "test"), store)
+    writer.add(b"".join(lines))
+    writer.finish() if complete else writer.flush()
+
+
+async def frames_of(pod, start=0):
+    async with asyncio.timeout(10):
+        return [frame async for frame in feeds.watch(pod, "main", start, previous=False)]
+
+
+def numbered(frames):
+    return [(number, text) for f in frames for number, (_, text) in enumerate(f.lines, f.first)]
+
+
+async def test_live_lines_count_on_from_the_kept_ones_though_the_cluster_has_let_go_of_those(
+    script, pod, here
+):
+    await asyncio.to_thread(keep, pod, here, *(line(n, f"line {n}") for n in range(5)))
+    played = script([line(7, "line 5"), line(8, "line 6")])
+    assert numbered(await frames_of(pod, 3)) == [(n, f"line {n}") for n in range(3, 7)]
+    assert played.asked[0] == "2026-01-02T03:04:04Z"
+
+
+async def test_a_log_that_is_kept_to_its_end_is_told_without_the_cluster(script, pod, here):
+    await asyncio.to_thread(keep, pod, here, line(1, "one"), line(2, "two"), complete=True)
+    played = script()
+    frames = await frames_of(pod)
+    assert (numbered(frames), frames[-1].end, played.asked) == ([(0, "one"), (1, "two")], True, [])
+
+
+async def test_a_container_that_begins_anew_begins_a_log_of_its_own(script, pod, here):
+    played = script([line(1, "first run"), WAIT], [line(3, "second run")])
+    frames = []
+    async with asyncio.timeout(10):
+        async for frame in feeds.watch(pod, "main", 0, previous=False):
+            frames.append(frame)
+            if frame.lines and not played.go_on.is_set():
+                await asyncio.to_thread(keep, pod, here, line(2, "kept of it"), instance=1)
+                played.go_on.set()
+    assert any(frame.reset for frame in frames)
+    assert numbered(frames) == [(0, "first run"), (0, "kept of it"), (1, "second run")]
+
+
+async def test_who_falls_behind_the_ring_is_told_the_kept_lines(script, pod, here, monkeypatch):
+    monkeypatch.setattr(feeds, "RING_LINES", 3)
+    await asyncio.to_thread(keep, pod, here, *(line(n, f"line {n}") for n in range(20)))
+    script([*(line(n, f"line {n}") for n in range(19, 30))])
+    frames = await frames_of(pod)
+    told = numbered(frames)
+    assert told[:20] == [(n, f"line {n}") for n in range(20)]
+    assert len(told) + sum(frame.skipped for frame in frames) == 30

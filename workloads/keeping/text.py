@@ -3,6 +3,7 @@
 Each line is `<RFC 3339 time> <text>\n`, as the cluster wrote it. Text may be anything but a line end.
 """
 
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import zstandard
 LONGEST_LINE = 64 * 1024
 LEVEL = 1  # measured on training logs: gzip 1 packs 126 MB/s to a quarter, this 340 MB/s to a fifth
 SECONDS = len("2026-01-02T03:04:05")
+_packer, _packing = zstandard.ZstdCompressor(level=LEVEL), threading.Lock()  # one for all: it takes 1 MiB
 
 
 class Cutter:
@@ -22,11 +24,17 @@ class Cutter:
 
     def feed(self, chunk: bytes) -> bytes:
         """The lines that `chunk` (at most 64 KiB) completes."""
-        first = chunk.find(b"\n")
-        if first < 0:
+        last = chunk.rfind(b"\n") + 1
+        if not last:
             self._hold(chunk)
             return b""
-        last = chunk.rfind(b"\n") + 1
+        first = chunk.find(b"\n")
+        if (
+            not self._dropped and len(self._rest) + first <= LONGEST_LINE
+        ):  # as nearly always: one copy, not three
+            whole = b"".join((self._rest, memoryview(chunk)[:last]))
+            self._rest = chunk[last:]
+            return whole
         self._hold(chunk[:first])
         whole = self._line() + chunk[first + 1 : last]
         self._hold(chunk[last:])
@@ -50,7 +58,8 @@ class Cutter:
 
 def pack(text: bytes) -> bytes:
     """One Zstandard frame; frames one after the other are one file of all their text."""
-    return zstandard.ZstdCompressor(level=LEVEL).compress(text)
+    with _packing:
+        return _packer.compress(text)
 
 
 def unpack(data: bytes) -> bytes:

@@ -48,9 +48,10 @@ class Logs(APIView):
     renderer_classes = (NdjsonRenderer, TextRenderer)
 
     def get(self, request: Request, pk: int) -> HttpResponse | StreamingHttpResponse:
-        workload = queries.visible_workloads(request.user).filter(pk=pk).first()
-        if workload is None:
-            raise Http404
+        try:
+            workload = queries.get_workload(request.user, pk)
+        except Workload.DoesNotExist as error:
+            raise Http404 from error
         require(request.user, "read_logs", workload)
         asked = _Asked(request, workload)
         text = request.accepted_renderer.format == TextRenderer.format
