@@ -17,6 +17,7 @@ export class MergedLog {
       return made(pod, Number(item.dataset.n), item.dataset.t, item.dataset.raw ? JSON.parse(item.dataset.raw) : item.lastChild.textContent);
     });
     this.began = this.rows[0]?.time ?? "";
+    this.passed = 0; // said in a row of their own
   }
 
   get count() {

@@ -86,6 +86,7 @@ class LogView {
     if (this.log.receive(frame, topic)) {
       this.complain("");
       this.finder.more();
+      if (this.log.passed) this.tellFoot();
     } else if (frame.end) this.end(topic, frame.why || "The log has ended.");
     else if (frame.denied || frame.error || frame.note) this.complain(frame.denied ?? frame.error ?? frame.note);
     return this.tellState();
@@ -100,9 +101,17 @@ class LogView {
     this.ended.add(topic);
     if (this.live) return;
     this.part("jump").textContent = "Jump to the end";
+    this.over = [why, this.section.dataset.kept];
+    this.tellFoot();
+  }
+
+  tellFoot() {
+    const { passed } = this.log;
+    const lines = passed === 1 ? "1 line was" : `${passed.toLocaleString("en")} lines were`;
+    const skipped = passed ? `${lines} skipped on the way; scroll there to read them.` : "";
     const foot = this.part("foot");
-    foot.textContent = [why, this.section.dataset.kept].filter(Boolean).join(" ");
-    foot.hidden = false;
+    foot.textContent = [skipped, ...(this.over ?? [])].filter(Boolean).join(" ");
+    foot.hidden = !foot.textContent;
   }
 
   // Lines from..to (not included) are others than before.

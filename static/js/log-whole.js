@@ -19,6 +19,8 @@ export class WholeLog {
     this.began = section.dataset.began || (first === 0 ? (this.held.get(0)?.[0] ?? "") : "");
     this.asked = new Map(); // number of a block: what ends its fetching
     this.wanted = [];
+    this.next = this.held.total; // the line that the socket tells next
+    this.passed = 0; // lines that were written faster than they could be sent: fetched when they come into sight
     this.sight = first;
   }
 
@@ -70,14 +72,14 @@ export class WholeLog {
   // --- what comes by itself ---
 
   options() {
-    return { from: this.count, previous: this.previous };
+    return { from: this.next, previous: this.previous };
   }
 
   // Takes a frame of the socket; whether it was lines.
   receive(frame) {
     const before = this.count;
-    if (frame.lines) this.held.put(frame.from, frame.lines);
-    else if (frame.skipped) this.held.total += frame.skipped;
+    if (frame.lines) this.heard(frame.from, frame.lines);
+    else if (frame.skipped) this.heard(this.next + frame.skipped, []);
     else if (frame.reset) this.restart();
     else return false;
     this.began ||= this.held.get(0)?.[0] ?? "";
@@ -85,9 +87,17 @@ export class WholeLog {
     return true;
   }
 
+  heard(from, lines) {
+    this.passed += Math.max(0, from - this.next);
+    this.next = Math.max(this.next, from + lines.length);
+    this.held.put(from, lines);
+    this.held.total = Math.max(this.count, this.next);
+  }
+
   restart() {
     this.cancel();
     this.held.clear();
+    this.next = 0;
     this.began = "";
   }
 

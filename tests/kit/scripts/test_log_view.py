@@ -136,6 +136,7 @@ def test_lines_passed_over_are_fetched_and_those_kept_nowhere_are_said(log):
     write(stage, 12, ["thirteen"])
     stage.page.get_by_text("7 lines skipped: kept nowhere").wait_for()
     stage.page.get_by_text("twelve").wait_for()
+    stage.page.get_by_text("9 lines were skipped on the way; scroll there to read them.").wait_for()
     gap = ["7 lines skipped: kept nowhere", *[""] * 6]
     assert shown(stage) == ["one", "two", "three", *gap, "eleven", "twelve", "thirteen"]
 
