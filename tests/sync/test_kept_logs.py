@@ -12,6 +12,7 @@ from django.db import connections
 from runyard.clusters.connection import connect
 from tests.embedded import until
 from workloads import actions, logs, tasks
+from workloads.keeping import writing
 from workloads.keeping.collecting import Collector
 from workloads.keeping.models import KeptChunk, KeptLog
 from workloads.keeping.store import LocalStore, Store
@@ -217,3 +218,22 @@ def test_more_logs_than_streams_take_turns(dee, lab, syncing, store, collecting,
     rows = KeptLog.objects.filter(pod__workload__in=found)
     until(lambda: rows.filter(lines=200).count() == 3, 60, "all three to be read")
     assert [log.notes for log in rows] == [[]] * 3
+
+
+def test_a_silent_log_holds_no_database_connection(dee, lab, syncing, store, collecting, monkeypatch):
+    seen = []
+    written = writing.Writer.flush
+
+    def flush(writer):
+        had_text = bool(writer._text)
+        written(writer)
+        if had_text and threading.current_thread().name.startswith("keep-"):
+            seen.append(connections["default"].connection)
+
+    monkeypatch.setattr(Collector, "_share", lambda self: 1)
+    monkeypatch.setattr(writing.Writer, "flush", flush)
+    collecting()
+    workload = submit(dee, lab, syncing, "silent", "import time; print('once'); time.sleep(60)")
+    until(lambda: KeptLog.objects.filter(pod__workload=workload, lines=1).exists(), 30, "its line")
+    assert seen
+    assert all(found is None or found.closed for found in seen)

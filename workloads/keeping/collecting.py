@@ -76,6 +76,8 @@ class Reading:
                 self._to_the_end(pod)
         except (claims.ClaimLost, Pod.DoesNotExist):
             log.info("the log of %s is somebody else's now, or gone", self.run)
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("the log of %s is not read now: %s", self.run, error)
         except Exception:
             log.exception("the log of %s is not read now", self.run)
         finally:

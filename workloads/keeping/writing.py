@@ -16,6 +16,7 @@ from workloads.keeping.chunks import place_of, text_of
 from workloads.keeping.models import KeptChunk, KeptLog
 from workloads.keeping.store import Missing, Store, key_of
 from workloads.keeping.text import Place, first_and_last, pack
+from workloads.keeping.upstream import let_go_of_the_database
 
 CHUNK_BYTES, CHUNK_SECONDS = 2**20, 30.0
 GATHER_BYTES = 4 * CHUNK_BYTES  # one transaction for four chunks
@@ -56,6 +57,7 @@ class Writer:
             if self._text:
                 self._write(self._text)
                 self._text, self._bytes = [], 0
+                let_go_of_the_database()  # the stream may be silent for hours; the pool is small
 
     def finish(self) -> None:
         """There will be no more lines."""
