@@ -48,7 +48,7 @@ class Merged:
 
 
 def parts_of(pods: Iterable[Pod], container: str = "") -> list[Part]:
-    """A part for each pod, in the order of roles and names; labelled by role where each has one of its own."""
+    """A part for each pod, by roles and names; labelled by role where each has one of its own."""
     ordered = sorted(pods, key=lambda pod: (_natural(pod.role), _natural(pod.name), pod.pk))
     told_apart = len({pod.role for pod in ordered if pod.role}) == len(ordered)
     return [

@@ -46,7 +46,7 @@ COUNT_LOST = """
   };
 """
 # Scrolls 24 rows a frame: frames a second, the longest block of its thread, the most rows at a time.
-SCROLL = """async (frames) => {
+SCROLL = """async ([frames, watched]) => {
   const box = document.querySelector(".log-window");
   const { port1, port2 } = new MessageChannel();
   let [longest, before, on, rows] = [0, performance.now(), true, 0];
@@ -59,7 +59,7 @@ SCROLL = """async (frames) => {
   box.scrollTop = 0;
   await new Promise((done) => setTimeout(done, 500));
   [longest, before] = [0, performance.now()];
-  port2.postMessage(0);
+  if (watched) port2.postMessage(0); // who watches for blocks takes time from the frames
   const began = performance.now();
   for (let i = 0; i < frames; i += 1) {
     await new Promise(requestAnimationFrame);
@@ -174,8 +174,9 @@ def _scrolling(stage: Stage, page: Page) -> Iterator[Result]:
     assert until(lambda: f"step {SCROLLED - 1} of" in stage.api.log(pk, tail="1"), PATIENCE)
     page.goto(f"/workloads/{pk}/logs")
     page.get_by_text(f"step {SCROLLED - 1} of").wait_for()
-    found = [page.evaluate(SCROLL, 300) for _ in range(RUNS)]
-    fps, block = median([one["fps"] for one in found]), median([one["longest"] for one in found])
+    found = [page.evaluate(SCROLL, [300, False]) for _ in range(RUNS)]
+    watched = [page.evaluate(SCROLL, [300, True]) for _ in range(RUNS)]
+    fps, block = median([one["fps"] for one in found]), median([one["longest"] for one in watched])
     rows, load = max(one["rows"] for one in found), f"load {os.getloadavg()[0]:.1f}"
     what = f"{SCROLLED:,} lines scrolled"
     yield Result(f"{what}, frames", f"{fps:.1f}/s", load, None, ">= 55/s", fps >= 55)
