@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -36,23 +35,16 @@ class Yard:
             self.text += line
 
     def wait_for(self, text: str, times: int = 1) -> None:
-        assert until(lambda: self.text.count(text) >= times, 15), self.text
+        assert until(lambda: self.text.count(text) >= times, 60), self.text
 
     def child(self, name: str) -> psutil.Process:
-        """The child of this name, as its pid file says; the file is gone when the child is."""
         return psutil.Process(int((self.home / "pids" / f"{name.lower()}.pid").read_text().split()[0]))
 
-    def soon_child(self, name: str) -> psutil.Process:
-        """The child of this name as soon as it is started, for yards that end by themselves."""
-        found: list[psutil.Process] = []
-
-        def look() -> bool:
-            with suppress(OSError, IndexError, psutil.NoSuchProcess):
-                found.append(self.child(name))
-            return bool(found)
-
-        assert until(look, 15), self.text
-        return found[0]
+    def pid_of(self, name: str) -> int:
+        """What a child has written down of itself, which stays when all is over."""
+        file = self.home / f"{name}.self"
+        assert until(lambda: file.exists() and file.read_text().endswith("\n"), 60), self.text
+        return int(file.read_text())
 
     def children(self) -> list[psutil.Process]:
         return self.itself.children(recursive=True)
@@ -62,7 +54,7 @@ class Yard:
         return self.wait()
 
     def wait(self) -> int:
-        code = self.process.wait(15)
+        code = self.process.wait(60)
         self._reader.join()
         return code
 
@@ -131,7 +123,6 @@ def test_a_killed_child_is_back_at_once_and_said_so(yard):
 
 def test_a_child_that_dies_again_and_again_ends_everything_with_its_last_words(yard):
     running = yard("First=steady", "Second=sickly")
-    first = running.soon_child("First")
     assert running.wait() == 1
     last = running.text.splitlines()[-1]
     assert last.startswith(
@@ -139,24 +130,22 @@ def test_a_child_that_dies_again_and_again_ends_everything_with_its_last_words(y
     )
     assert "second.log" in last
     assert "the Second has no luck" in running.text
-    assert all_gone([first])
+    assert not psutil.pid_exists(running.pid_of("First"))
 
 
 def test_a_child_that_dies_while_starting_ends_everything_with_its_last_words(yard):
     running = yard("First=steady", "Second=stillborn")
-    first = running.soon_child("First")
     assert running.wait() == 1
     assert "Second ended (exit code 3) while starting" in running.text.splitlines()[-1]
     assert "no such thing as a Second" in running.text
-    assert all_gone([first])
+    assert not psutil.pid_exists(running.pid_of("First"))
 
 
 def test_a_child_that_never_gets_ready_ends_everything(yard):
     running = yard("First=hanging")
-    first = running.soon_child("First")
     assert running.wait() == 1
     assert "First is not ready after 2 s" in running.text
-    assert is_gone(first)
+    assert not psutil.pid_exists(running.pid_of("First"))
 
 
 def test_a_child_deaf_to_term_is_killed_after_its_grace(yard):

@@ -18,12 +18,12 @@ from runyardctl.terminal import say
 from runyardctl.trouble import Trouble
 
 BEHAVIOURS = {
-    "steady": 'touch "$READY"; exec sleep 600',
+    "steady": 'echo $$ >"$SELF"; touch "$READY"; exec sleep 600',
     "orderly": 'trap "echo $NAME >>$ORDER; exit 0" TERM; touch "$READY"; while :; do sleep 0.02; done',
     "stubborn": 'trap "" TERM; touch "$READY"; while :; do sleep 0.02; done',
     "stillborn": 'echo "no such thing as a $NAME"; exit 3',
     "sickly": 'touch "$READY"; sleep 0.1; echo "ERROR the $NAME has no luck"; exit 4',
-    "hanging": "exec sleep 600",
+    "hanging": 'echo $$ >"$SELF"; exec sleep 600',
     "anxious": 'touch "$READY"; sleep 0.3; echo "WARNING it is late"; echo "all is well"; exec sleep 600',
 }
 
@@ -43,7 +43,8 @@ class StandIn:
         self.ready.unlink(missing_ok=True)
 
     def command(self) -> Command:
-        env = {"READY": str(self.ready), "NAME": self.name, "ORDER": str(self.home / "order")}
+        files = {"READY": self.ready, "ORDER": self.home / "order", "SELF": self.home / f"{self.name}.self"}
+        env = {"NAME": self.name} | {name: str(file) for name, file in files.items()}
         return Command(["sh", "-c", BEHAVIOURS[self.behaviour]], env=env)
 
     def is_ready(self) -> bool:
