@@ -134,8 +134,8 @@ class Api:
 
     def phases(self, pk: int) -> list[str]:
         """Every phase it has entered, in order."""
-        entered = self.call("GET", f"/workloads/{pk}/events").json()["phases"]
-        return [row["phase"] for row in reversed(entered)]
+        entered = self.call("GET", f"/workloads/{pk}/events?type=phase").json()["events"]
+        return [event["title"] for event in reversed(entered)]
 
     def log(self, pk: int, **query: str) -> str:
         return self.call("GET", f"/workloads/{pk}/log?{httpx.QueryParams(query)}").text

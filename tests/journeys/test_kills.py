@@ -144,7 +144,7 @@ def asked_to_stop(api: Api, pk: int) -> bool:
 
 def assert_drawn_once(log: Page) -> None:
     """What the open page drew: every line from its first to its last, each once, none changed."""
-    drawn = {int(key[1:]): text for key, text in log.evaluate("window.drawn").items()}
+    drawn = {int(key.removeprefix("line-")): text for key, text in log.evaluate("window.drawn").items()}
     first, last = min(drawn), max(drawn)
     assert sorted(drawn) == list(range(first, last + 1))
     for number, text in drawn.items():
