@@ -13,7 +13,7 @@ def make_workload(project, cluster, **fields):
 
     now = timezone.now()
     defaults = {
-        "name": f"training-{next(_count)}",
+        "name": f"training-{next(_count):06}",
         "kind": "training",
         "namespace": project.namespace if project else "elsewhere",
         "uid": str(uuid.uuid4()),
