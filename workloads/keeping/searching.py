@@ -79,7 +79,7 @@ def compiled(pattern: str, regex: bool) -> Wanted:
         return Wanted(re2.compile(text.encode(), options), regex and ("^" in pattern or r"\A" in pattern))
     except re2.error as error:
         said = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else error
-        raise ValueError(f"This is no regular expression: {said}.") from error
+        raise ValueError(f"This is no regular expression: {str(said).replace('(?m)', '', 1)}.") from error
 
 
 def _blocks(whole: Whole, start: int) -> Iterator[tuple[int, bytes]]:
