@@ -59,10 +59,16 @@ def script(monkeypatch):
         found = Script(*parts)
         monkeypatch.setattr(feeds.logs, "follow", found.follow)
         monkeypatch.setattr(feeds, "RETRY_SECONDS", 0.01)
-        monkeypatch.setattr(feeds, "_feeds", {})
         return found
 
-    return play
+    opened = {}
+    monkeypatch.setattr(feeds, "_feeds", opened)
+    yield play
+    for feed in opened.values():
+        feed.stop()
+    for reader in [one for one in threading.enumerate() if one.name.startswith("log-")]:
+        reader.join(20)  # or it would read from the script of the next test
+        assert not reader.is_alive()
 
 
 async def lines_of(pod, start=0, seconds=5, most=None):
