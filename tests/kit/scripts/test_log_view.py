@@ -110,10 +110,10 @@ def test_colours_are_shown_and_nothing_of_a_line_becomes_markup(log):
 
 
 def test_it_goes_on_where_the_page_ends_and_follows(log):
-    stage = log(["one", "two"], first=40)
+    stage = log(["one", "two"], first=40, whole=[*["earlier"] * 40, "one", "two"])
     assert {"subscribe": TOPIC, "from": 42, "previous": False} in stage.heard
     write(stage, 42, ["three"])
-    stage.page.get_by_text("three").wait_for()
+    stage.wait_for("() => document.querySelector('.log-row:last-child > a')?.textContent === '43'")
     assert stage.page.locator(".log-row > a").all_inner_texts()[-3:] == ["41", "42", "43"]
 
 
