@@ -1,0 +1,142 @@
+"""What pages, charts and the API read figures through: every question passes the gate here.
+
+One call answers all charts of a page, all on one time axis. Raises `question.BadQuestion` in words.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from metrics.question import Grid, PodTime, Question, grid_of, metrics_named
+from metrics.series import Scope, Series
+from metrics.sources.choice import sources_of
+from metrics.sources.source import SourceError
+from metrics.sources.source import SourceState as SourceState
+from workloads import queries
+from workloads.models import Pod, Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Series on one `grid`, in the order of metrics, pods (oldest first) and GPUs.
+
+    `empty` says in words, by the key of a metric that was asked for, why there is no figure of it at all.
+    """
+
+    grid: Grid
+    series: list[Series]
+    sources: list[SourceState] = field(default_factory=list)
+    empty: dict[str, str] = field(default_factory=dict)
+
+    def of(self, metric: str) -> list[Series]:
+        """Those of one metric."""
+        return [one for one in self.series if one.metric == metric]
+
+
+def series(
+    user: Any,
+    workload: Workload,
+    metrics: Sequence[str],
+    start: datetime,
+    end: datetime,
+    points: int = 500,
+    pods: Collection[int] | None = None,
+    gpus: Collection[str] | None = None,
+) -> Reading:
+    """Figures of `workload`, which `user` must be able to see: a series for each GPU, or for each pod.
+
+    `metrics`: keys of `series.METRICS`. `pods`: ids of rows, `gpus`: UUIDs; all of them where None.
+    A pod has figures only for the time it lived. Sources that fail do not raise: they are told of.
+    """
+    asked, grid = metrics_named(list(metrics)), grid_of(start, end, points)
+    times = tuple(
+        _time_of(pod) for pod in queries.visible_pods(user, workload) if pods is None or pod.pk in pods
+    )
+    lived = tuple(
+        pod for pod in times if pod.since <= grid.end and (pod.until is None or pod.until > grid.start)
+    )
+    question = Question(workload.cluster, asked, lived, grid, None if gpus is None else frozenset(gpus))
+    return _answer(question, workload)
+
+
+def _answer(question: Question, workload: Workload) -> Reading:
+    """By the first source that can."""
+    found: list[Series] = []
+    states: list[SourceState] = []
+    for source in sources_of(question.cluster):
+        try:
+            found = source.read(question) if question.pods else []
+        except SourceError:
+            found = []
+        states += source.states(question)
+        if found:
+            break
+    found = _ordered(question, [_while_it_lived(one, question) for one in found])
+    return Reading(question.grid, found, states, _reasons(question, workload, found, states))
+
+
+def _time_of(pod: Pod) -> PodTime:
+    ended = min((at for at in (pod.finished_at, pod.gone_at) if at), default=None)
+    return PodTime(
+        pod.uid,
+        pod.namespace,
+        pod.name,
+        pod.node,
+        int((pod.scheduled_at or pod.created_at).timestamp()),
+        int(ended.timestamp()) + 1 if ended else None,
+    )
+
+
+def _while_it_lived(one: Series, question: Question) -> Series:
+    """Without what a pod of the same name left before, or does after."""
+    pod = next((pod for pod in question.pods if pod.uid == one.labels.pod_uid), None)
+    if pod is None:
+        return one
+    step = question.grid.step
+    alive = (one.times > pod.since) & ((pod.until is None) | (one.times < (pod.until or 0) + step))
+    return replace(one, values=np.where(alive, one.values, np.nan))
+
+
+def _ordered(question: Question, found: list[Series]) -> list[Series]:
+    metrics = {metric.key: place for place, metric in enumerate(question.metrics)}
+    pods = {pod.uid: place for place, pod in enumerate(question.pods)}
+    known = [one for one in found if one.last is not None]
+    return sorted(
+        known,
+        key=lambda one: (
+            metrics[one.metric],
+            pods.get(one.labels.pod_uid, len(pods)),
+            one.labels.node,
+            int(one.labels.gpu) if one.labels.gpu.isdecimal() else -1,
+            one.labels.mig,
+        ),
+    )
+
+
+def _reasons(
+    question: Question, workload: Workload, found: list[Series], states: list[SourceState]
+) -> dict[str, str]:
+    """For each metric without figures, the first thing that explains it."""
+    there = {one.metric for one in found}
+    return {
+        metric.key: _reason(question, workload, metric.scope, states)
+        for metric in question.metrics
+        if metric.key not in there
+    }
+
+
+def _reason(question: Question, workload: Workload, scope: Scope, states: list[SourceState]) -> str:
+    if not question.pods:
+        return "No pod of it ran in this time."
+    if scope is Scope.GPU and not workload.gpu_millis and not workload.gpu_memory_bytes:
+        return "It asks for no GPU."
+    for state in states:
+        if not state.ok and scope in state.scopes:
+            since = f" since {state.since:%-d %B %H:%M} UTC" if state.since else ""
+            return " ".join(filter(None, (f"{state.why}{since}.", state.advice)))
+    if not states:
+        return "No source of figures is known for its cluster yet."
+    return f"{' and '.join(sorted({state.name for state in states}))} had no such figures of it in this time."
