@@ -206,7 +206,9 @@ def test_pods_and_events_are_told(browse, ada, ada_training, yesterday):
         last_at=yesterday,
     )
     client = browse(ada)
-    assert client.get(f"{URL}/{ada_training.pk}/pods").json()["pods"][0]["node"] == "node-1"
+    ada_training.pods.update(role="rank 3")
+    pod = client.get(f"{URL}/{ada_training.pk}/pods").json()["pods"][0]
+    assert (pod["node"], pod["role"]) == ("node-1", "rank 3")
     assert client.get(f"{URL}/{ada_training.pk}/events").json()["events"][0]["title"] == "Pulled"
 
 

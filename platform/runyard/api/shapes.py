@@ -24,6 +24,7 @@ def pod(row: Pod) -> dict[str, Any]:
     return {
         "id": row.pk,
         "name": row.name,
+        "role": row.role,
         "node": row.node,
         "phase": row.phase,
         "ready": row.ready,
