@@ -25,6 +25,7 @@ from workloads.keeping.models import KeptLog as KeptLog
 from workloads.kinds import KINDS
 from workloads.kinds.kind import Architecture
 from workloads.status import REASON_WORDS, Desired, Phase, Reason
+from workloads.usage import Usage as Usage
 
 
 @cache
@@ -109,6 +110,7 @@ class Workload(models.Model):
     application = models.CharField(max_length=253, blank=True)
     owner_chain = models.CharField(max_length=1024, blank=True)
     labels = ArrayField(models.TextField(), default=list, help_text="key=value, sorted.")
+    tools = models.JSONField(default=list, db_default=[], help_text="`tools.Tool`s, as dumped.")
     time_pending = models.DurationField(default=timedelta, help_text="In Pending, less the present stay.")
     time_running = models.DurationField(default=timedelta, help_text="In Running, less the present stay.")
     changed_at = models.DateTimeField(default=timezone.now, help_text="When `version` grew last.")

@@ -20,7 +20,7 @@ from runyard.kit.writing import insert_rows, write_columns
 from runyard.tenancy.models import Project
 from workloads import amounts, node_pools, observing_changes, observing_events, transitions
 from workloads.fit import Room
-from workloads.kinds import BY_RESOURCE, KINDS
+from workloads.kinds import BY_RESOURCE, KINDS, kind_of
 from workloads.models import Event, PhaseChange, Pod, SpecChange, Workload
 from workloads.reading import pod_fields, workload_fields
 from workloads.spec import KEY_LABEL
@@ -31,8 +31,8 @@ _ROOT_COLUMNS = (
     "uid", "resource_version", "generation", "desired", "suspended", "terminal", "terminal_reason",
     "terminal_message", "terminating_at", "finalizers", "image", *amounts.FIELDS, "pods_requested",
     "runs_requested", "architecture", "priority", "preemptible", "application", "owner_chain", "labels",
-    "node_pools", "completed_at", "created_at", "deleted_at", "version", "changed_at", "project", "retries",
-    *transitions.SETTLED,
+    "node_pools", "tools", "completed_at", "created_at", "deleted_at", "version", "changed_at", "project",
+    "retries", *transitions.SETTLED,
 )  # fmt: skip
 
 #: Namespace and uid: what lives elsewhere may name any uid as its owner, and owns nothing by it.
@@ -138,7 +138,7 @@ def _root(batch: Batch, seen: Seen) -> None:
                 _pod_gone(batch, pod)
             _settle(batch, workload)
         return
-    fields = workload_fields(BY_RESOURCE[seen.resource], seen.object)
+    fields = workload_fields(kind_of(seen.resource, seen.object.metadata.labels), seen.object)
     workload = workload or _bind(batch, seen) or _discover(batch, seen)
     if workload.resource_version == fields["resource_version"] or workload.deleted_at:
         return
@@ -153,7 +153,7 @@ def _root(batch: Batch, seen: Seen) -> None:
 
 def _bind(batch: Batch, seen: Seen) -> Workload | None:
     """Our own submission that this object answers: same key, namespace, kind and name, not bound yet."""
-    meta, kind = seen.object.metadata, BY_RESOURCE[seen.resource].name
+    meta, kind = seen.object.metadata, _kind(seen)
     workload = batch.by_key.get(_key(seen.object))
     if workload is None or workload.uid is not None:
         return None
@@ -166,7 +166,7 @@ def _bind(batch: Batch, seen: Seen) -> Workload | None:
 
 def _discover(batch: Batch, seen: Seen) -> Workload:
     """A workload that somebody submitted past us."""
-    meta, kind = seen.object.metadata, BY_RESOURCE[seen.resource].name
+    meta, kind = seen.object.metadata, _kind(seen)
     _retire_namesake(batch, seen)
     workload = Workload(
         cluster=batch.cluster,
@@ -184,9 +184,13 @@ def _discover(batch: Batch, seen: Seen) -> Workload:
 
 def _retire_namesake(batch: Batch, seen: Seen) -> None:
     """A name lives once: an older uid under it is gone, though nobody told us."""
-    older = batch.by_name.get(_name(BY_RESOURCE[seen.resource].name, seen.object.metadata))
+    older = batch.by_name.get(_name(_kind(seen), seen.object.metadata))
     if older is not None and older.uid != seen.uid:
         _root(batch, Seen(seen.resource, older.uid or ""))
+
+
+def _kind(seen: Seen) -> str:
+    return kind_of(seen.resource, seen.object.metadata.labels).name
 
 
 def _name(kind: str, thing: Workload | objects.Meta) -> tuple[str, str, str]:

@@ -10,6 +10,7 @@ from runyard.clusters import objects
 from workloads import amounts
 from workloads.belonging import belonging, role
 from workloads.kinds.kind import Facts, Kind
+from workloads.tools import declared
 
 MOST = 2**31 - 1  # what PostgreSQL holds of other numbers
 _BIG = frozenset(amounts.FIELDS)
@@ -21,7 +22,7 @@ def workload_fields(kind: Kind, root: Any) -> dict[str, Any]:
     meta: objects.Meta = root.metadata
     pods = facts.pods_requested
     asked = amounts.asked(facts.template.spec, facts.template.metadata.annotations)
-    return _storable(
+    return storable(
         {
             "resource_version": meta.resource_version,
             "generation": meta.generation,
@@ -38,6 +39,7 @@ def workload_fields(kind: Kind, root: Any) -> dict[str, Any]:
             "pods_requested": pods,
             "runs_requested": facts.runs_requested,
             "retries": facts.retries,
+            "tools": [tool.dump() for tool in declared(facts.template.metadata.annotations)],
             "completed_at": facts.completed_at,
             "created_at": meta.creation_timestamp,
         }
@@ -52,7 +54,7 @@ def pod_fields(pod: objects.Pod) -> dict[str, Any]:
     ended = [s.state.terminated for s in statuses if s.state and s.state.terminated]
     reason, message, code = _trouble(pod, statuses)
     owner = pod.metadata.controller
-    return _storable(
+    return storable(
         {
             "owner_uid": owner.uid if owner else "",
             "namespace": pod.metadata.namespace,
@@ -151,7 +153,7 @@ def event_fields(event: objects.Event) -> dict[str, Any]:
     series = event.series
     first = event.first_timestamp or event.event_time or event.metadata.creation_timestamp
     last = event.last_timestamp or (series and series.last_observed_time) or event.event_time or first
-    return _storable(
+    return storable(
         {
             "resource_version": event.metadata.resource_version,
             "namespace": (event.metadata.namespace or regarding.namespace)[:63],
@@ -169,7 +171,7 @@ def event_fields(event: objects.Event) -> dict[str, Any]:
     )
 
 
-def _storable(fields: dict[str, Any]) -> dict[str, Any]:
+def storable(fields: dict[str, Any]) -> dict[str, Any]:
     """What PostgreSQL can hold: text without NUL, numbers within its columns."""
     return {name: _one(value, amounts.MOST if name in _BIG else MOST) for name, value in fields.items()}
 

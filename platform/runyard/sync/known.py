@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from runyard.clusters.models import Cluster, Node
-from workloads.kinds import BY_RESOURCE
+from workloads.kinds import BY_RESOURCE, KINDS
 from workloads.models import Event, Pod, Workload
 
 
@@ -38,8 +38,8 @@ def unseen(cluster: Cluster, resource: str) -> dict[str, str]:
 
 
 def _roots(cluster: Cluster, resource: str) -> QuerySet[Workload]:
-    kind = BY_RESOURCE[resource].name
-    return Workload.objects.filter(cluster=cluster, kind=kind, deleted_at=None).exclude(uid=None)
+    kinds = [kind.name for kind in KINDS.values() if kind.resource == resource]
+    return Workload.objects.filter(cluster=cluster, kind__in=kinds, deleted_at=None).exclude(uid=None)
 
 
 def _versions(rows: QuerySet[Any]) -> dict[str, str]:

@@ -23,13 +23,13 @@ from runyard.sync.known import known, unseen
 from runyard.sync.models import SyncState
 from runyard.sync.source import Source, Watched
 from runyard.sync.store import Store
-from workloads.kinds import KINDS
+from workloads.kinds import BY_RESOURCE
 
 WAIT_SECONDS, BEAT_SECONDS = 0.5, 5.0
 INBOX = 5_000
 
 WATCHED = (
-    *(Watched(kind.resource, kind.path(), kind.type) for kind in KINDS.values()),
+    *(Watched(kind.resource, kind.path(), kind.type) for kind in BY_RESOURCE.values()),
     Watched("pods", "/api/v1/pods", objects.Pod),
     Watched("events", "/api/v1/events", objects.Event),
     Watched("nodes", "/api/v1/nodes", objects.Node),
