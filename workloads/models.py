@@ -26,6 +26,7 @@ from workloads.kinds import KINDS
 from workloads.kinds.kind import Architecture
 from workloads.status import REASON_WORDS, Desired, Phase, Reason
 from workloads.usage import Usage as Usage
+from workloads.usage import Usage as Usage
 
 
 @cache
