@@ -136,6 +136,9 @@ if LOG_STORE and not LOG_STORE.startswith("s3://"):
     )
 LOG_BYTES = env.whole("LOG_MIB", 1024) * 2**20
 HISTORY_DAYS = env.whole("HISTORY_DAYS", 90)
+METRICS_SECONDS, METRICS_DAYS = env.whole("METRICS_SECONDS", 15), env.whole("METRICS_DAYS", 7)
+METRICS_MIDDLE_DAYS = env.whole("METRICS_MIDDLE_DAYS", 60)
+METRICS_LONG_DAYS = env.whole("METRICS_LONG_DAYS", 400)
 LOG_DAYS, LOG_PROJECT_BYTES = env.whole("LOG_DAYS", 30), env.whole("LOG_PROJECT_GIB", 100) * 2**30
 LOG_STREAMS = env.whole("LOG_STREAMS", 200)
 
