@@ -5,6 +5,7 @@ Package-scoped, as the browser holds the main thread's event loop while it runs.
 
 import json
 import mimetypes
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,14 @@ from tests.journeys.browser import chromium
 
 STATIC = Path(__file__).parents[3] / "static"
 SITE = "http://runyard.test"
+# Behaviours are imported by the page on their own; whatever one does to it comes after they have all started.
+STARTED = """async () => {
+  for (const element of document.querySelectorAll("[data-behaviour]")) {
+    for (const name of element.dataset.behaviour.split(" ")) await import(`/static/js/${name}.js`);
+  }
+  await new Promise((done) => setTimeout(done));
+}"""
+PATIENCE = 60  # seconds; what is waited for comes at once unless the machine is busy
 
 
 @pytest.fixture(scope="package")
@@ -37,10 +46,11 @@ class Stage:
             **(answers or {}),
         }  # path: HTML, or a function from the query string to it
         self.page = browser.new_page(viewport={"width": 1000, "height": 700})
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(PATIENCE * 1_000)
         self.page.route("**/*", self._serve)
         self.page.route_web_socket("**/live", self._connect)
         self.page.goto(f"{SITE}/page{hash}")
+        self.page.evaluate(STARTED)
 
     def _serve(self, route):
         path, _, query = route.request.url.removeprefix(SITE).partition("?")
@@ -71,6 +81,21 @@ class Stage:
 
     def wait_for(self, expression, arg=None):
         self.page.wait_for_function(expression, arg=arg)
+
+    def until(self, fact):
+        """Let the page go on until `fact()` is true here, of what it said or asked for; returns its value."""
+        ends = time.monotonic() + PATIENCE
+        while not (found := fact()):
+            assert time.monotonic() < ends, f"in vain; the page said {self.heard}, asked for {self.asked}"
+            self.page.wait_for_timeout(20)
+        return found
+
+    def until_heard(self, message):
+        self.until(lambda: message in self.heard)
+
+    def until_fetched_again(self):
+        """The page has asked for itself, as it does once its subscription is confirmed."""
+        self.until(lambda: "/page?" in self.asked)
 
 
 @pytest.fixture

@@ -75,8 +75,7 @@ def hint(stage):
 
 
 def subscribed(stage):
-    while not any("subscribe" in message for message in stage.heard):
-        stage.page.wait_for_timeout(50)
+    stage.until(lambda: any("subscribe" in message for message in stage.heard))
 
 
 def test_a_new_event_comes_in_at_the_top_where_one_looks_there(opened):
@@ -128,11 +127,11 @@ def test_more_new_ones_than_a_page_holds_begin_the_list_anew(opened):
 
 def test_older_pages_come_as_one_scrolls_and_stop_where_the_page_would_get_heavy(opened):
     stage = opened(700)
-    for _ in range(30):
+
+    def at_the_end():
         stage.page.evaluate("document.querySelector('.older')?.scrollIntoView()")
-        stage.page.wait_for_timeout(60)
-        if len(keys(stage.page)) >= 500:
-            break
-    stage.wait_for("document.querySelectorAll('.history > li').length === 500")
+        return len(keys(stage.page)) >= 500
+
+    stage.until(at_the_end)
     assert keys(stage.page) == [f"event-{n}" for n in range(700, 200, -1)]
     assert stage.page.locator(".older a").count() == 1

@@ -1,8 +1,10 @@
 """Rows that change while one looks: swapped in place, moved only when the pointer is elsewhere."""
 
 import json
+import time
 
 import pytest
+from playwright.sync_api import expect
 
 HEAD = '<table><thead><tr><th class="pick"></th><th>Name</th><th>Status</th></tr></thead>'
 
@@ -42,8 +44,7 @@ def table(stage):
     opened = stage(section(*rows), styles=("tokens", "base", "table"))
     opened.page.evaluate("window.htmx = { process() {} }")
     opened.wait_for("document.querySelector('[data-behaviour=live-table] tr')")
-    while {"subscribe": "workloads"} not in opened.heard:
-        opened.page.wait_for_timeout(20)
+    opened.until_fetched_again()
     opened.page.get_by_text("w-2").hover()
     return opened
 
@@ -52,23 +53,37 @@ def statuses(table):
     return table.page.locator("td.status").all_inner_texts()
 
 
+def keep_flashes(table):
+    """The words of each cell that flashes from now on, however briefly, are in `flashed` in the page."""
+    table.page.evaluate(
+        """() => { window.flashed = [];
+        const note = (changes) => {
+          for (const { target } of changes) if ("flash" in target.dataset) flashed.push(target.textContent) };
+        const flashes = { subtree: true, attributeFilter: ["data-flash"] };
+        new MutationObserver(note).observe(document.querySelector(".grid"), flashes) }"""
+    )
+
+
 def test_a_changed_row_is_swapped_where_it_stands_and_flashes_once(table):
     table.answers["/rows"] = changed(row(2, "w-2", "Running", 2), tally="1 running")
+    keep_flashes(table)
     table.say(topic="workloads", hint=[2])
-    table.page.locator("td.status[data-flash]").wait_for()
+    table.wait_for("flashed.length")
     assert statuses(table) == ["Pending", "Running", "Pending"]
-    assert table.page.locator("[data-flash]").count() == 1
     assert table.page.locator("#tally").inner_text() == "1 running"
     table.wait_for("!document.querySelector('[data-flash]')")
+    assert table.page.evaluate("flashed") == ["Running"]
 
 
 def test_hints_in_a_burst_become_few_requests(table):
     table.answers["/rows"] = changed(row(1, "w-1", "Running", 2))
     before = len([url for url in table.asked if url.startswith("/rows")])
+    began = time.monotonic()
     for _ in range(50):
         table.say(topic="workloads", hint=[1, 2, 3])
     table.page.get_by_text("Running").wait_for()
-    assert len([url for url in table.asked if url.startswith("/rows")]) - before <= 2
+    asked = len([url for url in table.asked if url.startswith("/rows")]) - before
+    assert asked <= 2 + (time.monotonic() - began) / 0.25  # four a second at most, on any machine
 
 
 def test_an_older_answer_does_not_undo_a_newer_one(table):
@@ -90,7 +105,7 @@ def test_a_new_row_waits_behind_the_pill_while_the_pointer_is_over_the_table(tab
     assert table.page.get_by_text("newcomer").count() == 0
     table.page.get_by_text("elsewhere").hover()
     table.page.get_by_text("newcomer").wait_for()
-    assert pill.is_hidden()
+    expect(pill).to_be_hidden()
 
 
 def test_a_row_that_is_gone_is_marked_first_and_leaves_when_nobody_points_at_it(table):
@@ -109,7 +124,7 @@ def test_what_is_selected_stays_selected_when_rows_move(table):
     table.say(topic="workloads", hint="all")
     table.page.get_by_text("w-2").wait_for(state="detached")
     assert table.page.get_by_label("Select w-3").is_checked()
-    assert table.page.locator("[data-count]").inner_text() == "1 selected"
+    expect(table.page.locator("[data-count]")).to_have_text("1 selected")
 
 
 def test_the_action_bar_says_what_cannot_be_done_and_why(table):
@@ -118,7 +133,7 @@ def test_the_action_bar_says_what_cannot_be_done_and_why(table):
     table.page.get_by_text("Stopped").wait_for()
     table.page.get_by_label("Select w-1").click()
     table.page.get_by_label("Select w-3").click(modifiers=["Shift"])
-    assert table.page.locator("[data-count]").inner_text() == "3 selected"
+    expect(table.page.locator("[data-count]")).to_have_text("3 selected")
     assert "Stop: 1 of 3 already stopped" in table.page.locator("[data-why]").inner_text()
     assert table.page.get_by_role("button", name="Stop").is_enabled()
     assert table.page.get_by_role("button", name="Run").is_disabled()
@@ -140,7 +155,7 @@ def test_after_a_gap_the_whole_table_is_fetched_again(table):
     table.answers["/page"] = section(row(1, "w-1", "Completed", 7))
     table.sockets[-1].close()
     table.page.get_by_text("Completed").wait_for()
-    assert table.page.get_by_text("w-2").count() == 0
+    expect(table.page.get_by_text("w-2")).to_have_count(0)
 
 
 def test_a_change_of_a_column_that_is_not_shown_moves_nothing_under_the_pointer(table):
@@ -152,8 +167,8 @@ def test_a_change_of_a_column_that_is_not_shown_moves_nothing_under_the_pointer(
     pill.wait_for()
     assert table.page.locator("th.first").all_inner_texts() == ["w-1", "w-2", "w-3"]
     pill.click()
-    pill.wait_for(state="hidden")
-    assert table.page.locator("th.first").all_inner_texts() == ["w-2", "w-1", "w-3"]
+    expect(table.page.locator("th.first")).to_have_text(["w-2", "w-1", "w-3"])
+    expect(pill).to_be_hidden()
 
 
 def test_rows_fetched_after_a_gap_wait_too_while_the_pointer_is_over_the_table(table):
@@ -167,7 +182,7 @@ def test_rows_fetched_after_a_gap_wait_too_while_the_pointer_is_over_the_table(t
     assert table.page.get_by_text("newcomer").count() == 0
     table.page.get_by_text("elsewhere").hover()
     table.page.get_by_text("newcomer").wait_for()
-    assert pill.is_hidden()
+    expect(pill).to_be_hidden()
 
 
 def test_a_change_elsewhere_in_a_long_table_is_none_here(table):
@@ -185,7 +200,7 @@ def test_what_could_not_be_fetched_comes_with_the_rest(table):
     table.answers["/page"] = section(row(1, "w-1", "Completed", 7))
     table.say(topic="workloads", hint=[1])  # /rows answers 404
     table.page.get_by_text("Completed").wait_for()
-    assert table.page.get_by_text("w-2").count() == 0
+    expect(table.page.get_by_text("w-2")).to_have_count(0)
 
 
 def test_what_the_viewer_did_needs_not_wait_for_the_pointer_to_leave(table):
@@ -193,11 +208,11 @@ def test_what_the_viewer_did_needs_not_wait_for_the_pointer_to_leave(table):
     did = "() => document.body.dispatchEvent(new CustomEvent('workloads-changed', {detail: {ids: [1, 2]}}))"
     table.page.evaluate(did)
     table.page.get_by_text("3 leave").wait_for()
-    assert statuses(table) == ["Deleting"] * 3
+    expect(table.page.locator("td.status")).to_have_text(["Deleting"] * 3)
     gone = [f"<tr data-row='{n}' data-left='gone'></tr>" for n in (1, 2)]
     table.answers["/rows"] = changed(*gone, tally="1 left")
     table.answers["/page"] = section(row(3, "w-3", "Deleting", 2), tally="1 left")
     table.say(topic="workloads", hint=[1, 2])
     table.page.get_by_text("w-1").wait_for(state="detached")
-    assert table.page.get_by_role("button", name="change").is_hidden()
-    assert table.page.locator("#tally").inner_text() == "1 left"
+    expect(table.page.get_by_role("button", name="change")).to_be_hidden()
+    expect(table.page.locator("#tally")).to_have_text("1 left")

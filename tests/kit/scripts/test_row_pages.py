@@ -3,6 +3,7 @@
 from urllib.parse import parse_qs
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.kit.scripts.test_live_table import HEAD, row
 
@@ -11,7 +12,7 @@ TOP = """() => {
   const edge = document.querySelector(".grid thead th").getBoundingClientRect().bottom;
   const rows = [...document.querySelectorAll("tr[data-row]")];
   const row = rows.find((one) => one.getBoundingClientRect().bottom > edge);
-  return [Number(row.dataset.row), Math.round(row.getBoundingClientRect().top)];
+  return row && [Number(row.dataset.row), Math.round(row.getBoundingClientRect().top)];
 }"""
 SCROLLED = "document.querySelector('.grid').scrollTop"
 
@@ -57,8 +58,8 @@ def server():
 @pytest.fixture
 def table(stage, server):
     """The table of the server's rows in 400 px, live, the pointer elsewhere."""
-    opened = stage(server.section(), styles=("tokens", "base", "table"))
-    opened.page.add_style_tag(content=".workloads { height: 400px }")
+    small = "<style>.workloads { height: 400px }</style>"
+    opened = stage(small + server.section(), styles=("tokens", "base", "table"))
     opened.page.evaluate("window.htmx = { process() {} }; window.most = 0")
     opened.page.evaluate(
         "document.addEventListener('runyard:rows', () => {"
@@ -67,14 +68,19 @@ def table(stage, server):
     opened.answers["/rows-page"] = server.page
     opened.answers["/page"] = server.section
     opened.wait_for("document.querySelector('[data-range]').textContent !== ''")
-    while {"subscribe": "workloads"} not in opened.heard:
-        opened.page.wait_for_timeout(20)
+    opened.until_fetched_again()
     return opened
 
 
 def first_and_last(table):
     drawn = table.page.locator("tr[data-row]")
     return int(drawn.first.get_attribute("data-row")), int(drawn.last.get_attribute("data-row"))
+
+
+def first_in_view(table):
+    """The number of that row; None while there is none."""
+    found = table.page.evaluate(TOP)
+    return found and found[0]
 
 
 def scroll_to_end(table):
@@ -95,15 +101,13 @@ def test_through_twenty_pages_the_browser_holds_a_hundred_rows_and_back_up_the_s
     height = table.page.locator("tr[data-row]").first.bounding_box()["height"]
     for _ in range(20):
         scroll_to_end(table)
-    assert first_and_last(table) == (951, 1050)
+    table.until(lambda: first_and_last(table) == (951, 1050))
     assert table.page.evaluate("window.most") == 2 * PAGE
     for n in range(900, 0, -200):
         scroll(table, (n - 1) * height, n)
-        top, _ = table.page.evaluate(TOP)
-        assert top == n
+        assert first_in_view(table) == n
     table.page.keyboard.press("Home")
-    table.page.locator("tr[data-row='1']").wait_for()
-    assert table.page.evaluate(TOP)[0] == 1
+    table.until(lambda: first_in_view(table) == 1)
     assert table.page.evaluate("window.most") == 2 * PAGE
 
 
@@ -114,10 +118,9 @@ def test_what_is_under_the_eye_stays_when_pages_come_and_go(table):
     for row_number in (95, 70, 60):  # each nearer to rows that are not there
         table.page.evaluate(f"document.querySelector('.grid').scrollTop = {(row_number - 1) * height + 7}")
         before = table.page.evaluate(TOP)
-        table.page.wait_for_timeout(250)
-        assert table.page.evaluate(TOP) == before
         assert before[0] == row_number
-    assert first_and_last(table) == (1, 100)
+    table.until(lambda: first_and_last(table) == (1, 100))
+    assert table.page.evaluate(TOP) == before
 
 
 def test_the_foot_and_screen_readers_are_told_which_rows_these_are(table):
@@ -134,7 +137,6 @@ def test_rows_above_an_address_that_begins_further_on_are_reachable(stage, table
     table.answers["/page"] = lambda query: table._html.replace(Server().body(""), server.body(query))
     table.page.goto("http://runyard.test/page?after=100&sort=name")
     table.page.locator("tr[data-row='101']").wait_for()
-    table.page.add_style_tag(content=".workloads { height: 400px }")
     table.page.locator("tr[data-row='51']").wait_for(state="attached")
     assert table.page.evaluate(TOP)[0] == 101
     assert table.page.locator("[data-range]").inner_text() == ""
@@ -152,8 +154,8 @@ def test_the_keyboard_goes_on_past_the_rows_that_are_there(table):
         table.page.keyboard.press("j")
         number = int(cursor.get_attribute("data-row"))
     table.page.keyboard.press("j")
-    assert int(cursor.get_attribute("data-row")) == number + 1
-    assert cursor.locator("a").evaluate("link => link === document.activeElement")
+    expect(cursor).to_have_attribute("data-row", str(number + 1))
+    expect(cursor.locator("a")).to_be_focused()
     table.page.evaluate("document.querySelector('.grid').scrollTop = 0")
     table.page.locator("tr[data-row='1']").wait_for()
     while not cursor.count() or int(cursor.get_attribute("data-row")) > number - 15:
@@ -170,7 +172,7 @@ def test_a_server_that_does_not_answer_is_said_and_asked_again(table, server):
     table.page.evaluate("document.querySelector('.grid').scrollTop = 1e6")
     again = table.page.get_by_role("button", name="Try again")
     again.wait_for()
-    assert "The server does not answer." in table.page.locator("tfoot").inner_text()
+    expect(table.page.locator("tfoot")).to_contain_text("The server does not answer.")
     table.answers["/rows-page"] = server.page
     again.click()
     table.page.locator("tr[data-row='100']").wait_for(state="attached")
@@ -201,7 +203,7 @@ def test_fetching_again_renews_the_pages_that_are_there_and_no_others(table, ser
     table.say(topic="workloads", hint="all")
     table.wait_for("document.querySelectorAll('td.status').length === 100")
     table.page.locator("tr[data-row='165']").wait_for(state="detached")
-    assert set(table.page.locator("td.status").all_inner_texts()) == {"Running"}
+    table.until(lambda: set(table.page.locator("td.status").all_inner_texts()) == {"Running"})
     assert table.page.evaluate(TOP) == before
     first, last = first_and_last(table)
     assert (first, last) == (151, 251)

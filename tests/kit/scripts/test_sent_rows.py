@@ -1,8 +1,9 @@
 """Rows that the socket sends are put in as fetched ones are; the socket is told what the table shows."""
 
 import pytest
+from playwright.sync_api import expect
 
-from tests.kit.scripts.test_live_table import changed, row, section, statuses
+from tests.kit.scripts.test_live_table import changed, keep_flashes, row, section, statuses
 
 LOOK = {
     "subscribe": "workloads",
@@ -27,6 +28,7 @@ def table(stage):
     opened = stage(with_columns(section(*[row(n, f"w-{n}", "Pending") for n in (1, 2, 3)])))
     opened.page.evaluate("window.htmx = { process() {} }")
     until(opened, LOOK)
+    opened.until_fetched_again()
     opened.page.get_by_text("w-2").hover()
     return opened
 
@@ -34,11 +36,7 @@ def table(stage):
 def until(table, message):
     """The page says `message`."""
     table.wait_for("document.querySelector('[data-behaviour=live-table] tr')")
-    for _ in range(500):
-        if message in table.heard:
-            return
-        table.page.wait_for_timeout(20)
-    raise AssertionError(table.heard)
+    table.until_heard(message)
 
 
 def send(table, *rows, entering=(), tally="0"):
@@ -51,8 +49,9 @@ def fetches(table):
 
 def test_rows_that_are_sent_are_swapped_in_place_and_nothing_is_fetched(table):
     before = len(table.asked)
+    keep_flashes(table)
     send(table, row(2, "w-2", "Running", 2), row(77, "not-shown", "Running", 2), tally="1 running")
-    table.page.locator("td.status[data-flash]").wait_for()
+    table.wait_for("flashed.length")
     assert statuses(table) == ["Pending", "Running", "Pending"]
     assert table.page.locator("#tally").inner_text() == "1 running"
     assert table.page.get_by_text("not-shown").count() == 0
@@ -84,7 +83,7 @@ def test_a_row_that_comes_into_the_table_waits_behind_the_pill(table):
     assert table.page.get_by_text("w-9").count() == 0
     table.page.get_by_text("elsewhere").hover()
     table.page.get_by_text("w-9").wait_for()
-    assert pill.is_hidden()
+    expect(pill).to_be_hidden()
     until(table, LOOK | {"rows": [9, 1, 2, 3]})
 
 

@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl
 import pytest
 from django.http import QueryDict
 from django.template import engines
+from playwright.sync_api import expect
 
 from runyard.kit.columns import OPERATORS
 from runyard.kit.layout import Layout
@@ -53,8 +54,7 @@ def choices(stage):
 
 
 def posted(choices, count=1):
-    while len(choices.posted) < count:
-        choices.page.wait_for_timeout(20)
+    choices.until(lambda: len(choices.posted) >= count)
     return [pair[1] for pair in choices.posted[-1] if pair[0] == "column"]
 
 
@@ -65,8 +65,8 @@ def test_a_tick_is_kept_and_the_table_drawn_anew(choices):
     choices.page.get_by_role("checkbox", name="Image").check()
     assert posted(choices) == [*DEFAULT, "image"]
     choices.wait_for("window.drawn === 1")
-    assert choices.page.locator("[data-said]").inner_text() == "Saved"
-    assert choices.page.locator("[data-shown]").inner_text() == f"12 of {len(WorkloadTable.columns)}"
+    expect(choices.page.locator("[data-said]")).to_have_text("Saved")
+    expect(choices.page.locator("[data-shown]")).to_have_text(f"12 of {len(WorkloadTable.columns)}")
 
 
 def test_the_order_changes_by_buttons_by_keys_and_by_dragging(choices):
@@ -101,9 +101,9 @@ def test_at_a_saved_view_columns_go_into_the_address_when_the_panel_closes(choic
 
 def test_a_column_is_found_by_its_name(choices):
     choices.page.get_by_label("Find a column").fill("sub")
-    assert choices.page.locator(".columns-panel li:visible").count() == 1
+    expect(choices.page.locator(".columns-panel li:visible")).to_have_count(1)
     choices.page.get_by_label("Find a column").fill("no such")
-    assert choices.page.get_by_text("No column has that name").is_visible()
+    expect(choices.page.get_by_text("No column has that name")).to_be_visible()
 
 
 def test_what_was_not_kept_is_said(choices):
@@ -120,10 +120,10 @@ def test_the_filter_form_offers_what_fits_the_column(choices):
     page.get_by_role("button", name="Filter").first.click()
     form = page.locator("#filter")
     form.locator("[name=column]").select_option("memory")
-    assert form.locator("[name=operator] option").all_inner_texts() == ["at least", "at most", "is", "is not"]
-    assert "in GiB" in form.locator("#filter-hint").inner_text()
+    expect(form.locator("[name=operator] option")).to_have_text(["at least", "at most", "is", "is not"])
+    expect(form.locator("#filter-hint")).to_contain_text("in GiB")
     form.locator("[name=column]").select_option("status")
-    assert form.locator("input[name=value]").is_hidden()
+    expect(form.locator("input[name=value]")).to_be_hidden()
     form.locator("select[name=value]").select_option("Failed")
     form.get_by_role("button", name="Add filter").click()
     page.wait_for_url("**/workloads/filter?**")
@@ -135,9 +135,9 @@ def test_shift_click_and_shift_enter_follow_the_second_link(choices):
     choices.page.keyboard.press("Escape")
     link = choices.page.get_by_role("link", name="GPUs")
     link.click(modifiers=["Shift"])
-    assert choices.page.url.endswith("#then")
+    choices.page.wait_for_url("**#then")
     link.click()
-    assert choices.page.url.endswith("#by")
+    choices.page.wait_for_url("**#by")
 
 
 @pytest.mark.parametrize("width", [1440, 390])

@@ -31,8 +31,6 @@ def body(parts):
 @pytest.fixture
 def line(stage):
     opened = stage(body(PARTS), styles=("tokens", "base", "workload", "overview"))
-    opened.wait_for("document.querySelector('[data-behaviour=time-line]')")
-    opened.page.wait_for_load_state("networkidle")
     opened.page.evaluate("window.htmx = { process() {} }")
     return opened
 
@@ -51,7 +49,7 @@ def test_pointing_at_a_part_tells_its_times(line):
     line.page.locator("rect[data-name=Running]").hover()
     told(line, "– now")
     line.page.locator("summary").hover()
-    told(line, "")
+    line.wait_for("document.querySelector('[data-part]').textContent === ''")
 
 
 def test_one_tab_stop_and_arrow_keys_along_the_parts(line):

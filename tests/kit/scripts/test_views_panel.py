@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from playwright.sync_api import expect
 
 from runyard.tenancy.models import Project, SavedView, User
 from tests.journeys.browser import assert_accessible
@@ -59,31 +60,31 @@ def panel(stage):
 def test_it_opens_at_the_view_that_is_shown_and_arrows_walk(panel):
     page = panel()
     focused = page.locator("#views a:focus")
-    assert focused.get_attribute("href") == "?view=99"
+    expect(focused).to_have_attribute("href", "?view=99")
     page.keyboard.press("ArrowUp")
-    assert focused.inner_text() == "Team"
+    expect(focused).to_have_text("Team")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowUp")
-    assert focused.inner_text() == "Night runs"
+    expect(focused).to_have_text("Night runs")
     for _ in range(9):
         page.keyboard.press("ArrowUp")
-    assert focused.inner_text() == "All workloads"
+    expect(focused).to_have_text("All workloads")
     page.keyboard.press("Escape")
-    assert page.locator("#views").is_hidden()
+    expect(page.locator("#views")).to_be_hidden()
 
 
 def test_a_view_is_found_by_its_name(panel):
     page = panel(many=True)
     find = page.get_by_label("Find a view")
     find.fill("NIGHT")
-    assert page.locator(".views-list a:visible").all_inner_texts() == ["Night runs"] * 3
-    assert page.get_by_role("heading", name="Shared with red").is_hidden()
+    expect(page.locator(".views-list a:visible")).to_have_text(["Night runs"] * 3)
+    expect(page.get_by_role("heading", name="Shared with red")).to_be_hidden()
     page.keyboard.press("ArrowDown")
-    assert page.locator("#views a:focus").inner_text() == "Night runs"
+    expect(page.locator("#views a:focus")).to_have_text("Night runs")
     page.keyboard.press("ArrowUp")
-    assert page.locator("#views :focus").get_attribute("aria-label") == "Find a view"
+    expect(page.locator("#views :focus")).to_have_attribute("aria-label", "Find a view")
     find.fill("no such")
-    assert page.get_by_text("No view has that name").is_visible()
+    expect(page.get_by_text("No view has that name")).to_be_visible()
 
 
 def test_names_are_text(panel):
@@ -122,4 +123,4 @@ def test_what_was_dragged_meanwhile_is_offered_when_it_opens(panel):
     page.locator("#views form.views-changed").evaluate("(form) => form.remove()")
     page.locator("[popovertarget=views]").click()
     page.wait_for_function("window.processed === 'views'")
-    assert page.locator("#views form.views-changed").is_visible()
+    expect(page.locator("#views form.views-changed")).to_be_visible()
