@@ -61,7 +61,7 @@ def submit(
     by: User,
     project: Project,
     cluster: Cluster,
-    training: spec.TrainingSpec,
+    training: spec.WorkloadSpec,
     through: SubmittedThrough = SubmittedThrough.FORM,
 ) -> Workload:
     """Write the workload as Creating and ask for it on `cluster`, in the project's namespace."""

@@ -32,6 +32,10 @@ class Availability:
             "copy": self._denied("copy", workload)
         }
 
+    def connect(self, workload: Workload) -> Refusal | None:
+        """Why no tool of `workload` can be opened now."""
+        return self._denied("connect", workload) or policies.connecting(workload)
+
     def refusal(self, verb: Verb, workload: Workload) -> Refusal | None:
         return self._denied(verb.value, workload) or policies.refusal(verb, workload)
 

@@ -13,7 +13,7 @@ from runyard.clusters import quantities
 from runyard.clusters.models import Cluster, Node
 from runyard.kit.pages import cores, counted, gib
 from workloads.models import Pod
-from workloads.spec import TrainingSpec
+from workloads.spec import WorkloadSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Outlook:
     words: str
 
 
-def outlook(cluster: Cluster, training: TrainingSpec) -> Outlook:
+def outlook(cluster: Cluster, training: WorkloadSpec) -> Outlook:
     """What would happen to `training`, whose amounts are valid, if it were submitted now."""
     asked = Amounts(int(training.gpus), quantities.millis(training.cpu), quantities.whole(training.memory))
     nodes = _usable(cluster.pk)

@@ -16,7 +16,7 @@ from runyard.tenancy.models import Project
 from workloads import spec
 from workloads.models import Workload
 from workloads.queries import is_taken
-from workloads.spec import TrainingSpec
+from workloads.spec import WorkloadSpec
 
 LABELS = {
     "name": "Name",
@@ -50,10 +50,10 @@ class Draft:
     copied_from: Workload | None = None
 
     @property
-    def training(self) -> TrainingSpec:
+    def training(self) -> WorkloadSpec:
         texts = {name: self.texts[name] for name in TEXTS if name != "retries"}
         texts |= {"gpus": self.texts["gpus"].strip() or "0", "memory": memory(self.texts["memory"])}
-        return TrainingSpec(**texts, environment=self.environment, retries=_whole(self.texts["retries"]))
+        return WorkloadSpec(**texts, environment=self.environment, retries=_whole(self.texts["retries"]))
 
     @property
     def needs(self) -> list[str]:
@@ -95,7 +95,7 @@ def posted(user: Any, post: QueryDict) -> Draft:
     return draft
 
 
-def fresh(user: Any, training: TrainingSpec, project: str = "", cluster: str = "") -> Draft:
+def fresh(user: Any, training: WorkloadSpec, project: str = "", cluster: str = "") -> Draft:
     """A draft filled with `training`, not checked yet."""
     texts = {name: str(getattr(training, name)) for name in TEXTS}
     return _draft(user, texts, training.environment, project, cluster)

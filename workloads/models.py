@@ -112,6 +112,9 @@ class Workload(models.Model):
     owner_chain = models.CharField(max_length=1024, blank=True)
     labels = ArrayField(models.TextField(), default=list, help_text="key=value, sorted.")
     tools = models.JSONField(default=list, db_default=[], help_text="`tools.Tool`s, as dumped.")
+    tool_states = models.JSONField(
+        default=dict, db_default={}, help_text="{tool: {state, since, words}}, kept by whoever asks them."
+    )
     time_pending = models.DurationField(default=timedelta, help_text="In Pending, less the present stay.")
     time_running = models.DurationField(default=timedelta, help_text="In Running, less the present stay.")
     changed_at = models.DateTimeField(default=timezone.now, help_text="When `version` grew last.")

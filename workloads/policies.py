@@ -5,6 +5,8 @@ Pure; rights are asked of `runyard.tenancy.access`.
 
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from workloads.kinds import KINDS
 from workloads.models import Verb, Workload
 from workloads.status import Desired, Phase
@@ -47,6 +49,23 @@ _RUNS = Refusal("It is already running; only what is stopped can be run.", "alre
 _STARTS = Refusal("It is already starting; only what is stopped can be run.", "already starting")
 _DELETED = Refusal("It is deleted.", "deleted")
 _DELETING = Refusal("It is already being deleted.", "already being deleted")
+
+
+def connecting(workload: Workload) -> Refusal | None:
+    """Why no tool of `workload` can be opened now; one that is still to start can be waited for."""
+    if not workload.tools:
+        return _NO_TOOLS
+    if not settings.TOOLS_DOMAIN:
+        return _NO_DOMAIN
+    if workload.phase in (Phase.STOPPED, Phase.STOPPING):
+        return Refusal("It is stopped; run it first.", "stopped")
+    return _ended(workload, "Copy it to run it again.")
+
+
+_NO_TOOLS = Refusal("It has no tools to connect to.", "without tools")
+_NO_DOMAIN = Refusal(
+    "Tools need a domain of their own; whoever runs this sets RUNYARD_TOOLS_DOMAIN.", "without a domain"
+)
 
 
 def _stop(workload: Workload) -> Refusal | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from workloads.spec import TrainingSpec
+from workloads.spec import WorkloadSpec
 
 _INLINE = """
 import math, random, time
@@ -36,7 +36,7 @@ def offered() -> bool:
     return settings.MODE == "embedded" and script().exists()
 
 
-def training(name: str) -> TrainingSpec:
+def training(name: str) -> WorkloadSpec:
     """The sample as submitted under `name`."""
     command = f"python3 {shlex.quote(str(script()))}" if offered() else f"python -c {shlex.quote(_INLINE)}"
-    return TrainingSpec(name=name, image="python:3.12-slim", command=command, cpu="1", memory="256Mi")
+    return WorkloadSpec(name=name, image="python:3.12-slim", command=command, cpu="1", memory="256Mi")

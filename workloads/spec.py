@@ -1,14 +1,18 @@
 """What a person submits, and the manifest it becomes. Pure: no database, no cluster.
 
-`TrainingSpec` is the one shape behind form, API and CLI. `problems` checks it field by field, in words.
+`WorkloadSpec` is the one shape behind form, API and CLI. `problems` checks it field by field, in words.
 """
 
+import json
 import re
 import shlex
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from runyard.clusters import quantities
+from workloads import tools
+from workloads.kinds import KIND_LABEL, KINDS
+from workloads.tools import TOOL_KINDS, TOOLS, Tool
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -18,10 +22,11 @@ KEY_LABEL = "runyard.io/workload"
 
 
 @dataclass
-class TrainingSpec:
-    """A training as submitted; amounts are Kubernetes quantities as text."""
+class WorkloadSpec:
+    """A workload as submitted; amounts are Kubernetes quantities as text."""
 
     name: str
+    kind: str = "training"
     image: str = ""
     command: str = ""  # one shell-like line; split into words, never given to a shell
     arguments: str = ""
@@ -30,12 +35,14 @@ class TrainingSpec:
     cpu: str = "1"
     memory: str = "1Gi"
     retries: int = 0
+    tools: list[Tool] = field(default_factory=list)
 
     @classmethod
-    def load(cls, data: dict[str, Any]) -> "TrainingSpec":
+    def load(cls, data: dict[str, Any]) -> "WorkloadSpec":
         """From `dump`ed JSON."""
         known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
         known["environment"] = [(str(n), str(v)) for n, v in known.get("environment", [])]
+        known["tools"] = tools.load(known.get("tools", []))
         return cls(**known)
 
     def dump(self) -> dict[str, Any]:
@@ -47,9 +54,10 @@ def split(line: str) -> list[str]:
     return shlex.split(line, posix=True)
 
 
-def problems(spec: TrainingSpec) -> dict[str, str]:
+def problems(spec: WorkloadSpec) -> dict[str, str]:
     """What is wrong, by field, in words that say what to do; empty when all is well."""
     found = {
+        "kind": "" if spec.kind in KINDS else f"Choose a kind: {' or '.join(KINDS)}.",
         "name": _name(spec.name),
         "image": _image(spec.image),
         "command": _command(spec.command) or ("" if spec.command.strip() else _NO_COMMAND),
@@ -58,12 +66,14 @@ def problems(spec: TrainingSpec) -> dict[str, str]:
         "gpus": _gpus(spec.gpus),
         "cpu": _quantity(spec.cpu, "Give cores, such as 12 or 500m.", least=1, most=1_000_000, unit="m"),
         "memory": _quantity(spec.memory, "Give an amount with a unit, such as 8Gi or 512Mi.", 2**20, 2**50),
+        "tools": tools.problem(spec.tools) or ("" if spec.tools or spec.kind != "workspace" else _NO_TOOL),
         "retries": "" if 0 <= spec.retries <= 100 else "Give a whole number from 0 to 100.",
     }
     return {name: words for name, words in found.items() if words}
 
 
 _NO_COMMAND = "Give a command, such as: python train.py"
+_NO_TOOL = "Choose at least one tool, or submit a training: people get into a workspace by its tools."
 
 
 def _name(name: str) -> str:
@@ -133,9 +143,15 @@ def _quantity(text: str, words: str, least: int, most: int, unit: str = "") -> s
     return f"{words} This is more than any node has." if value > most else ""
 
 
-def job(spec: TrainingSpec, namespace: str, key: str) -> dict[str, Any]:
-    """The batch/v1 Job that `spec` becomes; `key` binds it to its row."""
+def job(spec: WorkloadSpec, namespace: str, key: str, token: str = "") -> dict[str, Any]:
+    """The batch/v1 Job that `spec` becomes; `key` binds it to its row, `token` lets into its tools."""
     labels = {KEY_LABEL: key, "app.kubernetes.io/managed-by": "runyard"}
+    if spec.kind != "training":
+        labels[KIND_LABEL] = spec.kind
+    metadata: dict[str, Any] = {"labels": labels}
+    if spec.tools:
+        declared = [tool.dump() for tool in spec.tools]
+        metadata["annotations"] = {TOOLS: json.dumps(declared, separators=(",", ":"))}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -143,14 +159,14 @@ def job(spec: TrainingSpec, namespace: str, key: str) -> dict[str, Any]:
         "spec": {
             "backoffLimit": spec.retries,
             "template": {
-                "metadata": {"labels": labels},
-                "spec": {"restartPolicy": "Never", "containers": [_container(spec)]},
+                "metadata": metadata,
+                "spec": {"restartPolicy": "Never", "containers": [_container(spec, token)]},
             },
         },
     }
 
 
-def _container(spec: TrainingSpec) -> dict[str, Any]:
+def _container(spec: WorkloadSpec, token: str) -> dict[str, Any]:
     amounts = {"cpu": spec.cpu.strip(), "memory": spec.memory.strip()}
     gpus = {"nvidia.com/gpu": spec.gpus.strip()} if int(spec.gpus) else {}
     container: dict[str, Any] = {
@@ -161,6 +177,21 @@ def _container(spec: TrainingSpec) -> dict[str, Any]:
     }
     if spec.arguments.strip():
         container["args"] = split(spec.arguments)
-    if spec.environment:
-        container["env"] = [{"name": name, "value": value} for name, value in spec.environment]
+    if env := [*_for_tools(spec, token), *({"name": n, "value": v} for n, v in spec.environment)]:
+        container["env"] = env
+    if spec.tools:
+        container["ports"] = [
+            {"name": f"tool-{tool.port}", "containerPort": tool.port} for tool in spec.tools
+        ]
     return container
+
+
+def _for_tools(spec: WorkloadSpec, token: str) -> list[dict[str, Any]]:
+    """The address to listen on as $(POD_IP), and tokens under the names the tools know; one's own wins."""
+    if not spec.tools:
+        return []
+    given = {name for name, _ in spec.environment}
+    wanted = {TOOL_KINDS[tool.kind].token_variable for tool in spec.tools} - given - {""}
+    tokens = [{"name": name, "value": token} for name in sorted(wanted) if token]
+    address = {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+    return [*tokens, *([] if "POD_IP" in given else [address])]

@@ -1,7 +1,7 @@
 """The tools of a workload: what it serves for people, such as Jupyter, and on which port of its pod.
 
-Pure. Ours are written by the form; any object on a cluster may declare its own in the annotation TOOLS on its
-pod template, `[{"name": "jupyter", "port": 8888, "kind": "jupyter", "path": "/lab"}]`, which is hostile text.
+No database. Ours are written by the form; any object on a cluster may declare its own in the annotation TOOLS
+on its pod template, `[{"name": "jupyter", "port": 8888, "kind": "jupyter", "path": "/lab"}]`: hostile text.
 """
 
 import re
@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
+from django.utils.crypto import salted_hmac
 
 TOOLS = "runyard.io/tools"
 MOST_TOOLS, MOST_BYTES = 10, 16_384
@@ -27,16 +28,51 @@ class ToolKind:
     title: str
     port: int
     path: str = "/"
+    image: str = ""  # and command: what runs it where nothing else is said
+    command: str = ""
+    token_variable: str = ""  # asks for the token in this variable, once, as ?token=
 
 
 TOOL_KINDS: dict[str, ToolKind] = {
     kind.name: kind
     for kind in (
-        ToolKind("jupyter", "Jupyter", 8888, "/lab"),
-        ToolKind("vscode", "VS Code", 8080),
-        ToolKind("tensorboard", "TensorBoard", 6006),
-        ToolKind("mlflow", "MLflow", 5000),
-        ToolKind("ray", "Ray dashboard", 8265),
+        ToolKind(
+            "jupyter",
+            "Jupyter",
+            8888,
+            "/lab",
+            "jupyter/minimal-notebook",
+            "jupyter lab --ip=$(POD_IP) --port=8888 --no-browser --ServerApp.allow_remote_access=True",
+            "JUPYTER_TOKEN",
+        ),
+        ToolKind(
+            "vscode",
+            "VS Code",
+            8080,
+            image="codercom/code-server",
+            command="code-server --bind-addr $(POD_IP):8080 --auth none",
+        ),
+        ToolKind(
+            "tensorboard",
+            "TensorBoard",
+            6006,
+            image="tensorflow/tensorflow",
+            command="tensorboard --host $(POD_IP) --port 6006 --logdir .",
+        ),
+        ToolKind(
+            "mlflow",
+            "MLflow",
+            5000,
+            image="ghcr.io/mlflow/mlflow",
+            command="mlflow server --host $(POD_IP) --port 5000",
+        ),
+        ToolKind(
+            "ray",
+            "Ray dashboard",
+            8265,
+            image="rayproject/ray",
+            command="ray start --head --block --dashboard-host $(POD_IP) --dashboard-port 8265",
+        ),
         ToolKind("custom", "Custom", 8000),
     )
 }
@@ -59,6 +95,12 @@ class Tool:
 
     def dump(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def completed(kind: str, name: str = "", port: int | None = None, path: str = "") -> Tool:
+    """A tool of `kind`; what is not given is as the kind has it."""
+    known = TOOL_KINDS.get(kind, TOOL_KINDS["custom"])
+    return Tool(name or known.name, known.port if port is None else port, kind, path or known.path)
 
 
 def problem(tools: Sequence[Tool]) -> str:
@@ -100,6 +142,11 @@ def declared(annotations: Mapping[str, str] | None) -> list[Tool]:
         return []
     found = [Tool(tool.name, tool.port, tool.kind, tool.path) for tool in tools]
     return [] if problem(found) else found
+
+
+def token_of(key: str) -> str:
+    """What lets into the tools of the workload `key` that ask for a token: secret, and the same each time."""
+    return salted_hmac("runyard.tools", key, algorithm="sha256").hexdigest()[:40]
 
 
 def load(stored: Sequence[Mapping[str, Any]]) -> list[Tool]:

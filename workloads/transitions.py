@@ -18,7 +18,7 @@ from runyard.clusters.models import Cluster
 from runyard.kit.publish import publish_on_commit
 from runyard.kit.writing import write_columns
 from runyard.tenancy.models import Project, User
-from workloads import amounts, spec
+from workloads import amounts, spec, tools
 from workloads.fit import Room
 from workloads.models import PhaseChange, Pod, SubmittedThrough, Workload
 from workloads.passing import passed
@@ -97,14 +97,14 @@ def _count(workload: Workload, pods: Sequence[Pod]) -> None:
 
 
 def submitted(
-    by: User, project: Project, cluster: Cluster, training: spec.TrainingSpec, through: SubmittedThrough
+    by: User, project: Project, cluster: Cluster, training: spec.WorkloadSpec, through: SubmittedThrough
 ) -> Workload:
     """The row of a workload that its cluster does not have yet."""
     now = timezone.now()
     workload = Workload(
         cluster=cluster,
         project=project,
-        kind="training",
+        kind=training.kind,
         namespace=project.namespace,
         name=training.name,
         phase=Phase.CREATING,
@@ -122,7 +122,9 @@ def submitted(
         retries=training.retries,
         version=1,
     )
-    workload.manifest = spec.job(training, project.namespace, str(workload.key))
+    workload.manifest = spec.job(
+        training, project.namespace, str(workload.key), tools.token_of(str(workload.key))
+    )
     workload.save(force_insert=True)
     PhaseChange.objects.create(workload=workload, phase=Phase.CREATING, reason=Reason.SUBMITTED, at=now)
     announce([workload])

@@ -13,11 +13,13 @@ app.autodiscover_tasks(["runyard.tenancy", "workloads", "runyard.sync"])
 app.autodiscover_tasks(["workloads"], related_name="bulk_tasks")
 app.autodiscover_tasks(["workloads"], related_name="forgetting")
 app.autodiscover_tasks(["workloads.keeping"], related_name="retention")
+app.autodiscover_tasks(["runyard.connect"], related_name="probing")
 app.conf.beat_schedule = {
     # `expires`: a worker that was away finds one of each, not a pile.
     "sync": {"task": "sync.ensure", "schedule": 3.0, "options": {"expires": 3}},
     "reap": {"task": "workloads.reap", "schedule": 5.0, "options": {"expires": 5}},
     "reap_bulks": {"task": "workloads.reap_bulks", "schedule": 5.0, "options": {"expires": 5}},
+    "probe_tools": {"task": "connect.probe", "schedule": 15.0, "options": {"expires": 15}},
     "forget_logs": {"task": "workloads.forget_logs", "schedule": 3600.0, "options": {"expires": 1800}},
     "forget_history": {"task": "workloads.forget_history", "schedule": 3600.0, "options": {"expires": 1800}},
     "sessions": {"task": "tenancy.clear_sessions", "schedule": 86_400.0, "options": {"expires": 3600}},

@@ -30,6 +30,8 @@ ORIGINS = env.words(
     f"https://{ALLOWED_HOSTS[0]}" if PRODUCTION else f"http://127.0.0.1:{PORT},http://localhost:{PORT}",
 )
 CSRF_TRUSTED_ORIGINS = ORIGINS
+#: Each tool has a host name below it; browsers lead every name below localhost to this machine by themselves.
+TOOLS_DOMAIN = env.text("TOOLS_DOMAIN", "" if PRODUCTION else "localhost").lower().strip(".")
 REDIS_URL = env.text("REDIS_URL", f"unix://{HOME}/run/valkey.sock")
 KUBECONFIG = env.text("KUBECONFIG", str(HOME / "cluster" / "kubeconfig"))
 
@@ -41,6 +43,7 @@ INSTALLED_APPS = [
     "runyard.sync",
     "runyard.live",
     "runyard.api",
+    "runyard.connect",
     "runyard.console",
     "django.contrib.auth",
     "django.contrib.contenttypes",

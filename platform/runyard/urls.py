@@ -6,5 +6,6 @@ handler500 = "runyard.console.errors.server_error"
 urlpatterns = [
     path("", include("runyard.console.urls")),
     path("workloads/", include("workloads.urls")),
+    path("workloads/", include("runyard.connect.urls")),
     path("api/v1/", include("runyard.api.urls")),
 ]

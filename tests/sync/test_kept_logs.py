@@ -18,7 +18,7 @@ from workloads.keeping.models import KeptChunk, KeptLog
 from workloads.keeping.store import LocalStore, Store
 from workloads.keeping.text import unpack
 from workloads.models import Pod, Workload
-from workloads.spec import TrainingSpec
+from workloads.spec import WorkloadSpec
 from workloads.status import Phase
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,7 +85,7 @@ def submit(person, project, cluster, name, script):
         person,
         project,
         cluster,
-        TrainingSpec(name=name, image="python:3.11", command=command, cpu="0.01", memory="64Mi"),
+        WorkloadSpec(name=name, image="python:3.11", command=command, cpu="0.01", memory="64Mi"),
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 from tests.embedded import until
 from workloads import actions, logs, tasks
 from workloads.models import Event, PhaseChange, Workload
-from workloads.spec import TrainingSpec
+from workloads.spec import WorkloadSpec
 from workloads.status import Phase
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -19,7 +19,7 @@ def at_once(monkeypatch):
 
 
 def spec(name, **fields):
-    return TrainingSpec(name=name, image="python:3.11", **{"command": "python -c 'print(42)'", **fields})
+    return WorkloadSpec(name=name, image="python:3.11", **{"command": "python -c 'print(42)'", **fields})
 
 
 def phase(workload, wanted):

@@ -15,7 +15,7 @@ from workloads import actions, tasks
 from workloads.actions import Invalid
 from workloads.models import Action, Verb, Workload
 from workloads.policies import Refused
-from workloads.spec import TrainingSpec
+from workloads.spec import WorkloadSpec
 from workloads.status import Phase
 
 
@@ -61,7 +61,7 @@ def woken(monkeypatch):
 
 
 def training(name="new-run", **fields):
-    return TrainingSpec(name=name, image="torch:2", command="python train.py", **fields)
+    return WorkloadSpec(name=name, image="torch:2", command="python train.py", **fields)
 
 
 def test_ada_submits_and_the_action_waits_beside_the_row(

@@ -17,7 +17,7 @@ from workloads.amounts import asked
 from workloads.fit import Room, outlook
 from workloads.models import Workload
 from workloads.observing import observe
-from workloads.spec import KEY_LABEL, TrainingSpec
+from workloads.spec import KEY_LABEL, WorkloadSpec
 from workloads.tables import WorkloadTable
 from workloads.transitions import settle
 
@@ -232,7 +232,7 @@ def test_what_fits_on_no_node_is_told_as_the_form_tells_it(red, cluster, ada):
 
     made("small", 1)
     observe(cluster, [job(), unschedulable()])
-    form = outlook(cluster, TrainingSpec(name="x", gpus="2", cpu="500m", memory="1Gi"))
+    form = outlook(cluster, WorkloadSpec(name="x", gpus="2", cpu="500m", memory="1Gi"))
     assert row().message == "2 GPUs asked for, the largest node has 1 GPU"
     assert form.words == f"{row().message}."
     made("large", 8)
@@ -264,7 +264,7 @@ def test_search_follows_a_project_and_a_person_that_are_renamed(dee, ada, red, c
 
 
 def test_a_submission_of_ours_has_its_facts_from_the_start(ada, red, cluster):
-    spec = TrainingSpec(name="mine", image="torch:2", command="python x.py", gpus="1")
+    spec = WorkloadSpec(name="mine", image="torch:2", command="python x.py", gpus="1")
     made = submit(ada, red, cluster, spec)
     made.refresh_from_db()
     assert (made.category, made.architecture, made.runs_requested) == ("Train", "Standard", 1)

@@ -2,13 +2,13 @@
 
 import pytest
 
-from workloads.spec import TrainingSpec, job, problems
+from workloads.spec import WorkloadSpec, job, problems
 
 GOOD = {"name": "llama-sft", "image": "registry.example/torch:2.6", "command": "python train.py --steps 10"}
 
 
 def wrong(**fields):
-    return problems(TrainingSpec(**{**GOOD, **fields}))
+    return problems(WorkloadSpec(**{**GOOD, **fields}))
 
 
 def test_a_good_one_has_no_problems():
@@ -61,7 +61,7 @@ def test_bad_input_is_named_at_its_field(field, value, words):
 
 
 def test_the_job_asks_for_what_was_submitted():
-    spec = TrainingSpec(**GOOD, arguments="--lr '1e 4'", gpus="2", memory="8Gi", environment=[("SEED", "7")])
+    spec = WorkloadSpec(**GOOD, arguments="--lr '1e 4'", gpus="2", memory="8Gi", environment=[("SEED", "7")])
     manifest = job(spec, "red", "some-key")
     container = manifest["spec"]["template"]["spec"]["containers"][0]
     assert container["command"] == ["python", "train.py", "--steps", "10"]
@@ -73,12 +73,12 @@ def test_the_job_asks_for_what_was_submitted():
 
 
 def test_a_shell_is_never_given_the_command():
-    container = job(TrainingSpec(**{**GOOD, "command": "echo $(id); rm -rf /"}), "red", "k")["spec"][
+    container = job(WorkloadSpec(**{**GOOD, "command": "echo $(id); rm -rf /"}), "red", "k")["spec"][
         "template"
     ]["spec"]["containers"][0]
     assert container["command"] == ["echo", "$(id);", "rm", "-rf", "/"]
 
 
 def test_a_spec_survives_being_kept_as_json():
-    spec = TrainingSpec(**GOOD, environment=[("A", "1")], retries=2)
-    assert TrainingSpec.load(spec.dump()) == spec
+    spec = WorkloadSpec(**GOOD, environment=[("A", "1")], retries=2)
+    assert WorkloadSpec.load(spec.dump()) == spec

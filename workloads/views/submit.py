@@ -14,9 +14,9 @@ from runyard.tenancy.access import Denied, may, projects_where
 from workloads import actions, fit, forms, queries, sample, spec
 from workloads.forms import Draft
 from workloads.models import Workload
-from workloads.spec import TrainingSpec
+from workloads.spec import WorkloadSpec
 
-_DEFAULTS = TrainingSpec(name="")
+_DEFAULTS = WorkloadSpec(name="")
 _AMOUNTS = ("gpus", "cpu", "memory")
 VIEWS = ("summary", "yaml", "command")
 
@@ -78,7 +78,7 @@ def _submit(request: HttpRequest) -> HttpResponse:
 def _start(request: HttpRequest) -> Draft:
     source = _copied(request)
     if source is not None:
-        training = TrainingSpec.load(source.spec) if source.spec else _DEFAULTS
+        training = WorkloadSpec.load(source.spec) if source.spec else _DEFAULTS
         draft = forms.fresh(request.user, training, _project_name(request, source), source.cluster.name)
         draft.copied_from = source
         draft.texts["name"] = forms.free_name(source.name, draft.project, draft.cluster)
@@ -140,13 +140,13 @@ def _context(draft: Draft, request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _outlook(draft: Draft, training: TrainingSpec, wrong: dict[str, str]) -> fit.Outlook | None:
+def _outlook(draft: Draft, training: WorkloadSpec, wrong: dict[str, str]) -> fit.Outlook | None:
     if draft.cluster is None or any(name in wrong for name in _AMOUNTS):
         return None
     return fit.outlook(draft.cluster, training)
 
 
-def _manifest(draft: Draft, training: TrainingSpec, wrong: dict[str, str]) -> str:
+def _manifest(draft: Draft, training: WorkloadSpec, wrong: dict[str, str]) -> str:
     """The YAML that would be sent, but for the labels that bind it to its row here, so that it can be applied
     by hand; what is still wrong shows as the default or as a gap."""
     gaps: dict[str, Any] = {"name": "…", "image": "…", "command": "…", "environment": [], "retries": 0}

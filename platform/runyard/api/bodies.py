@@ -7,13 +7,27 @@ import msgspec
 from workloads.actions import Invalid
 from workloads.bulk import AT_MOST, Choice
 from workloads.models import Verb
-from workloads.spec import TrainingSpec
+from workloads.spec import WorkloadSpec
+from workloads.tools import Tool, completed
+
+
+class SubmittedTool(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """One of a workspace's tools; what is left out is as its kind has it."""
+
+    kind: str = "custom"
+    name: str = ""
+    port: int | None = None
+    path: str = ""
+
+    def tool(self) -> Tool:
+        return completed(self.kind, self.name, self.port, self.path)
 
 
 class Submission(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """POST /workloads: a training."""
+    """POST /workloads: a training, or a workspace with its tools."""
 
     name: str
+    kind: str = "training"
     project: str
     cluster: str = ""
     image: str = ""
@@ -24,10 +38,12 @@ class Submission(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     cpu: str = "1"
     memory: str = "1Gi"
     retries: int = 0
+    tools: list[SubmittedTool] = []
 
-    def spec(self) -> TrainingSpec:
-        return TrainingSpec(
+    def spec(self) -> WorkloadSpec:
+        return WorkloadSpec(
             name=self.name,
+            kind=self.kind,
             image=self.image,
             command=self.command,
             arguments=self.arguments,
@@ -36,6 +52,7 @@ class Submission(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             cpu=self.cpu,
             memory=self.memory,
             retries=self.retries,
+            tools=[tool.tool() for tool in self.tools],
         )
 
 

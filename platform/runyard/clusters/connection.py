@@ -7,9 +7,10 @@ that refuses), both `ClusterError`, with words for people.
 
 import json
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -67,13 +68,14 @@ class Connection:
         body: Any = None,
         content_type: str = "application/json",
         read_seconds: float = READ_SECONDS,
+        accept: str = "application/json",
     ) -> urllib3.BaseHTTPResponse:
         """Send one request and return the open, unread response. Raises ClusterError.
 
         Within a page's request the turn goes to the next: clusters may take long to answer.
         """
         step_aside()
-        headers = {"Accept": "application/json", "User-Agent": "runyard"}
+        headers = {"Accept": accept, "User-Agent": "runyard"}
         if body is not None:
             headers["Content-Type"] = content_type
         self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
@@ -117,6 +119,24 @@ class Connection:
     def patch(self, path: str, change: dict[str, Any]) -> None:
         """JSON merge patch."""
         self.read("PATCH", path, body=change, content_type=MERGE)
+
+    def credentials(self) -> tuple[str, dict[str, str], ssl.SSLContext | None]:
+        """The server's URL, headers and TLS that let one in, for streams that other clients carry."""
+        headers: dict[str, str] = {}
+        self._api.update_params_for_auth(headers, [], ["BearerToken"], "/", "GET", None)
+        return self._api.configuration.host.rstrip("/"), headers, self._tls
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext | None:
+        settings = self._api.configuration
+        if not settings.host.startswith("https:"):
+            return None
+        found = ssl.create_default_context(cafile=settings.ssl_ca_cert)
+        found.check_hostname = settings.verify_ssl and settings.assert_hostname is not False
+        found.verify_mode = ssl.CERT_REQUIRED if settings.verify_ssl else ssl.CERT_NONE
+        if settings.cert_file:
+            found.load_cert_chain(settings.cert_file, settings.key_file)
+        return found
 
     def delete(self, path: str, uid: str = "", propagation: str = "Background") -> None:
         """Delete one object, and only the one of that uid when given."""

@@ -20,9 +20,10 @@ from runyard.live.hints import Hint
 from runyard.live.hub import hub
 from runyard.live.looks import Unfit, read_look
 from runyard.live.rows import TOPIC, Viewer
-from runyard.live.sessions import session_key, signed_in, topic_of
+from runyard.live.sessions import topic_of
 from runyard.live.topics import Subscription, resolve
 from runyard.tenancy.access import Denied
+from runyard.tenancy.sessions import session_key, signed_in
 from workloads import log_feeds
 
 log = logging.getLogger(__name__)

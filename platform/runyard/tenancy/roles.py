@@ -23,6 +23,7 @@ _WORK = _READ | {
     "workload.run",
     "workload.delete",
     "workload.copy",
+    "workload.connect",
     "view.share",  # and change or take back what one shared; a view of one's own takes no role
 }
 

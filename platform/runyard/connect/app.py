@@ -1,0 +1,136 @@
+"""The ASGI door to tools: every request whose host lies in their domain, and nothing else, comes here.
+
+Each tool has an origin and a cookie of its own; ours are never sent there. What is asked from another origin
+is refused but for a plain visit, so that one tool's page cannot use another with a person's cookie.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.http import parse_cookie
+from django.urls import reverse
+
+from runyard.connect import visits
+from runyard.connect.answering import is_visit, problem, redirect
+from runyard.connect.door import Door
+from runyard.connect.forward import NoAnswer, forward
+from runyard.connect.headers import to_tool
+from runyard.connect.hosts import Place, is_secure, is_tool_host, origin_of, place_of
+from runyard.connect.targets import NotReady
+from runyard.connect.tunnel import tunnel
+from runyard.connect.upstream import Asked, BadPath
+from runyard.tenancy.access import Denied
+
+App = Callable[[dict[str, Any], Any, Any], Awaitable[Any]]
+ENTER = "/.runyard/enter"
+NOT_OURS, GONE = 4403, 4401
+
+
+class Tools:
+    """ASGI middleware: tools by their hosts, `app` for every other host."""
+
+    def __init__(self, app: App):
+        self._app, self._door = app, Door()
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] not in ("http", "websocket") or not is_tool_host(_header(scope, b"host")):
+            return await self._app(scope, receive, send)
+        place = place_of(_header(scope, b"host"))
+        handle = self._http if scope["type"] == "http" else self._websocket
+        return await handle(scope, receive, send, place)
+
+    async def _http(self, scope: dict[str, Any], receive: Any, send: Any, place: Place | None) -> None:
+        if place is None:
+            return await problem(send, scope, 404, "No tool has this address. Open it from its workload.")
+        back = settings.ORIGINS[0] + reverse("workload", args=[place.workload])
+        try:
+            if scope["path"] == ENTER:
+                return await _enter(scope, send, place)
+            if not _same_origin(scope, place):
+                raise Denied("This was asked for by a page of another origin.")
+            asked = Asked.of(scope)
+            target = await self._door.open(_cookie(scope), place)
+            headers = to_tool(scope["headers"], _host(place), _ours(), is_secure())
+            return await forward(scope, receive, send, target, asked, headers)
+        except Denied as error:
+            if is_visit(scope) and scope["method"] == "GET":
+                return await redirect(send, settings.ORIGINS[0] + _connect_page(place))
+            return await problem(send, scope, 403, str(error), back)
+        except BadPath as error:
+            return await problem(send, scope, 400, str(error), back)
+        except NotReady as error:
+            return await problem(send, scope, 503, str(error), back)
+        except NoAnswer as error:
+            return await problem(send, scope, error.status, str(error), back)
+
+    async def _websocket(self, scope: dict[str, Any], receive: Any, send: Any, place: Place | None) -> None:
+        if place is None or _header(scope, b"origin") != origin_of(place):
+            return await send({"type": "websocket.close", "code": NOT_OURS})
+        cookie = _cookie(scope)
+
+        async def still() -> bool:
+            try:
+                await self._door.open(cookie, place, fresh=True)
+            except Denied:
+                return False
+            except NotReady:  # the tool's own end will be seen
+                return True
+            return True
+
+        try:
+            asked, target = Asked.of(scope), await self._door.open(cookie, place)
+        except (Denied, BadPath, NotReady):
+            return await send({"type": "websocket.close", "code": GONE})
+        headers = to_tool(scope["headers"], _host(place), _ours(), is_secure())
+        return await tunnel(scope, receive, send, target, asked, headers, still)
+
+
+async def _enter(scope: dict[str, Any], send: Any, place: Place) -> None:
+    """A ticket becomes a cookie of this host. Raises Denied."""
+    asked = parse_qs(scope["query_string"].decode("latin1"))
+    cookie = await database_sync_to_async(visits.enter)(asked.get("ticket", [""])[0], place)
+    secure = "; Secure" if is_secure() else ""
+    to = asked.get("to", ["/"])[0]
+    safe = to if to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable() else "/"
+    age = int(visits.LONGEST.total_seconds())
+    await redirect(
+        send, safe, f"{cookie_name()}={cookie}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{secure}"
+    )
+
+
+def cookie_name() -> str:
+    """Over TLS one that no other host of the domain can set."""
+    return "__Host-runyard_tool" if is_secure() else "runyard_tool"
+
+
+def _ours() -> frozenset[str]:
+    return frozenset({cookie_name(), settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME})
+
+
+def _same_origin(scope: dict[str, Any], place: Place) -> bool:
+    """Whether the tool's own page asks; a plain visit (a link, the address bar) may come from anywhere."""
+    origin, site = _header(scope, b"origin"), _header(scope, b"sec-fetch-site")
+    visit = scope["method"] in ("GET", "HEAD") and _header(scope, b"sec-fetch-mode") == "navigate"
+    if site:
+        return site in ("same-origin", "none") or (visit and _header(scope, b"sec-fetch-dest") == "document")
+    return not origin or origin == origin_of(place)
+
+
+def _connect_page(place: Place) -> str:
+    return reverse("workload-connect", args=[place.workload, place.tool])
+
+
+def _host(place: Place) -> str:
+    return origin_of(place).split("://", 1)[1]
+
+
+def _cookie(scope: dict[str, Any]) -> str:
+    return parse_cookie(_header(scope, b"cookie")).get(cookie_name(), "")
+
+
+def _header(scope: dict[str, Any], name: bytes) -> str:
+    """The first one of that name, or nothing."""
+    return next((value.decode("latin1") for found, value in scope["headers"] if found == name), "")

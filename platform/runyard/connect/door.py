@@ -1,0 +1,57 @@
+"""Who may pass, and whereto: remembered for seconds, so that a page of many files asks the database once.
+
+`Door` is shared by all requests of a process, on its event loop.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from time import monotonic
+
+from channels.db import database_sync_to_async
+
+from runyard.connect import targets, visits
+from runyard.connect.hosts import Place
+from runyard.connect.targets import Target
+
+REMEMBERED_SECONDS, MOST = 10.0, 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A visit that holds, and where it leads; good until `until`, on the clock of `monotonic`."""
+
+    target: Target
+    until: float
+
+
+class Door:
+    """Asks once for all who stand before it with the same cookie."""
+
+    def __init__(self) -> None:
+        self._passes: dict[tuple[str, Place], Pass] = {}
+        self._asking: dict[tuple[str, Place], asyncio.Task[Pass]] = {}
+
+    async def open(self, cookie: str, place: Place, fresh: bool = False) -> Target:
+        """Where `cookie` may go. `fresh` asks again. Raises Denied and NotReady."""
+        key = (cookie, place)
+        known = self._passes.get(key)
+        if known and known.until > monotonic() and not fresh:
+            return known.target
+        task = self._asking.get(key)
+        if task is None:
+            task = self._asking[key] = asyncio.create_task(self._ask(cookie, place))
+            task.add_done_callback(lambda done: self._asking.pop(key, None))
+        return (await asyncio.shield(task)).target
+
+    async def _ask(self, cookie: str, place: Place) -> Pass:
+        self._passes.pop((cookie, place), None)
+        target = await database_sync_to_async(_ask)(cookie, place)
+        if len(self._passes) >= MOST:
+            self._passes.clear()
+        found = self._passes[cookie, place] = Pass(target, monotonic() + REMEMBERED_SECONDS)
+        return found
+
+
+def _ask(cookie: str, place: Place) -> Target:
+    visits.guest(cookie, place)
+    return targets.target_of(place)

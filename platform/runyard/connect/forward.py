@@ -1,0 +1,157 @@
+"""One HTTP request to a tool and its answer back, both as streams: memory is bounded by a few chunks.
+
+An answer that breaks off breaks off here too, so that nobody takes half of it for the whole.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import aiohttp
+
+from runyard.connect.headers import Headers, from_tool
+from runyard.connect.targets import Target
+from runyard.connect.upstream import SILENT_SECONDS, Asked, client, with_ours
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[Any], Awaitable[None]]
+
+
+class NoAnswer(Exception):
+    """The tool, or the cluster on the way to it, gave no answer; the message says what happened."""
+
+    def __init__(self, words: str, status: int = 502):
+        super().__init__(words)
+        self.status = status
+
+
+class _Gone(Exception):
+    """The browser does not wait any more."""
+
+
+class Body:
+    """The body of a request, as it comes; tells when it is through and when the browser has gone."""
+
+    def __init__(self, receive: Receive):
+        self._receive, self._through = receive, asyncio.Event()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        more = True
+        while more:
+            event = await self._receive()
+            if event["type"] == "http.disconnect":
+                raise _Gone
+            more = event.get("more_body", False)
+            if event.get("body"):
+                yield event["body"]
+        self._through.set()
+
+    def none(self) -> None:
+        self._through.set()
+
+    async def gone(self) -> None:
+        """Returns when the browser has hung up, which can only be seen once the body is through."""
+        await self._through.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+async def forward(
+    scope: dict[str, Any], receive: Receive, send: Send, target: Target, asked: Asked, headers: Headers
+) -> None:
+    """Raises NoAnswer while nothing was sent yet; what fails later ends the connection."""
+    body = Body(receive)
+    work = asyncio.create_task(_exchange(scope, body, send, target, asked, headers))
+    gone = asyncio.create_task(body.gone())
+    try:
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+    finally:
+        for task in (work, gone):
+            task.cancel()
+        await asyncio.gather(work, gone, return_exceptions=True)
+
+
+async def _exchange(
+    scope: dict[str, Any], body: Body, send: Send, target: Target, asked: Asked, headers: Headers
+) -> None:
+    started = False
+    with suppress(_Gone):
+        try:
+            async with client().request(
+                scope["method"],
+                asked.at(target.base),
+                headers=with_ours([*headers, *_length(scope)], target),
+                data=_data(scope, body),
+                allow_redirects=False,
+                ssl=target.tls if target.tls is not None else True,
+            ) as answer:
+                await _refuse(answer)
+                started = True
+                await _relay(answer, scope, send, target)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            if started:
+                raise  # the server ends the connection: the answer is not whole
+            raise _words(error) from error
+
+
+def _length(scope: dict[str, Any]) -> Headers:
+    return [(name, value) for name, value in scope["headers"] if name == b"content-length"]
+
+
+def _data(scope: dict[str, Any], body: Body) -> AsyncIterator[bytes] | None:
+    names = {name for name, _ in scope["headers"]}
+    if names & {b"content-length", b"transfer-encoding"}:
+        return body.chunks()
+    body.none()
+    return None
+
+
+async def _refuse(answer: aiohttp.ClientResponse) -> None:
+    """The API server's own words for a pod it cannot reach, which are no answer of the tool."""
+    if answer.status in (500, 502, 503) and answer.content_type == "application/json":
+        start = await answer.content.read(65_536)
+        if b'"kind":"Status"' in start.replace(b" ", b""):
+            raise NoAnswer("The cluster cannot reach it: nothing listens on its port yet, or any more.", 503)
+        answer.content.unread_data(start)
+
+
+async def _relay(answer: aiohttp.ClientResponse, scope: dict[str, Any], send: Send, target: Target) -> None:
+    headers = from_tool(answer.raw_headers, target.prefix)
+    rewriting = _is_rewritten(answer)
+    if rewriting:
+        headers = [(name, value) for name, value in headers if name not in (b"content-length", b"etag")]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    held, prefix = b"", target.prefix.encode()
+    async for chunk in answer.content.iter_any():
+        if rewriting:
+            chunk, held = unprefix(held + chunk, prefix)
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": held})
+
+
+def _is_rewritten(answer: aiohttp.ClientResponse) -> bool:
+    """The API server's proxy puts its own path before the links of pages it understands."""
+    return (
+        answer.content_type == "text/html"
+        and answer.headers.get("Content-Encoding", "identity") == "identity"
+    )
+
+
+def unprefix(data: bytes, prefix: bytes) -> tuple[bytes, bytes]:
+    """`data` without `prefix`, and its end, held back where `prefix` may have begun."""
+    data = data.replace(prefix, b"")
+    for size in range(min(len(prefix) - 1, len(data)), 0, -1):
+        if data.endswith(prefix[:size]):
+            return data[:-size], data[-size:]
+    return data, b""
+
+
+def _words(error: BaseException) -> NoAnswer:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return NoAnswer("The cluster does not answer. It may be restarting; try again in a moment.")
+    if isinstance(error, TimeoutError):
+        return NoAnswer(f"It sent nothing for {SILENT_SECONDS:.0f} seconds. Its log may say why.", 504)
+    return NoAnswer("It broke off before it answered, or what it sent is no HTTP. Its log may say why.")

@@ -1,0 +1,96 @@
+"""One websocket to a tool: accepted once the tool has accepted it, relayed both ways, its right asked again.
+
+A message waits until the other side has taken the one before: neither side fills our memory.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+
+from runyard.connect.headers import Headers, of_handshake
+from runyard.connect.targets import Target
+from runyard.connect.upstream import MOST_MESSAGE_BYTES, Asked, client, with_ours
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[Any], Awaitable[None]]
+CHECK_SECONDS = 30.0
+GOING_AWAY, REFUSED, FAILED = 1001, 1008, 1011
+
+
+async def tunnel(
+    scope: dict[str, Any],
+    receive: Receive,
+    send: Send,
+    target: Target,
+    asked: Asked,
+    headers: Headers,
+    still: Callable[[], Awaitable[bool]],
+) -> None:
+    """`still` says whether the visit holds. Closes the browser's side in each case; raises nothing."""
+    await receive()  # the handshake
+    try:
+        async with client().ws_connect(
+            asked.at(target.base),
+            headers=with_ours(of_handshake(headers), target),
+            protocols=scope.get("subprotocols", ()),
+            max_msg_size=MOST_MESSAGE_BYTES,
+            ssl=target.tls if target.tls is not None else True,
+        ) as tool:
+            await send({"type": "websocket.accept", "subprotocol": tool.protocol})
+            await _relay(tool, receive, send, still)
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        await send({"type": "websocket.close", "code": FAILED})
+
+
+async def _relay(
+    tool: aiohttp.ClientWebSocketResponse, receive: Receive, send: Send, still: Callable[[], Awaitable[bool]]
+) -> None:
+    """Until either side closes or the right is gone."""
+    ways = [
+        asyncio.create_task(way) for way in (_to_tool(tool, receive), _from_tool(tool, send), _while(still))
+    ]
+    try:
+        done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        code = next(iter(done)).result()
+    except (aiohttp.ClientError, OSError, ValueError):
+        code = FAILED
+    finally:
+        for task in ways:
+            task.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+    if code is not None:
+        await send({"type": "websocket.close", "code": code})
+
+
+async def _to_tool(tool: aiohttp.ClientWebSocketResponse, receive: Receive) -> None:
+    """Returns when the browser has closed: nothing can be sent there any more."""
+    while (event := await receive())["type"] == "websocket.receive":
+        if event.get("text") is not None:
+            await tool.send_str(event["text"])
+        else:
+            await tool.send_bytes(event["bytes"])
+    await tool.close(code=_code(event.get("code")))
+
+
+async def _from_tool(tool: aiohttp.ClientWebSocketResponse, send: Send) -> int:
+    async for message in tool:
+        if message.type is aiohttp.WSMsgType.TEXT:
+            await send({"type": "websocket.send", "text": message.data})
+        elif message.type is aiohttp.WSMsgType.BINARY:
+            await send({"type": "websocket.send", "bytes": message.data})
+    return _code(tool.close_code)
+
+
+async def _while(still: Callable[[], Awaitable[bool]]) -> int:
+    while await still():  # noqa: ASYNC110 - a right is asked for, not waited for
+        await asyncio.sleep(CHECK_SECONDS)
+    return REFUSED
+
+
+def _code(code: int | None) -> int:
+    """One that may be sent: RFC 6455, 7.4."""
+    if code is None or not (1000 <= code <= 1014 or 3000 <= code < 5000) or code in (1004, 1005, 1006):
+        return GOING_AWAY
+    return code

@@ -1,0 +1,76 @@
+"""The one HTTP client towards tools, for the event loop it is first used on; bodies stay as they come."""
+
+import asyncio
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import unquote
+
+import aiohttp
+from yarl import URL
+
+from runyard.connect.targets import Target
+
+CONNECT_SECONDS, SILENT_SECONDS = 5.0, 60.0
+MOST_HEADER_BYTES, MOST_MESSAGE_BYTES = 32_768, 16 * 2**20
+_TIMES = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS)
+
+
+class BadPath(ValueError):
+    """A path that could lead elsewhere than to the tool; the message is for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a browser asks of a tool: the path as it was sent, still encoded, and the query string."""
+
+    path: bytes
+    query: bytes
+
+    @classmethod
+    def of(cls, scope: dict[str, Any]) -> "Asked":
+        """Raises BadPath."""
+        asked = cls(scope.get("raw_path") or scope["path"].encode(), scope["query_string"])
+        asked._check()
+        return asked
+
+    def at(self, base: str) -> URL:
+        query = f"?{self.query.decode('ascii')}" if self.query else ""
+        return URL(base + self.path.decode("ascii") + query, encoded=True)
+
+    def _check(self) -> None:
+        """Dot segments would climb out of the tool, into the cluster's own API, with our credentials."""
+        for part in (self.path, self.query):
+            if any(byte <= 0x20 or byte >= 0x7F for byte in part):
+                raise BadPath("The address holds characters that must be percent-encoded.")
+        once = unquote(self.path.decode("ascii"), "latin1")
+        for read in (once, unquote(once, "latin1")):
+            if {".", ".."} & set(read.replace("\\", "/").replace(";", "/").split("/")):
+                raise BadPath("The address holds . or .. as a part of its path; leave them out.")
+            if any(ord(c) < 0x20 for c in read):
+                raise BadPath("The address holds control characters.")
+        if not self.path.startswith(b"/") or b"#" in self.path + self.query:
+            raise BadPath("The address must begin with a slash.")
+
+
+@cache
+def _client(loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=30),
+        timeout=_TIMES,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+        max_line_size=MOST_HEADER_BYTES,
+        max_field_size=MOST_HEADER_BYTES,
+        read_bufsize=2**18,
+    )
+
+
+def client() -> aiohttp.ClientSession:
+    return _client(asyncio.get_running_loop())
+
+
+def with_ours(headers: list[tuple[bytes, bytes]], target: Target) -> list[tuple[str, str]]:
+    """`headers` with what the cluster lets us in by."""
+    return [*((n.decode("latin1"), v.decode("latin1")) for n, v in headers), *target.headers.items()]

@@ -1,0 +1,76 @@
+"""How the tools of a workload were found to be: starting until they first answer, then ready or silent.
+
+Read by pages from the row; written by who asks the tools (`runyard.connect.probing`) through `found` alone.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import TextChoices
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from workloads import transitions
+from workloads.models import Workload
+from workloads.tools import Tool, load
+
+
+class Answering(TextChoices):
+    """What was never found to answer since the workload began to run is starting."""
+
+    STARTING = "starting", "Starting"
+    READY = "ready", "Ready"
+    SILENT = "silent", "Not answering"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolState:
+    """One tool as it was found; `since` is ISO 8601, `words` say why it does not answer and are hostile."""
+
+    state: str
+    since: str
+    words: str = ""
+
+    @property
+    def since_at(self) -> Any:
+        return parse_datetime(self.since)
+
+
+def state_of(workload: Workload, tool: Tool) -> ToolState | None:
+    """None where nobody has asked it yet."""
+    found = workload.tool_states.get(tool.name)
+    return ToolState(**found) if found else None
+
+
+def shown(workload: Workload) -> list[tuple[Tool, ToolState | None]]:
+    """The tools of `workload` in their order, each with how it was found."""
+    return [(tool, state_of(workload, tool)) for tool in load(workload.tools)]
+
+
+def found(workload: Workload, tool: Tool, words: str) -> ToolState:
+    """Keep that `tool` answers (no `words`) or why it does not; who looks on is told where that is new."""
+    with transaction.atomic():
+        row = Workload.objects.select_for_update(of=("self",)).only("tool_states", "version", "project_id")
+        locked = row.get(pk=workload.pk)
+        before, now = state_of(locked, tool), timezone.now().isoformat()
+        state = _next(before, words)
+        if before is not None and (before.state, before.words) == (state, words):
+            return before
+        after = ToolState(state, before.since if before and before.state == state else now, words)
+        locked.tool_states[tool.name] = asdict(after)
+        locked.version += 1
+        locked.save(update_fields=["tool_states", "version"])
+        transitions.announce([locked])
+    return after
+
+
+def forget(workload: Workload) -> None:
+    """It does not run any more: what was found says nothing of its next run."""
+    Workload.objects.filter(pk=workload.pk).exclude(tool_states={}).update(tool_states={})
+
+
+def _next(before: ToolState | None, words: str) -> str:
+    if not words:
+        return Answering.READY
+    return Answering.STARTING if before is None or before.state == Answering.STARTING else Answering.SILENT
