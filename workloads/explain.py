@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from workloads.endings import ending
 from workloads.models import Pod, Workload
 from workloads.status import Phase, Reason, Status
-from workloads.waiting.rules import short
-from workloads.waiting.told import words
+from workloads.waiting.queued import Say, held
+from workloads.waiting.rules import Told, short
+from workloads.waiting.told import explain, words
 
 _IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 _CONFIG = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
@@ -19,11 +20,22 @@ _JOB_REASONS = {
 }
 
 
-def why_unscheduled(waiting: Sequence[Pod]) -> Status:
-    """Pending, in the scheduler's words made short."""
+def why_held(workload: Workload) -> Status:
+    """Pending, in the words of the queue that holds it suspended."""
+    says = workload.queueing.get("says", ())
+    told = held(says)
+    reason = Reason.EVICTED if any(say.get("evicted") for say in says) else Reason.QUEUED
+    return Status(Phase.PENDING, reason, told.words if told else "")
+
+
+def why_unscheduled(waiting: Sequence[Pod], says: Sequence[Say] = ()) -> Status:
+    """Pending, in the scheduler's words made short; `says` are those of its own object."""
     pod = next((p for p in waiting if p.message), waiting[0])
     if pod.reason == "SchedulingGated":
         return Status(Phase.PENDING, Reason.GATED)
+    told, own = held(says), explain(Told("", pod.reason, pod.message))
+    if told and (not told.general or own is None):
+        return Status(Phase.PENDING, Reason.UNSCHEDULABLE, told.words)
     if pod.reason == "Unschedulable":
         return Status(Phase.PENDING, Reason.UNSCHEDULABLE, words(pod.reason, pod.message))
     return Status(Phase.PENDING, Reason.NOT_SCHEDULED, words(pod.reason, pod.message))

@@ -24,8 +24,8 @@ from workloads.keeping.models import KeptChunk as KeptChunk
 from workloads.keeping.models import KeptLog as KeptLog
 from workloads.kinds import KINDS
 from workloads.kinds.kind import Architecture
+from workloads.queueing.models import QueueEntry as QueueEntry
 from workloads.status import REASON_WORDS, Desired, Phase, Reason
-from workloads.usage import Usage as Usage
 from workloads.usage import Usage as Usage
 
 
@@ -111,6 +111,7 @@ class Workload(models.Model):
     application = models.CharField(max_length=253, blank=True)
     owner_chain = models.CharField(max_length=1024, blank=True)
     labels = ArrayField(models.TextField(), default=list, help_text="key=value, sorted.")
+    queueing = models.JSONField(default=dict, db_default={}, help_text="See `queueing.saying`.")
     tools = models.JSONField(default=list, db_default=[], help_text="`tools.Tool`s, as dumped.")
     tool_states = models.JSONField(
         default=dict, db_default={}, help_text="{tool: {state, since, words}}, kept by whoever asks them."

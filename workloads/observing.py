@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db.models import Q
@@ -22,6 +23,9 @@ from workloads import amounts, node_pools, observing_changes, observing_events, 
 from workloads.fit import Room
 from workloads.kinds import BY_RESOURCE, KINDS, kind_of
 from workloads.models import Event, PhaseChange, Pod, SpecChange, Workload
+from workloads.queueing.entries import Entries
+from workloads.queueing.saying import is_switched, summed
+from workloads.queueing.schedulers import KUEUE_QUEUE, SCHEDULERS
 from workloads.reading import pod_fields, workload_fields
 from workloads.spec import KEY_LABEL
 from workloads.status import Desired
@@ -31,8 +35,8 @@ _ROOT_COLUMNS = (
     "uid", "resource_version", "generation", "desired", "suspended", "terminal", "terminal_reason",
     "terminal_message", "terminating_at", "finalizers", "image", *amounts.FIELDS, "pods_requested",
     "runs_requested", "architecture", "priority", "preemptible", "application", "owner_chain", "labels",
-    "node_pools", "tools", "completed_at", "created_at", "deleted_at", "version", "changed_at", "project",
-    "retries", *transitions.SETTLED,
+    "node_pools", "queueing", "tools", "completed_at", "created_at", "deleted_at", "version", "changed_at",
+    "project", "retries", *transitions.SETTLED,
 )  # fmt: skip
 
 #: Namespace and uid: what lives elsewhere may name any uid as its owner, and owns nothing by it.
@@ -45,6 +49,7 @@ class Batch:
 
     cluster: Cluster
     now: datetime
+    entries: Entries
     by_uid: dict[str, Workload] = field(default_factory=dict)
     by_key: dict[str, Workload] = field(default_factory=dict)
     by_name: dict[tuple[str, str, str], Workload] = field(default_factory=dict)  # live, on the cluster
@@ -72,6 +77,9 @@ def observe(cluster: Cluster, seen: Sequence[Seen]) -> int:
         elif one.resource == "events":
             if one.object is not None:  # the cluster forgets events after an hour; we do not
                 batch.events[one.uid] = observing_events.read(cluster, one, batch.now)
+        elif one.resource in SCHEDULERS:
+            for place in batch.entries.take(one, batch.now):
+                _requeue(batch, _workload_at(batch, place))
         elif one.resource in BY_RESOURCE:
             _root(batch, one)
     return _write(batch)
@@ -80,8 +88,10 @@ def observe(cluster: Cluster, seen: Sequence[Seen]) -> int:
 def _load(cluster: Cluster, seen: Sequence[Seen]) -> Batch:
     roots = {s.uid for s in seen if s.resource in BY_RESOURCE}
     pods = {s.uid for s in seen if s.resource == "pods"}
-    batch = Batch(cluster, timezone.now(), projects={p.namespace: p for p in Project.objects.all()})
-    rows = Workload.objects.select_for_update().filter(pk__in=_touched(cluster, seen, roots, pods))
+    projects, entries = {p.namespace: p for p in Project.objects.all()}, Entries(cluster, seen)
+    batch = Batch(cluster, timezone.now(), entries, projects=projects)
+    touched = _touched(cluster, seen, roots, pods) | entries.touched()
+    rows = Workload.objects.select_for_update().filter(pk__in=touched)
     for workload in rows.order_by("pk"):
         batch.by_key[str(workload.key)] = workload
         if workload.uid:
@@ -93,6 +103,7 @@ def _load(cluster: Cluster, seen: Sequence[Seen]) -> Batch:
     ):
         batch.pods[pod.uid] = pod
         batch.pods_of[pod.namespace, pod.owner_uid][pod.uid] = pod
+    entries.load(touched, (roots | pods) - batch.by_uid.keys() - batch.pods.keys())
     return batch
 
 
@@ -142,13 +153,50 @@ def _root(batch: Batch, seen: Seen) -> None:
     workload = workload or _bind(batch, seen) or _discover(batch, seen)
     if workload.resource_version == fields["resource_version"] or workload.deleted_at:
         return
-    if workload.suspended != fields["suspended"] and workload.desired != Desired.DELETED:
+    if (
+        workload.suspended != fields["suspended"]
+        and workload.desired != Desired.DELETED
+        and not _is_queues_to_set(workload, seen.object)
+    ):
         workload.desired = Desired.STOPPED if fields["suspended"] else Desired.RUNNING
     batch.spec_changes += observing_changes.changes(workload, fields, seen.object.metadata, batch.now)
     _assign(workload, fields)
     if workload.project_id is None:  # the project may be younger than the workload
         workload.project = batch.projects.get(workload.namespace)
+    if batch.entries.of(workload.namespace, [seen.uid]):
+        _sum_up(batch, workload)
     _settle(batch, workload)
+
+
+def _is_queues_to_set(workload: Workload, root: Any) -> bool:
+    """Whether Kueue suspends it, and no person: it holds it, or is asked to from its birth on."""
+    born = not workload.resource_version and KUEUE_QUEUE in (root.metadata.labels or {})
+    return born or is_switched(workload.queueing)
+
+
+def _requeue(batch: Batch, workload: Workload | None) -> None:
+    """A scheduler says something else of `workload`."""
+    if workload is not None and workload.deleted_at is None and _sum_up(batch, workload):
+        _settle(batch, workload)
+
+
+def _sum_up(batch: Batch, workload: Workload) -> bool:
+    """Have the row say what schedulers say of it; whether that is something else."""
+    uids = [workload.uid or "", *batch.pods_of[workload.namespace, workload.uid or ""]]
+    before, workload.queueing = workload.queueing, summed(batch.entries.of(workload.namespace, uids))
+    active = workload.queueing.get("active")
+    if active is not None and active != before.get("active") and workload.desired != Desired.DELETED:
+        workload.desired = Desired.RUNNING if active else Desired.STOPPED
+    return before != workload.queueing
+
+
+def _workload_at(batch: Batch, place: Owner) -> Workload | None:
+    """What a scheduler's object speaks for, by the uid of a root or a pod in its own namespace."""
+    namespace, uid = place
+    if uid in batch.pods and batch.pods[uid].namespace == namespace:
+        return _owner(batch, batch.pods[uid])
+    workload = batch.by_uid.get(uid)
+    return workload if workload is not None and workload.namespace == namespace else None
 
 
 def _bind(batch: Batch, seen: Seen) -> Workload | None:
@@ -212,6 +260,8 @@ def _pod(batch: Batch, seen: Seen) -> None:
     _assign(pod, fields)
     batch.changed_pods[pod.uid] = pod
     batch.pods_of[pod.namespace, pod.owner_uid][pod.uid] = pod
+    if batch.entries.of(pod.namespace, [pod.uid]) and (owner := _owner(batch, pod)) is not None:
+        _sum_up(batch, owner)
     _settle_owner(batch, pod)
 
 
@@ -250,14 +300,14 @@ def _write(batch: Batch) -> int:
         workload.version, workload.changed_at = workload.version + 1, batch.now
     write_columns(old, _ROOT_COLUMNS)
     insert_rows(batch.new)
-    places = _write_pods(batch)
+    places = _write_pods(batch) | batch.entries.write(partial(_workload_at, batch))
     for change in batch.changes:  # made before their workloads had keys
         change.workload_id = change.workload.pk
     insert_rows(batch.changes)
     SpecChange.objects.bulk_create(batch.spec_changes, batch_size=500)
     if places:
         observing_events.adopt(batch.cluster, places)
-    about = observing_events.write(batch.cluster, batch.events.values())
+    about = observing_events.write(batch.cluster, (batch.events | batch.entries.events).values())
     others = about - {workload.pk for workload in batch.touched.values()}
     others_rows = Workload.objects.filter(pk__in=others).only("pk", "project_id", "version") if others else []
     transitions.announce([*batch.touched.values(), *others_rows])

@@ -12,13 +12,15 @@ from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen
 from runyard.kit.writing import write_columns
 from workloads import folding
-from workloads.models import Event, Pod, Workload
+from workloads.models import Event, Pod, QueueEntry, Workload
+from workloads.queueing.schedulers import SCHEDULERS
 from workloads.reading import event_fields
 
 #: Namespace and uid of a root or a pod.
 Place = tuple[str, str]
 #: KAI names a group `pg-NAME-UID`, Volcano that of a plain Job `podgroup-UID`.
 _GROUP_OF = re.compile(r"-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
+_KINDS = frozenset(scheduler.kind for scheduler in SCHEDULERS.values())
 _FOLD = ("total", "since", "until")  # what of a fold grows
 #: What a newer version of an event may say otherwise.
 _SAID = [
@@ -41,9 +43,10 @@ def write(cluster: Cluster, events: Collection[Event]) -> set[int]:
     rows = Event.objects.filter(cluster=cluster, uid__in=[event.uid for event in events])
     have = {row.uid: row for row in rows.select_related("folded_into")}
     fresh = [e for e in events if e.uid not in have or have[e.uid].resource_version != e.resource_version]
-    owners = _owners(cluster, {_about(event) for event in fresh})
+    owners = _owners(cluster, {_about(event) for event in fresh}) | _spoken_for(cluster, fresh)
     for event in fresh:
-        event.workload_id = owners.get((event.namespace, _about(event)))
+        places = ((event.namespace, uid) for uid in (event.regarding_uid, _about(event)))
+        event.workload_id = next((owners[place] for place in places if place in owners), None)
     _renew({event.uid: event for event in fresh}, have)
     _add([event for event in fresh if event.uid not in have], cluster)
     return {event.workload_id for event in fresh if event.workload_id}
@@ -111,3 +114,14 @@ def _owners(cluster: Cluster, uids: set[str]) -> dict[Place, int]:
         *roots.values_list("namespace", "uid", "pk"),
     ]
     return {(namespace, uid): pk for namespace, uid, pk in rows if uid and pk}
+
+
+def _spoken_for(cluster: Cluster, events: Collection[Event]) -> dict[Place, int]:
+    """The workload of each scheduler's own object that `events` are about."""
+    uids = {event.regarding_uid for event in events if event.regarding_kind in _KINDS}
+    if not uids:
+        return {}
+    rows = QueueEntry.objects.filter(cluster=cluster, uid__in=uids).exclude(workload=None)
+    return {
+        (namespace, uid): pk for namespace, uid, pk in rows.values_list("namespace", "uid", "workload_id")
+    }

@@ -5,8 +5,10 @@ First match wins; the order is that of the table in docs/phases.md.
 
 from collections.abc import Sequence
 
-from workloads.explain import why_failed, why_not_ready, why_unscheduled
+from workloads.explain import why_failed, why_held, why_not_ready, why_unscheduled
 from workloads.models import Pod, Workload
+from workloads.queueing.saying import is_switched
+from workloads.queueing.schedulers import KUEUE_QUEUE
 from workloads.status import Desired, Phase, Reason, Status
 
 _ENDED_PODS = frozenset({"Succeeded", "Failed"})
@@ -31,6 +33,8 @@ def derive(workload: Workload, pods: Sequence[Pod]) -> Status:
     living = active(pods)
     if workload.desired == Desired.STOPPED:
         return _stopped(workload, living)
+    if workload.suspended and is_switched(workload.queueing):
+        return _queued(workload, living)
     if not living:
         return _without_pods(workload, pods)
     return _with_pods(workload, pods, living)
@@ -46,14 +50,27 @@ def _deleting(workload: Workload, pods: Sequence[Pod]) -> Status:
 
 
 def _stopped(workload: Workload, living: list[Pod]) -> Status:
-    if workload.suspended and not living:
-        return Status(Phase.STOPPED, Reason.SUSPENDED)
+    if workload.suspended and not living and not workload.queueing.get("active"):
+        return Status(Phase.STOPPED, Reason.SUSPENDED, why_held(workload).message)
     return Status(Phase.STOPPING, message=f"waiting for {_count(living)} to end" if living else "")
+
+
+def _queued(workload: Workload, living: list[Pod]) -> Status:
+    """Its queue holds it, though nobody stopped it; after an eviction its pods may still be ending."""
+    if not workload.queueing["active"]:
+        return Status(Phase.RESUMING, Reason.NO_PODS)
+    status = why_held(workload)
+    if not living:
+        return status
+    words = "; ".join(filter(None, (status.message, f"waiting for {_count(living)} to end")))
+    return Status(Phase.STOPPING, status.reason, words)
 
 
 def _without_pods(workload: Workload, pods: Sequence[Pod]) -> Status:
     if workload.phase in _WAS_STOPPED:
         return Status(Phase.RESUMING, Reason.NO_PODS)
+    if workload.suspended and any(label.startswith(f"{KUEUE_QUEUE}=") for label in workload.labels):
+        return Status(Phase.PENDING, Reason.QUEUED, "Kueue has not taken it up yet")
     failed = sum(pod.phase == "Failed" for pod in pods)
     if failed > workload.retries:  # the cluster is about to say so
         return why_failed(workload, pods)
@@ -72,14 +89,16 @@ def _with_pods(workload: Workload, pods: Sequence[Pod], living: list[Pod]) -> St
     if not unready:
         return Status(Phase.RUNNING)
     unplaced = [pod for pod in unready if not pod.scheduled]
+    # a scheduler says nothing new of a group of which a pod has a node
+    says = workload.queueing.get("says", ()) if len(unplaced) == len(living) else ()
     hurt = any(pod.restarts for pod in unready) or any(pod.phase == "Failed" for pod in pods)
     if workload.was_running and hurt:
-        status = why_unscheduled(unplaced) if unplaced else why_not_ready(unready)
+        status = why_unscheduled(unplaced, says) if unplaced else why_not_ready(unready)
         return Status(Phase.DEGRADED, status.reason, status.message)
     if workload.was_running and _goes_on(pods, living):
         ready = len(living) - len(unready)
         return Status(Phase.RUNNING, Reason.NOT_READY, f"{ready} of {_count(living)} ready")
-    return why_unscheduled(unplaced) if unplaced else why_not_ready(unready)
+    return why_unscheduled(unplaced, says) if unplaced else why_not_ready(unready)
 
 
 def _goes_on(pods: Sequence[Pod], living: list[Pod]) -> bool:

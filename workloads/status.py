@@ -35,6 +35,8 @@ class Reason(TextChoices):
     UNSCHEDULABLE = "Unschedulable", "no node has room"
     NOT_SCHEDULED = "NotScheduled", "waiting for a node"
     GATED = "SchedulingGated", "scheduling gate"
+    QUEUED = "Queued", "waiting in its queue"
+    EVICTED = "Evicted", "evicted by its queue"
     INIT = "PodInitializing", "init containers running"
     CONTAINER_CREATING = "ContainerCreating", "starting containers"
     IMAGE = "ImagePull", "the image cannot be pulled"

@@ -19,6 +19,8 @@ from runyard.kit.background import soon
 from workloads import transitions
 from workloads.kinds import KINDS
 from workloads.models import Action, Verb, Workload
+from workloads.queueing.saying import is_switched
+from workloads.queueing.schedulers import KUEUE
 from workloads.spec import KEY_LABEL
 
 log = logging.getLogger(__name__)
@@ -118,11 +120,27 @@ def _ours(workload: Workload, conflict: ApiError) -> str:
 
 
 def _stop(workload: Workload) -> str:
-    return _patch(workload, KINDS[workload.kind].stop)
+    return _switch(workload, active=False) or _patch(workload, KINDS[workload.kind].stop)
 
 
 def _run(workload: Workload) -> str:
-    return _patch(workload, KINDS[workload.kind].run)
+    return _switch(workload, active=True) or _patch(workload, KINDS[workload.kind].run)
+
+
+def _switch(workload: Workload, *, active: bool) -> str:
+    """Set the switch of the queue that holds it: it undoes any other stop. Its uid; empty for none there."""
+    if not is_switched(workload.queueing):
+        return ""
+    name, uid = workload.queueing["name"], workload.queueing["uid"]
+    for path in KUEUE.paths(workload.namespace, name):
+        try:
+            connect(workload.cluster).patch(path, {"spec": {"active": active}, "metadata": {"uid": uid}})
+        except ApiError as error:
+            if error.code != 404:
+                raise
+        else:
+            return str(uid)
+    return ""
 
 
 def _patch(workload: Workload, change: dict[str, object]) -> str:

@@ -42,6 +42,8 @@ SETTLED = (
     "time_running",
 )
 
+_HELD = (Reason.QUEUED, Reason.EVICTED)
+
 
 def settle(workload: Workload, pods: Sequence[Pod], at: datetime, room: Room) -> list[PhaseChange]:
     """Derive `workload`'s status from itself and `pods`; the PhaseChanges to be written, oldest first.
@@ -51,7 +53,7 @@ def settle(workload: Workload, pods: Sequence[Pod], at: datetime, room: Room) ->
     status = _fitting(derive(workload, pods), pods, room)
     _count(workload, pods)
     workload.reason, workload.message = status.reason, status.message
-    if status.phase in (Phase.STOPPED, Phase.STOPPING):
+    if status.phase in (Phase.STOPPED, Phase.STOPPING) or status.reason in _HELD:
         workload.was_running = False
     if workload.phase == status.phase and workload.phase_at:
         return []
@@ -157,7 +159,8 @@ def refused(workload: Workload, message: str) -> None:
 
 def reverted(workload: Workload) -> None:
     """The cluster refused a stop, run or delete: what is wanted is again what is observed."""
-    workload.desired = Desired.STOPPED if workload.suspended else Desired.RUNNING
+    runs = workload.queueing.get("active", not workload.suspended)
+    workload.desired = Desired.RUNNING if runs else Desired.STOPPED
     _resettle([workload], ["desired"])
 
 

@@ -158,6 +158,11 @@ KUEUE = (
         "It starts by itself.",
     ),
     Rule(
+        r"[Tt]he [Ww]orkload is deactivated due to (?P<why>.{1,600}?)\.?$",
+        "it was switched off in its queue because of {why}",
+        "Put right what was in the way, then run it again.",
+    ),
+    Rule(
         r"[Tt]he [Ww]orkload is deactivated",
         "it was switched off in its queue",
         "Whoever set it inactive has to set spec.active of its Kueue Workload again.",

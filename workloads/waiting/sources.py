@@ -1,15 +1,17 @@
 """Finds what was said about one workload that waits, or failed, and picks what explains it best.
 
-Read are the pods' own conditions and states, and events of root, pods and groups (docs/why-pending.md).
+Read are schedulers' own objects, the pods' conditions and states, and events of root, pods and groups
+(docs/why-pending.md).
 Used by the workload's page.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
+from django.utils.dateparse import parse_datetime
 
 from workloads import queries
 from workloads.endings import ending, said
@@ -17,6 +19,7 @@ from workloads.fit import Room
 from workloads.models import Event, Pod, Workload
 from workloads.phases import active
 from workloads.status import Phase, Reason
+from workloads.waiting.queued import explained, held
 from workloads.waiting.rules import Explanation, Told, short
 from workloads.waiting.told import explain
 
@@ -74,8 +77,15 @@ def why(user: Any, workload: Workload, pods: Sequence[Pod]) -> Why | None:
     if phase == Phase.FAILED:
         return _failed(workload, pods)
     waiting = [pod for pod in active(pods) if not pod.ready]
-    found = [*map(_of_pod, _telling(waiting)), *map(_of_event, _events(user, workload, waiting))]
-    answer = _answer(found)
+    queued = _queued(workload, waiting)
+    found = _each_once(
+        [
+            *queued,
+            *map(_of_pod, _telling(waiting)),
+            *map(_of_event, _events(user, workload, waiting, told=bool(queued))),
+        ]
+    )
+    answer = _answer([(found[0][0], held(workload.queueing["says"])), *found] if queued else found)
     if answer is None:
         return None
     answer, room = _with_room(workload, waiting, answer)
@@ -112,6 +122,28 @@ def _refusal(workload: Workload) -> Explanation | None:
     return known or (Explanation(workload.why) if workload.why else None)
 
 
+def _queued(workload: Workload, waiting: Sequence[Pod]) -> list["Found"]:
+    """What its scheduler's own object says, while it holds it or none of its pods has a node."""
+    says = workload.queueing.get("says", ())
+    if any(pod.scheduled for pod in waiting):
+        return []
+    return [(_source_of_say(say), explained(say)) for say in says]
+
+
+def _source_of_say(say: Mapping[str, Any]) -> Source:
+    message, left_out = _bounded(say["message"])
+    by = f"{say['by']}, check {say['check']}" if say.get("check") else say["by"]
+    return Source(by, say["reason"], message, parse_datetime(say["at"]), left_out)
+
+
+def _each_once(found: Iterable["Found"]) -> list["Found"]:
+    """The first of those that say the same."""
+    once: dict[tuple[str, str], Found] = {}
+    for one in found:
+        once.setdefault((one[0].reason, one[0].message), one)
+    return [*once.values()]
+
+
 def _telling(pods: Iterable[Pod]) -> list[Pod]:
     """Those that say something, those without a node first, each message once."""
     found: dict[tuple[str, str], Pod] = {}
@@ -146,8 +178,11 @@ def _of_event(event: Event) -> Found:
     return source, explain(Told(event.source, event.reason, event.message))
 
 
-def _events(user: Any, workload: Workload, waiting: Sequence[Pod]) -> list[Event]:
-    """What was said lately about what it waits for, newest first, each message once."""
+def _events(user: Any, workload: Workload, waiting: Sequence[Pod], *, told: bool) -> list[Event]:
+    """What was said lately about what it waits for, newest first, each message once.
+
+    `told`: a scheduler's own object says what is true now, so what was said about it no longer counts.
+    """
     unplaced = [pod.uid for pod in waiting if not pod.scheduled][:MOST_PODS]
     placed = [pod.uid for pod in waiting if pod.scheduled][:MOST_PODS]
     scheduling = Q(reason__in=_SCHEDULING)
@@ -155,7 +190,8 @@ def _events(user: Any, workload: Workload, waiting: Sequence[Pod]) -> list[Event
     about |= Q(regarding_uid__in=placed) & (Q(reason__in=_STARTING) | Q(type="Warning") & ~scheduling)
     if unplaced or not waiting:
         lately = Q(last_at__gte=workload.phase_at - _LATE)
-        about |= Q(regarding_kind__in=_GROUPS) & scheduling & lately
+        if not told:
+            about |= Q(regarding_kind__in=_GROUPS) & scheduling & lately
         about |= Q(regarding_uid=workload.uid or "-") & (Q(type="Warning") | Q(reason="Stopped")) & lately
     rows = queries.visible_events(user, workload).filter(about)[:MOST_EVENTS]
     return _once(_unpulled(rows))

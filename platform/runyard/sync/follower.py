@@ -14,13 +14,14 @@ from queue import Full, Queue
 
 from runyard.clusters.connection import ApiError, ClusterError
 from runyard.clusters.observed import Seen
-from runyard.sync.source import Damaged, Expired, Part, Source
+from runyard.sync.source import Absent, Damaged, Expired, Part, Source
 from runyard.sync.store import Store
 
 log = logging.getLogger(__name__)
 RELIST_SECONDS = (480.0, 720.0)
 Expected = Callable[[], Mapping[str, str]]  # uid -> version
 FIRST_WAIT, LONGEST_WAIT, CALM_SECONDS = 0.8, 30.0, 120.0
+ABSENT_SECONDS = 60.0  # until one looks again for what the cluster did not have
 
 
 class Follower:
@@ -59,6 +60,8 @@ class Follower:
                     self._list()
                 if not self._stop.is_set():
                     self._watch()
+            except Absent as error:
+                self._do_without(error)
             except (Expired, Damaged) as error:
                 log.info("%s: lists again: %s", self.resource, error)
                 self._version = ""
@@ -102,6 +105,14 @@ class Follower:
             self._put(seen)
             if self._stop.is_set():
                 return
+
+    def _do_without(self, error: Absent) -> None:
+        """Nothing is there, and that is no trouble; what may not be read is as we saw it last."""
+        if error.gone:
+            self._hand_on([Part()])
+        self._version, self.listed, self.error = "", True, "" if error.gone else str(error)
+        self._hurry.wait(ABSENT_SECONDS)
+        self._hurry.clear()
 
     def _watch(self) -> None:
         began, heard = time.monotonic(), False

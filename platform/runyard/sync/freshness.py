@@ -39,7 +39,13 @@ def freshness_of(cluster: Cluster) -> Freshness:
     if state is None or state.synced_at is None:
         return Freshness(cluster.name, "never", None, (state and state.error) or "waiting for the first sync")
     if state.fresh:
-        odd = len(state.quarantined)
-        why = f"{odd} object{'s' if odd > 1 else ''} of this cluster cannot be read" if odd else ""
-        return Freshness(cluster.name, "live", state.synced_at, why)
+        return Freshness(cluster.name, "live", state.synced_at, _unread(state.quarantined))
     return Freshness(cluster.name, "stale", state.synced_at, state.error or "the worker does not sync")
+
+
+def _unread(quarantined: dict[str, str]) -> str:
+    """What of a cluster cannot be read, in words: objects by their uids, whole resources by their names."""
+    resources = sorted(key for key in quarantined if "." in key)
+    odd = len(quarantined) - len(resources)
+    objects = [f"{odd} object{'s' if odd > 1 else ''} of this cluster"] if odd else []
+    return f"{', '.join([*objects, *resources])} cannot be read" if quarantined else ""

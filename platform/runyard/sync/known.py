@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from runyard.clusters.models import Cluster, Node
 from workloads.kinds import BY_RESOURCE, KINDS
-from workloads.models import Event, Pod, Workload
+from workloads.models import Event, Pod, QueueEntry, Workload
+from workloads.queueing.schedulers import SCHEDULERS
 
 
 def known(cluster: Cluster, resource: str) -> dict[str, str]:
@@ -20,6 +21,7 @@ def known(cluster: Cluster, resource: str) -> dict[str, str]:
         "pods": Pod.objects.filter(cluster=cluster, gone_at=None),
         "events": Event.objects.filter(cluster=cluster, last_at__gt=recent),
         "nodes": Node.objects.filter(cluster=cluster),
+        **{entry: QueueEntry.objects.filter(cluster=cluster, resource=entry) for entry in SCHEDULERS},
     }
     return _versions(rows[resource])
 

@@ -24,6 +24,7 @@ from runyard.sync.models import SyncState
 from runyard.sync.source import Source, Watched
 from runyard.sync.store import Store
 from workloads.kinds import BY_RESOURCE
+from workloads.queueing.schedulers import SCHEDULERS
 
 WAIT_SECONDS, BEAT_SECONDS = 0.5, 5.0
 INBOX = 5_000
@@ -33,7 +34,12 @@ WATCHED = (
     Watched("pods", "/api/v1/pods", objects.Pod),
     Watched("events", "/api/v1/events", objects.Event),
     Watched("nodes", "/api/v1/nodes", objects.Node),
+    *(
+        Watched(one.resource, one.paths()[0], one.type, optional=True, others=one.paths()[1:])
+        for one in SCHEDULERS.values()
+    ),
 )
+OPTIONAL = frozenset(watched.resource for watched in WATCHED if watched.optional)
 
 
 class Runner:
@@ -104,6 +110,7 @@ class Runner:
         now = timezone.now()
         facts = {"error": trouble, "error_at": now} if trouble else {"error": "", "synced_at": now}
         odd = {uid: why for follower in self._followers for uid, why in follower.odd.items()}
+        odd |= {one.resource: one.error for one in self._followers if one.resource in OPTIONAL and one.error}
         before = SyncState.objects.get(cluster=self._cluster).synced_at
         lease.renew(self._cluster, self._epoch, quarantined=odd | self._applier.bad, **facts)
         if before:
@@ -123,6 +130,6 @@ class Runner:
             for follower in self._followers:
                 follower.hurry()
         for follower in self._followers:
-            if follower.error or not follower.listed:
+            if follower.resource not in OPTIONAL and (follower.error or not follower.listed):
                 return follower.error or f"The first list of {follower.resource} is on its way."
         return "Catching up with many changes." if self._inbox.qsize() > BATCH else ""

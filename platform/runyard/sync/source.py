@@ -24,17 +24,30 @@ class Expired(ClusterError):
     """410: the version is older than what the server remembers. List again."""
 
 
+class Absent(ClusterError):
+    """A resource that a cluster need not have is not there (`gone`), or not for us. Look again later."""
+
+    def __init__(self, message: str, *, gone: bool):
+        super().__init__(message)
+        self.gone = gone
+
+
 class Damaged(ClusterError):
     """The stream held something that is no event; what else is lost is unknown. List again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A resource to follow: its plural, the path of all of it, and the Struct it decodes to."""
+    """A resource to follow: its plural, the path of all of it, and the Struct it decodes to.
+
+    One that a cluster need not have is `optional`; `others` are its paths in other versions of its API.
+    """
 
     resource: str
     path: str
     type: type[msgspec.Struct]
+    optional: bool = False
+    others: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -57,10 +70,10 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 
 
 class Source:
-    """One resource of one cluster. Every method raises ClusterError (Expired and Damaged among them)."""
+    """One resource of one cluster. Every method raises ClusterError, and Absent, Expired, Damaged."""
 
     def __init__(self, connection: Connection, watched: Watched):
-        self._connection, self._watched = connection, watched
+        self._connection, self._watched, self._path = connection, watched, watched.path
         self._object: Decoder = msgspec.json.Decoder(watched.type)
         self._page: Decoder = msgspec.json.Decoder(_page_of(watched.type))
         self._raw_page = msgspec.json.Decoder(Page)
@@ -70,6 +83,7 @@ class Source:
     def list(self, *, whole: bool = False) -> Iterator[Part]:
         """Everything there is now, in pages of 500, or `whole`. Raises Expired where the pages do."""
         params: dict[str, Any] = {} if whole else {"limit": PAGE}
+        self._path = self._served() if self._watched.optional else self._path
         while True:
             part, token = self._take(self._read(params))
             yield part
@@ -77,9 +91,26 @@ class Source:
                 return
             params["continue"] = token
 
+    def _served(self) -> str:
+        """The first of its paths that the cluster serves."""
+        for path in (self._watched.path, *self._watched.others):
+            try:
+                self._connection.read("GET", path, params={"limit": 1})
+            except ApiError as error:
+                if error.code != 404:
+                    raise self._forbidden(error) or error from error
+            else:
+                return path
+        raise Absent(f"{self._watched.resource} is not served.", gone=True)
+
+    def _forbidden(self, error: ApiError) -> Absent | None:
+        if not self._watched.optional or error.code != 403:
+            return None
+        return Absent(f"{self._watched.resource} may not be read: {error}", gone=False)
+
     def _read(self, params: dict[str, Any]) -> bytes:
         try:
-            return self._connection.read("GET", self._watched.path, params=params)
+            return self._connection.read("GET", self._path, params=params)
         except ApiError as error:
             raise _expired(error) from error
 
@@ -115,9 +146,11 @@ class Source:
             "timeoutSeconds": seconds,
         }
         try:
-            self._lines = self._connection.lines(self._watched.path, params, read_seconds=seconds + 15)
+            self._lines = self._connection.lines(self._path, params, read_seconds=seconds + 15)
         except ApiError as error:
-            raise _expired(error) from error
+            if self._watched.optional and error.code == 404:  # the next list finds out where it is now
+                raise Expired(str(error)) from error
+            raise self._forbidden(error) or _expired(error) from error
         return map(self._change, self._lines)
 
     def interrupt(self) -> None:

@@ -1,0 +1,356 @@
+"""What Kueue, KAI and Volcano say in their own objects: the phase, the words beside it, the event history."""
+
+import json
+
+import msgspec
+import pytest
+
+from runyard.clusters.observed import Seen
+from tests.workloads.test_observing import NOW, job, pod
+from workloads.models import Event, PhaseChange, QueueEntry, Workload
+from workloads.observing import observe
+from workloads.queueing.schedulers import KAI, KUEUE, SCHEDULERS, VOLCANO
+from workloads.status import Phase, Reason
+
+HELD = {"suspend": True}
+QUEUED = {"kueue.x-k8s.io/queue-name": "team-a"}
+FULL = (
+    "couldn't assign flavors to pod set main: insufficient unused quota for nvidia.com/gpu in flavor a100, "
+    "2 more needed"
+)
+TAKEN = "Preempted to accommodate a workload (UID: 7, JobUID: 8) due to prioritization in the ClusterQueue"
+
+
+def condition(type_, status="True", reason="", message="", at=NOW):
+    return {"type": type_, "status": status, "reason": reason, "message": message, "lastTransitionTime": at}
+
+
+def owner(uid, kind="Job"):
+    return [{"kind": kind, "name": "llama", "uid": uid, "controller": True}]
+
+
+def said(scheduler, uid, version, name, spec, status, owners=None, namespace="red", **meta):
+    found = {
+        "metadata": {
+            "uid": uid, "name": name, "namespace": namespace, "resourceVersion": version,
+            "creationTimestamp": NOW, "ownerReferences": owners, **meta,
+        },
+        "spec": spec,
+        "status": status,
+    }  # fmt: skip
+    return Seen(scheduler.resource, uid, msgspec.json.decode(json.dumps(found).encode(), type=scheduler.type))
+
+
+def claim(*conditions, version="1", uid="claim-1", active=True, of="job-1", checks=None, **meta):
+    status = {"conditions": list(conditions), "admissionChecks": checks}
+    spec = {"queueName": "team-a", "active": active}
+    return said(KUEUE, uid, version, f"job-llama-{uid}", spec, status, owner(of), **meta)
+
+
+def group(*conditions, version="1", uid="group-1", owners=None, scheduler=KAI, name="pg-llama", **meta):
+    field = "schedulingConditions" if scheduler is KAI else "conditions"
+    spec, status = {"queue": "team-red", "minMember": 1}, {field: list(conditions)}
+    return said(scheduler, uid, version, name, spec, status, owners or owner("job-1"), **meta)
+
+
+def waits(reason="Pending", message=FULL, at=NOW):
+    return condition("QuotaReserved", "False", reason, message, at)
+
+
+ADMITTED = (condition("QuotaReserved", reason="QuotaReserved"), condition("Admitted", reason="Admitted"))
+UNPLACED = {"phase": "Pending", "ready": False, "node": ""}
+
+
+def row():
+    return Workload.objects.get()
+
+
+def life():
+    return list(PhaseChange.objects.order_by("pk").values_list("phase", flat=True))
+
+
+# --- Kueue: phases ---
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+@pytest.mark.parametrize("labels", [{}, QUEUED])
+def test_a_job_that_kueue_holds_is_pending_in_kueues_words(red, cluster, order, labels):
+    seen = [job(spec=HELD, labels=labels), claim(waits())]
+    for index in order:
+        observe(cluster, [seen[index]])
+    assert (row().phase, row().reason) == (Phase.PENDING, Reason.QUEUED)
+    assert row().message == "waits for quota: 2 more GPUs needed in flavor a100"
+    assert row().queueing["queue"] == "team-a"
+
+
+def test_a_job_made_for_a_queue_is_never_shown_stopped_before_kueue_sees_it(red, cluster):
+    observe(cluster, [job(spec=HELD, labels=QUEUED)])
+    assert (row().phase, row().message) == (Phase.PENDING, "Kueue has not taken it up yet")
+    observe(cluster, [claim(waits())])
+    assert life() == [Phase.PENDING]
+
+
+def test_a_suspended_job_of_nobodys_queue_is_stopped_as_ever(red, cluster):
+    observe(cluster, [job(spec=HELD)])
+    assert row().phase == Phase.STOPPED
+
+
+def test_admitted_it_starts_and_runs(red, cluster):
+    observe(cluster, [job(spec=HELD), claim(waits())])
+    observe(cluster, [claim(*ADMITTED, version="2"), job(version="2", spec={"suspend": False})])
+    assert (row().phase, row().reason, row().queueing.get("says")) == (Phase.CREATING, Reason.NO_PODS, None)
+    observe(cluster, [pod()])
+    assert row().phase == Phase.RUNNING
+
+
+def test_evicted_it_ends_its_pods_and_waits_again_and_says_so(red, cluster):
+    observe(cluster, [job(), pod(), claim(*ADMITTED)])
+    evicted = [condition("Evicted", reason="Preempted", message=TAKEN), waits()]
+    observe(cluster, [claim(*evicted, version="2"), job(version="2", spec=HELD)])
+    assert (row().phase, row().reason) == (Phase.STOPPING, Reason.EVICTED)
+    observe(cluster, [Seen("pods", "pod-1")])
+    assert (row().phase, row().reason) == (Phase.PENDING, Reason.EVICTED)
+    assert row().message == (
+        "evicted: it gave way to another workload (prioritization in the ClusterQueue); "
+        "waits for quota: 2 more GPUs needed in flavor a100"
+    )
+    assert row().desired == "Running"
+    observe(cluster, [claim(*ADMITTED, condition("Evicted", "False"), version="3"), job(version="3")])
+    observe(cluster, [pod("pod-2", ready=False, phase="Pending")])
+    assert row().phase == Phase.INITIALIZING
+
+
+@pytest.mark.parametrize(
+    ("checks", "words"),
+    [
+        (
+            [{"name": "prov", "state": "Pending", "message": "waiting for 2 nodes"}],
+            "waits for the admission check “prov”: waiting for 2 nodes",
+        ),
+        (
+            [{"name": "budget", "state": "Ready", "message": "fine"}, {"name": "prov", "state": "Retry"}],
+            "waits for the admission check “prov”",
+        ),
+    ],
+)
+def test_an_admission_check_is_named(red, cluster, checks, words):
+    reserved = condition("QuotaReserved", reason="QuotaReserved")
+    observe(cluster, [job(spec=HELD), claim(reserved, checks=checks)])
+    assert (row().phase, row().message) == (Phase.PENDING, words)
+
+
+def test_switched_off_in_its_queue_it_is_stopped_and_runs_again_when_switched_on(red, cluster):
+    observe(cluster, [job(spec=HELD), claim(waits())])
+    observe(cluster, [claim(waits(), version="2", active=False)])
+    assert (row().phase, row().desired) == (Phase.STOPPED, "Stopped")
+    observe(cluster, [claim(waits(), version="3", active=True)])
+    assert (row().phase, row().desired) == (Phase.PENDING, "Running")
+
+
+def test_kueue_that_gives_up_says_why(red, cluster):
+    why = "The workload is deactivated due to exceeding the maximum number of re-queuing retries"
+    gave_up = condition("Evicted", reason="DeactivatedDueToRequeuingLimitExceeded", message=why)
+    observe(cluster, [job(spec=HELD), claim(gave_up, active=False)])
+    words = "it was switched off in its queue because of exceeding the maximum number of re-queuing retries"
+    assert (row().phase, row().why) == (Phase.STOPPED, words)
+
+
+def test_a_stop_that_was_asked_for_stands_until_kueue_is_told(red, cluster, bo):
+    from workloads import actions
+
+    observe(cluster, [job(spec=HELD), claim(waits())])
+    actions.stop(row(), bo)
+    assert row().phase == Phase.STOPPING
+    observe(cluster, [claim(waits(message="other words"), version="2")])
+    assert row().phase == Phase.STOPPING
+    observe(cluster, [claim(waits(), version="3", active=False)])
+    assert row().phase == Phase.STOPPED
+    actions.run(row(), bo)
+    assert row().phase == Phase.RESUMING
+    observe(cluster, [claim(waits(), version="4")])
+    assert row().phase == Phase.PENDING
+
+
+def test_words_nobody_knows_are_passed_on_and_no_words_are_no_guess(red, cluster):
+    observe(cluster, [job(spec=HELD), claim(waits("Odd", "the moon is full"))])
+    assert row().why == "the moon is full"
+    observe(cluster, [claim(version="2")])
+    assert (row().phase, row().why) == (Phase.PENDING, "waiting in its queue")
+
+
+def test_of_several_objects_about_one_job_the_newest_unfinished_counts(red, cluster):
+    old = claim(waits(message="old"), uid="old", creationTimestamp="2026-01-01T00:00:00Z")
+    done = claim(condition("Finished"), uid="done", creationTimestamp="2026-01-03T00:00:00Z")
+    observe(cluster, [job(spec=HELD), old, claim(waits(message="new")), done])
+    assert row().message == "new"
+
+
+def test_without_its_kueue_object_nothing_is_said_for_kueue_any_more(red, cluster):
+    observe(cluster, [job(spec=HELD), claim(waits())])
+    observe(cluster, [Seen(KUEUE.resource, "claim-1")])
+    assert (row().queueing, row().phase, QueueEntry.objects.count()) == ({}, Phase.CREATING, 0)
+
+
+# --- KAI and Volcano ---
+
+NO_QUOTA = (
+    "Non-preemptible workload is over quota. Workload requested 4 GPUs, but team-red quota is 2 GPUs, "
+    "while 1 GPUs are already allocated for non-preemptible pods."
+)
+OVER = "over quota: 4 GPUs asked for, queue team-red has 2 and 1 of them are taken"
+
+
+def unschedulable(*reasons, message="", **fields):
+    return condition("UnschedulableOnNodePool", "True", "Unschedulable", message) | {
+        "nodePool": "default", "reasons": list(reasons), **fields
+    }  # fmt: skip
+
+
+def test_what_kai_says_of_a_group_stands_beside_the_phase(red, cluster):
+    reasons = {"reason": "NonPreemptibleOverQuota", "message": NO_QUOTA}
+    observe(cluster, [job(), pod(**UNPLACED), group(unschedulable(reasons))])
+    assert (row().phase, row().message) == (Phase.PENDING, OVER)
+    assert row().queueing["says"][0]["by"] == "KAI"
+    assert row().queueing["queue"] == "team-red"
+
+
+def test_without_reasons_kais_own_message_counts(red, cluster):
+    observe(cluster, [job(), pod(**UNPLACED), group(unschedulable(message=NO_QUOTA))])
+    assert row().message == OVER
+
+
+def test_of_a_group_with_a_pod_on_a_node_kais_old_words_say_nothing(red, cluster):
+    observe(cluster, [job(), pod(**UNPLACED), group(unschedulable(message=NO_QUOTA))])
+    observe(cluster, [pod(version="2", ready=False, phase="Pending"), pod("pod-2", **UNPLACED)])
+    assert OVER not in row().message
+
+
+def test_volcanos_group_says_what_it_waits_for_until_it_was_scheduled(red, cluster):
+    gang = "3/4 tasks in gang unschedulable: pod group is not ready, 1 Pending, 4 minAvailable"
+    waiting = condition("Unschedulable", reason="NotEnoughResources", message=gang)
+    name = "podgroup-3f6e2a10-9c1b-4f52-8a77-0d2b6c1e5f90"
+    observe(cluster, [job(), pod(**UNPLACED), group(waiting, scheduler=VOLCANO, name=name)])
+    assert row().message.startswith("its pods start together (4 at least)")
+    placed = condition("Scheduled", at="2026-01-02T03:05:00Z")
+    observe(cluster, [group(waiting, placed, scheduler=VOLCANO, name=name, version="2")])
+    assert "says" not in row().queueing
+
+
+TOP_OWNER = {"annotations": {"kai.scheduler/top-owner-metadata": "name: llama\nuid: {root}\nkind: Job\n"}}
+ROOT = "3f6e2a10-9c1b-4f52-8a77-0d2b6c1e5f90"
+
+
+@pytest.mark.parametrize(
+    "tie",
+    [
+        {"owners": owner(ROOT)},
+        {"owners": [{"kind": "Job", "name": "llama", "uid": ROOT}]},
+        {"owners": owner("pod-1", "Pod")},
+        {"annotations": {"kai.scheduler/top-owner-metadata": f"name: llama\nuid: {ROOT}\nkind: Job\n"}},
+        {"name": f"pg-llama-{ROOT}"},
+    ],
+    ids=["its controller", "its owner", "its pod", "the top owner it names", "its name"],
+)
+@pytest.mark.parametrize("order", ["group first", "group last"])
+def test_a_group_finds_its_workload_whatever_names_it_and_comes_first(red, blue, cluster, tie, order):
+    fields = {"owners": [], **tie}
+    seen = [job(ROOT), pod(owner=ROOT, **UNPLACED)]
+    mine = said(
+        KAI, "group-1", "1", fields.pop("name", "pg"), {"queue": "q"},
+        {"schedulingConditions": [unschedulable(message=NO_QUOTA)]}, **fields
+    )  # fmt: skip
+    for one in [mine, *seen] if order == "group first" else [*seen, mine]:
+        observe(cluster, [one])
+    assert row().message == OVER
+    assert QueueEntry.objects.get().workload == row()
+
+
+def test_a_group_of_another_namespace_says_nothing_here(red, blue, cluster):
+    observe(cluster, [group(unschedulable(message=NO_QUOTA), namespace="blue"), job(), pod(**UNPLACED)])
+    observe(cluster, [claim(waits(), namespace="blue")])
+    assert row().queueing == {}
+    assert set(QueueEntry.objects.values_list("workload", flat=True)) == {None}
+
+
+# --- history ---
+
+
+def told():
+    return list(Event.objects.order_by("last_at", "pk").values_list("reason", "type", "source"))
+
+
+def test_each_change_of_a_condition_is_told_once(red, cluster):
+    held = claim(waits())
+    observe(cluster, [job(spec=HELD), held])
+    observe(cluster, [held])
+    QueueEntry.objects.all().delete()  # as if it were seen for the first time
+    observe(cluster, [held])
+    assert told() == [("Pending", "Warning", "Kueue")]
+    later = "2026-01-02T03:09:05Z"
+    admitted = [condition(one["type"], reason=one["reason"], at=later) for one in ADMITTED]
+    observe(cluster, [claim(*admitted, version="2")])
+    assert told()[1:] == [("QuotaReserved", "Normal", "Kueue"), ("Admitted", "Normal", "Kueue")]
+    assert set(Event.objects.values_list("workload", flat=True)) == {row().pk}
+
+
+def test_what_is_said_before_the_job_is_known_is_told_of_it_as_well(red, cluster):
+    observe(cluster, [claim(waits())])
+    observe(cluster, [job(spec=HELD)])
+    assert Event.objects.get().workload == row()
+
+
+def test_kai_that_says_the_same_in_each_round_is_told_once_and_writes_no_workload(red, cluster):
+    observe(cluster, [job(), pod(**UNPLACED), group(unschedulable(message=NO_QUOTA))])
+    before = row().version
+    again = unschedulable(message=NO_QUOTA, lastTransitionTime="2026-01-02T03:09:05Z")
+    observe(cluster, [group(again, version="2")])
+    assert (Event.objects.count(), row().version) == (1, before)
+
+
+def test_an_event_about_the_kueue_object_is_the_workloads(red, cluster):
+    from tests.workloads.test_observing import event
+
+    about = event("mine", about="claim-1")
+    about.object.involved_object.kind, about.object.involved_object.name = "Workload", "job-llama"
+    observe(cluster, [about])
+    observe(cluster, [job(spec=HELD), claim()])
+    assert Event.objects.get(uid="mine").workload == row()
+
+
+# --- hostile ---
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS.values(), ids=lambda one: one.name)
+@pytest.mark.parametrize("bare", [{}, {"spec": None, "status": None}, {"spec": {}, "status": {}}])
+def test_an_object_without_anything_harms_nobody(red, cluster, scheduler, bare):
+    meta = {"uid": "odd", "name": "odd", "namespace": "red", "resourceVersion": "1"}
+    body = json.dumps({"metadata": meta, **bare}).encode()
+    odd = Seen(scheduler.resource, "odd", msgspec.json.decode(body, type=scheduler.type))
+    observe(cluster, [odd, job(spec=HELD), claim(waits())])
+    assert row().phase == Phase.PENDING
+    assert QueueEntry.objects.count() == 2
+
+
+@pytest.mark.parametrize("at", ["yesterday", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "", None, "٣"])
+def test_a_bad_time_spoils_only_itself(red, cluster, at):
+    observe(cluster, [job(spec=HELD), claim(waits(at=at))])
+    assert row().message.startswith("waits for quota")
+    assert Event.objects.get().last_at.year >= 2026
+
+
+def test_huge_and_odd_texts_are_cut_to_what_can_be_kept(red, cluster):
+    huge = waits("R" * 900, "a\0" * 500_000)
+    observe(cluster, [job(spec=HELD), claim(*[huge] * 500, checks=[{"name": "n" * 999}] * 500)])
+    assert len(row().message) <= 400
+    entry = QueueEntry.objects.get()
+    assert len(entry.conditions) <= 30
+    assert len(entry.checks) <= 30
+    assert max(len(one["message"]) for one in entry.conditions) <= 10_000
+
+
+def test_the_same_again_writes_nothing(red, cluster, django_assert_max_num_queries):
+    seen = [job(spec=HELD), claim(waits()), group(unschedulable(message=NO_QUOTA))]
+    observe(cluster, seen)
+    with django_assert_max_num_queries(12) as captured:
+        assert observe(cluster, seen) == 0
+    assert not [q["sql"] for q in captured if q["sql"].split()[0] in ("INSERT", "UPDATE", "DELETE")]

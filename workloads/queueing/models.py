@@ -1,0 +1,43 @@
+"""Schedulers' own objects about workloads, as last observed. Written by `entries` alone."""
+
+from typing import Any
+
+from django.db import models
+
+from runyard.clusters.models import Cluster
+from runyard.tenancy.access import ScopedQuerySet
+
+
+class OfWorkload(ScopedQuerySet[Any]):
+    """Things that belong to a workload and share its project."""
+
+    scope = "workload__project"
+
+
+class QueueEntry(models.Model):
+    """One such object that its cluster has; of no workload while what it speaks for is not known."""
+
+    cluster = models.ForeignKey(Cluster, models.CASCADE, db_index=False, related_name="queue_entries")
+    workload = models.ForeignKey(
+        "workloads.Workload", models.CASCADE, null=True, related_name="queue_entries"
+    )
+    resource = models.CharField(max_length=63, help_text='"workloads.kueue.x-k8s.io"')
+    uid = models.CharField(max_length=64)
+    resource_version = models.CharField(max_length=64)
+    namespace = models.CharField(max_length=63)
+    name = models.CharField(max_length=253)
+    root_uid = models.CharField(max_length=64, db_index=True, help_text="The root or pod it speaks for.")
+    queue = models.CharField(max_length=253, blank=True)
+    cluster_queue = models.CharField(max_length=253, blank=True, help_text="Of Kueue, once admitted.")
+    active = models.BooleanField(default=True, help_text="Kueue's own switch.")
+    conditions = models.JSONField(default=list, help_text="[{type, status, reason, message, at}]")
+    checks = models.JSONField(default=list, help_text="Kueue's admission checks: [{name, state, message}]")
+    created_at = models.DateTimeField()
+
+    objects = OfWorkload.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["cluster", "uid"], name="one_queue_entry_per_uid")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,93 @@
+"""Sums up what the schedulers' objects about one workload say of it now, for its row. Pure.
+
+The sum is a small JSON object: `queue` and `cluster_queue`; of Kueue, which alone starts and stops what it
+holds, `name`, `uid` and `active` of its object; and `says`, why it waits: [{by, reason, message, at}], of an
+eviction with `evicted`, of an admission check with `check`. Empty where no scheduler speaks of it.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from workloads.queueing.models import QueueEntry
+from workloads.queueing.schedulers import KUEUE, SCHEDULERS
+
+MOST, LONGEST = 3, 5_000
+_PLAIN = ("", "The workload is deactivated")  # what Kueue says of what people switched off
+
+Sum = dict[str, Any]
+Condition = dict[str, str]
+
+
+def summed(entries: Iterable[QueueEntry]) -> Sum:
+    """Of the objects about one workload, in any order."""
+    newest = sorted(entries, key=lambda one: (one.created_at, one.uid), reverse=True)
+    claims = [one for one in newest if one.resource == KUEUE.resource]
+    groups = [one for one in newest if one.resource != KUEUE.resource]
+    found: Sum = {}
+    if groups:
+        found = {"queue": groups[0].queue, "says": _of_groups(groups)}
+    if claims:
+        claim = next((one for one in claims if not _true(one, "Finished")), claims[0])
+        found = {**found, **_of_claim(claim), "says": _why(claim) or found.get("says", [])}
+    return {name: value for name, value in found.items() if value not in ("", [])}
+
+
+def is_switched(queueing: Sum) -> bool:
+    """Whether its scheduler alone suspends and resumes it."""
+    return "active" in queueing
+
+
+def _of_claim(claim: QueueEntry) -> Sum:
+    queues = {"queue": claim.queue, "cluster_queue": claim.cluster_queue}
+    return queues | {"name": claim.name, "uid": claim.uid, "active": claim.active}
+
+
+def _why(claim: QueueEntry) -> list[dict[str, Any]]:
+    """Why Kueue holds it: an eviction, and then what of quota or checks is missing; nothing once admitted."""
+    found = {one["type"]: one for one in claim.conditions}
+    evicted = found.get("Evicted") if _true(claim, "Evicted") else None
+    if _true(claim, "Finished"):
+        return []
+    if not claim.active:
+        return [_say(claim, evicted)] if evicted and evicted["message"] not in _PLAIN else []
+    if _true(claim, "Admitted") and not evicted:
+        return []
+    says = [_say(claim, evicted, evicted=True)] if evicted else []
+    missing = _missing(claim, found)
+    return [*says, *(one for one in missing if not evicted or one["message"] != evicted["message"])][:MOST]
+
+
+def _missing(claim: QueueEntry, found: dict[str, Condition]) -> list[dict[str, Any]]:
+    if not _true(claim, "QuotaReserved"):
+        return [_say(claim, found["QuotaReserved"])] if "QuotaReserved" in found else []
+    checks = [one for one in claim.checks if one["state"] != "Ready"]
+    if checks:
+        return [_say(claim, one | {"reason": one["state"]}, check=one["name"]) for one in checks]
+    return [_say(claim, found["Admitted"])] if "Admitted" in found and not _true(claim, "Admitted") else []
+
+
+def _of_groups(groups: Sequence[QueueEntry]) -> list[dict[str, Any]]:
+    """What holds back groups of pods, each message once."""
+    says: dict[tuple[str, str], dict[str, Any]] = {}
+    for group in groups:
+        for one in group.conditions:
+            if one["type"].startswith("Unschedulable") and one["status"] == "True" and not _later(group, one):
+                says.setdefault((one["reason"], one["message"]), _say(group, one))
+    return [*says.values()][:MOST]
+
+
+def _later(group: QueueEntry, than: Condition) -> bool:
+    """Whether the group was scheduled since, as Volcano says it."""
+    scheduled = (one for one in group.conditions if one["type"] == "Scheduled" and one["status"] == "True")
+    return any(one["at"] > than["at"] for one in scheduled)
+
+
+def _say(entry: QueueEntry, told: Condition, **more: Any) -> dict[str, Any]:
+    by = SCHEDULERS[entry.resource].name
+    return {
+        "by": by, "reason": told["reason"], "message": told["message"][:LONGEST], "at": told["at"], **more
+    }  # fmt: skip
+
+
+def _true(claim: QueueEntry, type_: str) -> bool:
+    return any(one["type"] == type_ and one["status"] == "True" for one in claim.conditions)
