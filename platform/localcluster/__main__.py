@@ -36,12 +36,28 @@ def _options(arguments: list[str] | None) -> Options:
     parser.add_argument(
         "--node-name", default=_host_name(), help="name of the one node (default: this machine's)"
     )
+    parser.add_argument(
+        "--node-port",
+        type=_node_port,
+        action="append",
+        default=[],
+        metavar="PORT[=LOCAL]",
+        help="a port of the node that its proxy leads to, and which one of 127.0.0.1 that is; repeatable",
+    )
     given = parser.parse_args(arguments)
     if not 0 <= given.port <= 65535:
         parser.error("--port must be between 0 and 65535")
     if wrong := dns_subdomain(given.node_name):
         parser.error(f"--node-name: {wrong[0]}")
-    return Options(given.home.absolute(), given.port, given.node_name)
+    return Options(given.home.absolute(), given.port, given.node_name, dict(given.node_port))
+
+
+def _node_port(text: str) -> tuple[int, int]:
+    shown, _, local = text.partition("=")
+    ports = int(shown), int(local or shown)
+    if not all(0 < port < 65536 for port in ports):
+        raise argparse.ArgumentTypeError(f"ports must be between 1 and 65535, not {text}")
+    return ports
 
 
 def _host_name() -> str:

@@ -12,7 +12,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from localcluster import bodies, listing, patch, podlog, query, status
+from localcluster import bodies, listing, measured, patch, podlog, query, status
+from localcluster.doors import Door
 from localcluster.registry import Registry, Write
 from localcluster.resources import Kind, Obj
 from localcluster.routing import Target
@@ -25,9 +26,10 @@ Handler = Callable[[Request, Target], Awaitable[Response]]
 class Api:
     """The handlers, over one registry; `pod_logs` reads a container's log (see podlog.PodLogs)."""
 
-    def __init__(self, registry: Registry, pod_logs: podlog.PodLogs):
+    def __init__(self, registry: Registry, pod_logs: podlog.PodLogs, door: Door):
         self._registry = registry
         self._pod_logs = pod_logs
+        self._door = door
 
     async def answer(self, request: Request, target: Target) -> Response:
         """Find the handler by what is addressed and how; 405 for a verb the table does not give."""
@@ -40,6 +42,8 @@ class Api:
     def _route(self, method: str, target: Target) -> tuple[Handler | None, str]:
         if target.below:
             routes = self._below_routes(target)
+        elif target.kind.measure:
+            routes = {"GET": (self.measured, "get" if target.name else "list")}
         elif target.name:
             routes = {
                 "GET": (self.get, "get"),
@@ -74,6 +78,11 @@ class Api:
             watch = Watch.open(self._registry, target.kind, target.namespace, options)
             return StreamingResponse(watch.events(), media_type=bodies.JSON)
         return _json(request, listing.answer(self._registry, target.kind, target.namespace, options))
+
+    async def measured(self, request: Request, target: Target) -> Response:
+        options = query.list_options(request.query_params)
+        body = await measured.answer(self._door, target, options)
+        return _json(request, body)
 
     async def create(self, request: Request, target: Target) -> Response:
         obj = await self._object(request, target.kind)

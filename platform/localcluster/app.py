@@ -10,8 +10,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from localcluster import auth, bodies, discovery, podlog, query, status
+from localcluster import auth, bodies, discovery, podlog, proxy, query, status
 from localcluster.api import Api
+from localcluster.doors import Door
+from localcluster.forward import Forward
 from localcluster.registry import Registry
 from localcluster.routing import resolve
 
@@ -22,10 +24,11 @@ _COMPACT = "/debug/compact"
 class Application:
     """Serves one registry to whoever has the token. `ready` turns false when the server is on its way out."""
 
-    def __init__(self, registry: Registry, token: str, pod_logs: podlog.PodLogs):
+    def __init__(self, registry: Registry, token: str, pod_logs: podlog.PodLogs, door: Door):
         self._registry = registry
         self._token = token
-        self._api = Api(registry, pod_logs)
+        self._door = door
+        self._api = Api(registry, pod_logs, door)
         self.ready = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,6 +55,8 @@ class Application:
         if path in auth.OPEN_PATHS:
             fine = self.ready or path == "/livez"
             return PlainTextResponse("ok" if fine else "shutting down", 200 if fine else 503)
+        if asked := proxy.wanted(request.scope["raw_path"]):
+            return await self._through(request, asked)
         if target := resolve(path):
             return await self._api.answer(request, target)
         if request.method == "POST" and path == _COMPACT:
@@ -62,6 +67,15 @@ class Application:
         if request.method != "GET":
             raise status.method_not_supported()
         return Response(msgspec.json.encode(document), media_type=bodies.JSON)
+
+    async def _through(self, request: Request, asked: proxy.Wanted) -> Response:
+        """To a pod, to a port of the node, or to the kubelet's own pages."""
+        if not proxy.is_kubelet(asked):
+            return await Forward.opened(proxy.address(asked, self._registry, self._door), asked.path, request)
+        if request.method not in ("GET", "HEAD"):
+            raise status.method_not_supported()
+        body, media = await proxy.kubelet_page(asked, self._door)
+        return Response(body, media_type=media)
 
     def _compact(self, request: Request) -> Response:
         """Forget all but the last `keep` changes: lets a client's handling of 410 be tried at will."""

@@ -6,7 +6,7 @@ To serve one more kind, add a row. What a kind does differently is a hook of its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from localcluster.kinds.shape import Plain
 from localcluster.validation import Problems
 
 if TYPE_CHECKING:
+    from localcluster.doors import Door
     from localcluster.registry import Registry
 
 Obj = dict[str, Any]
@@ -49,6 +50,7 @@ class Subresource:
 
 
 STATUS = Subresource("status", writes=(("status",),))
+PROXY_VERBS = ("create", "delete", "get", "patch", "update")  # carried out by `proxy`, listed for discovery
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Kind:
     undeletable: Callable[[Obj], str] = lambda obj: ""  # why this object may not be deleted; "" when it may
     created: Callable[[Registry, Obj], None] = _nothing
     answer: Callable[[Obj], Obj] | None = None  # a kind that is only asked, never stored
+    measure: Callable[[Door], Awaitable[list[Obj]]] | None = None  # a kind that the node measures when asked
     fields: Mapping[str, Callable[[Obj], str]] = field(default_factory=dict)
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # merge keys by field name
     generation: bool = False
@@ -126,7 +129,8 @@ KINDS: tuple[Kind, ...] = (
         returns_deleted=True,
     ),
     Kind(
-        "", "v1", "nodes", "node", "Node", ("no",), namespaced=False, subresources=(STATUS,),
+        "", "v1", "nodes", "node", "Node", ("no",), namespaced=False,
+        subresources=(STATUS, Subresource("proxy", "NodeProxyOptions", verbs=PROXY_VERBS)),
         shape=shapes.Node, validate=core.validate_node, fields=core.NODE_FIELDS, lists=core.NODE_LISTS,
         status_on_create=True,
     ),
@@ -138,6 +142,7 @@ KINDS: tuple[Kind, ...] = (
                         writes=(("spec", "nodeName"), ("status", "conditions"))),
             Subresource("eviction", "Eviction", "policy", "v1", verbs=("create",), post=pods.evict),
             Subresource("log", verbs=("get",)),
+            Subresource("proxy", "PodProxyOptions", verbs=PROXY_VERBS),
         ),
         shape=pod_shapes.Pod, default=pods.default, prepare=pods.prepare, validate=pods.validate,
         grace=pods.grace, fields=pods.FIELDS, lists=pods.LISTS, generation=True, returns_deleted=True,
@@ -177,6 +182,14 @@ KINDS: tuple[Kind, ...] = (
         "authorization.k8s.io", "v1", "selfsubjectaccessreviews", "selfsubjectaccessreview",
         "SelfSubjectAccessReview", namespaced=False, verbs=("create",), shape=shapes.AccessReview,
         answer=reviews.may_i,
+    ),
+    Kind(
+        "metrics.k8s.io", "v1beta1", "nodes", "", "NodeMetrics", namespaced=False, verbs=("get", "list"),
+        measure=lambda door: door.node_metrics(),
+    ),
+    Kind(
+        "metrics.k8s.io", "v1beta1", "pods", "", "PodMetrics", verbs=("get", "list"),
+        measure=lambda door: door.pod_metrics(),
     ),
 )  # fmt: skip
 

@@ -14,8 +14,8 @@ import signal
 import socket
 import sqlite3
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
@@ -42,11 +42,15 @@ class CannotStart(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """Where the state lives, the port to listen on (0: any free one), the node's name."""
+    """Where the state lives, the port to listen on (0: any free one), the node's name.
+
+    `node_ports`: the node's ports that its proxy leads to, and the loopback port that each of them is.
+    """
 
     home: Path
     port: int
     node_name: str
+    node_ports: Mapping[int, int] = field(default_factory=dict)
 
 
 async def serve(options: Options) -> None:
@@ -63,9 +67,10 @@ async def _run(options: Options, listener: socket.socket, registry: Registry) ->
         registry.bootstrap()
         registry.expire()
         token = auth.keep_token(options.home)
-        node = await start_node(registry, options.home, options.node_name, service=(HOST, port))
+        ports, service = options.node_ports, (HOST, port)
+        node = await start_node(registry, options.home, options.node_name, service=service, ports=ports)
     controllers = await start_controllers(registry)
-    application = Application(registry, token, node.logs)
+    application = Application(registry, token, node.logs, node.door)
     server = _Server(application)
     serving = asyncio.create_task(server.serve([listener]))
     housekeeping = asyncio.create_task(_keep_house(registry))

@@ -81,7 +81,7 @@ def alive(pid):
         return False
 
 
-async def eventually(probe, seconds=30.0):
+async def eventually(probe, seconds=60.0):
     """The first truthy value of `probe()`; fails when none comes in time."""
     deadline = time.monotonic() + seconds
     while not (value := probe()):
@@ -131,7 +131,7 @@ class Cluster:
     def phase(self, name):
         return self.pod(name)["status"]["phase"]
 
-    async def ended(self, name, seconds=30.0):
+    async def ended(self, name, seconds=60.0):
         """The pod, once it is Succeeded or Failed."""
         await eventually(lambda: self.phase(name) in ("Succeeded", "Failed"), seconds)
         return self.pod(name)
@@ -179,7 +179,7 @@ class Server:
             node,
         ]
         self.process = subprocess.Popen(command, env=os.environ | {"RUNYARD_SECRET_KEY": "do not tell"})
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not (self.home / "kubeconfig").exists():
             assert time.monotonic() < deadline
             assert self.process.poll() is None
@@ -200,7 +200,7 @@ class Server:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(20)
+        code = self.process.wait(60)
         self.http.close()
         return code
 
@@ -222,7 +222,7 @@ class Server:
             .text
         )
 
-    def until(self, name, phase, seconds=30):
+    def until(self, name, phase, seconds=60):
         deadline = time.monotonic() + seconds
         while (found := self.get("pods", name))["status"]["phase"] != phase:
             assert time.monotonic() < deadline, found["status"]

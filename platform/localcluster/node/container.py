@@ -8,6 +8,7 @@ from typing import Any
 from localcluster import times
 from localcluster.backoff import Backoff
 
+from .addresses import HOST_IP
 from .attempt import Attempt, Record, Spec
 
 Obj = dict[str, Any]
@@ -28,6 +29,7 @@ class Container:
         self.announced = False  # Started, or why not, has been told as an event
         self.environment: dict[str, str] = {}
         self.cwd = "/"
+        self.ip = HOST_IP
 
     @property
     def sidecar(self) -> bool:

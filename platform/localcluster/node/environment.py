@@ -16,6 +16,7 @@ from typing import Any
 
 from localcluster.status import ApiError
 
+from .addresses import pod_ip
 from .fields import ConfigError, Machine, pod_field, resource_field
 
 Obj = dict[str, Any]
@@ -90,6 +91,7 @@ class Environment:
         known["PATH"] = f"{known.get('PATH', os.defpath)}:{self.places.programs}"
         known |= {"HOSTNAME": self.pod["spec"].get("hostname") or self.pod["metadata"]["name"]}
         known |= {"TMPDIR": str(self.places.temporary), "PYTHONUNBUFFERED": "1"}
+        known["POD_IP"] = pod_ip(self.pod)
         known.setdefault("HOME", str(self.places.scratch))
         known.setdefault("LANG", "C.UTF-8")
         if self.machine.service:

@@ -7,8 +7,9 @@ from typing import Any
 
 from localcluster import quantities
 
+from .addresses import HOST_IP, pod_ip
+
 Obj = dict[str, Any]
-HOST_IP = "127.0.0.1"
 _KEYED = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")
 
 
@@ -40,7 +41,8 @@ def pod_field(pod: Obj, path: str, machine: Machine) -> str:
         "metadata.annotations": _lines(meta.get("annotations")),
         "spec.nodeName": machine.node_name,
         "spec.serviceAccountName": spec.get("serviceAccountName") or "default",
-        **dict.fromkeys(("status.podIP", "status.podIPs", "status.hostIP", "status.hostIPs"), HOST_IP),
+        **dict.fromkeys(("status.podIP", "status.podIPs"), pod_ip(pod)),
+        **dict.fromkeys(("status.hostIP", "status.hostIPs"), HOST_IP),
     }
     if path not in values:
         raise ConfigError(f"field label not supported: {path}")

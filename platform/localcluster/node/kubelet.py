@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +17,10 @@ from localcluster.logoptions import LogOptions
 
 from . import gpus, logs, machine, usage
 from .container import Container
+from .door import Door
 from .fields import Machine
 from .host import Host, Verdict
+from .measuring import Subject
 from .pod import PodWorker
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Obj = dict[str, Any]
 HEARTBEAT_SECONDS = 60.0
-SAMPLE_SECONDS = 5.0
 MEMORY_SECONDS = 1.0  # between looks at containers that have a memory limit
 SHUTDOWN_GRACE = 8.0
 SHUTDOWN_KILL = 1.5
@@ -47,14 +47,13 @@ class Node:
         pods.mkdir(parents=True, exist_ok=True, mode=0o700)
         machine.write_programs(programs)
         self.host = Host(registry, pods, programs, about, gpus.Ledger(devices), backoff, self)
-        self.sample_seconds, self.memory_seconds = SAMPLE_SECONDS, MEMORY_SECONDS
+        self.memory_seconds = MEMORY_SECONDS
         self.workers: dict[str, PodWorker] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._loops: list[asyncio.Task[None]] = []
-        self._meters: dict[int, usage.Meter] = {}
-        self._usage: dict[tuple[str, str], list[usage.Usage]] = {}
         self._stopping = False
         self._started = asyncio.Event()
+        self.door = Door(self)
 
     @property
     def name(self) -> str:
@@ -68,7 +67,7 @@ class Node:
         self._restore()
         self._subscription = self.registry.subscribe("pods", "configmaps", "secrets")
         self._loops = [
-            asyncio.create_task(loop) for loop in (self._follow(), self._heartbeat(), self._sample())
+            asyncio.create_task(loop) for loop in (self._follow(), self._heartbeat(), self._watch_memory())
         ]
 
     def _restore(self) -> None:
@@ -173,31 +172,23 @@ class Node:
             with _logged("heartbeat"):
                 machine.set_ready(self.registry, self.name, True)
 
-    async def _sample(self) -> None:
-        """Measures every running container; those with a memory limit are looked at more often."""
-        due = 0.0
+    async def _watch_memory(self) -> None:
+        """Holds containers to their memory limits; sleeps while none runs."""
         while True:
             self._started.clear()
             if not self._running():
-                self._usage = {}
                 await self._started.wait()
-            await asyncio.sleep(self.memory_seconds if self._limited() else self.sample_seconds)
-            with _logged("sampling"):
-                if time.monotonic() >= due:
-                    due = time.monotonic() + self.sample_seconds
-                    self._measure(self._running())
-                else:
-                    self._enforce_limits()
+            await asyncio.sleep(self.memory_seconds)
+            with _logged("watching memory"):
+                self._enforce_limits()
 
     def _enforce_limits(self) -> None:
-        limited = self._limited()
+        """Cheap where nothing has a limit."""
+        limited = {pid: pair for pid, pair in self._running().items() if _memory_limit(pair[1])}
         trees = usage.trees(limited) if limited else {}
         for pid, (worker, container) in limited.items():
-            _enforce(worker, container, trees[pid])
-
-    def _limited(self) -> dict[int, tuple[PodWorker, Container]]:
-        """Those running containers that have a memory limit."""
-        return {pid: pair for pid, pair in self._running().items() if _memory_limit(pair[1])}
+            if usage.memory_bytes(trees[pid], _memory_limit(container)) > _memory_limit(container):
+                worker.kill_for_memory(container)
 
     def _running(self) -> dict[int, tuple[PodWorker, Container]]:
         """Running containers by the pid of their shim."""
@@ -208,20 +199,15 @@ class Node:
             if container.running and container.record and container.record.shim
         }
 
-    def _measure(self, running: dict[int, tuple[PodWorker, Container]]) -> None:
-        trees = usage.trees(running) if running else {}
-        self._meters = {pid: self._meters.get(pid) or usage.Meter() for pid in running}
-        self._usage = {}
-        for pid, (worker, container) in running.items():
-            _enforce(worker, container, trees[pid])
-            cpu, memory = self._meters[pid].millicores(trees[pid]), usage.memory_bytes(trees[pid])
-            meta = worker.pod["metadata"]
-            sample = usage.Usage(container.name, cpu, memory, time.time())
-            self._usage.setdefault((meta["namespace"], meta["name"]), []).append(sample)
+    # -- what others ask of it ----------------------------------------------------------------------
 
-    def usage(self, namespace: str, pod: str) -> list[usage.Usage]:
-        """The latest sample of each running container of a pod; empty until there is one."""
-        return self._usage.get((namespace, pod), [])
+    def subjects(self) -> list[Subject]:
+        """Every running container, as what is to be measured."""
+        return [_subject(worker, container, pid) for pid, (worker, container) in self._running().items()]
+
+    def shims(self, namespace: str, pod: str) -> list[int]:
+        """The pids above the processes of a pod's running containers."""
+        return [one.shim for one in self.subjects() if (one.namespace, one.pod) == (namespace, pod)]
 
     # -- logs ---------------------------------------------------------------------------------------
 
@@ -251,10 +237,20 @@ def shutdown_verdict(worker: PodWorker) -> Verdict:
     return Verdict("NodeShutdown", SHUTDOWN, grace, disruption)
 
 
-def _enforce(worker: PodWorker, container: Container, tree: list[Any]) -> None:
-    limit = _memory_limit(container)
-    if limit and usage.memory_bytes(tree, limit) > limit:
-        worker.kill_for_memory(container)
+def _subject(worker: PodWorker, container: Container, shim: int) -> Subject:
+    meta = worker.pod["metadata"]
+    assert container.record is not None
+    return Subject(
+        namespace=meta["namespace"],
+        pod=meta["name"],
+        uid=worker.uid,
+        container=container.name,
+        image=container.spec.get("image", ""),
+        number=container.number,
+        shim=shim,
+        started_at=container.record.started_at / 1e9,
+        memory_limit_bytes=_memory_limit(container),
+    )
 
 
 def _memory_limit(container: Container) -> int:

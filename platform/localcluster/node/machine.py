@@ -14,7 +14,7 @@ from localcluster import VERSION, times
 from localcluster.status import ApiError
 
 from . import gpus
-from .fields import HOST_IP
+from .addresses import HOST_IP
 from .podstatus import merge_conditions
 from .proc import boot_id
 

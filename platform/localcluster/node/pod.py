@@ -16,6 +16,7 @@ from typing import Any
 from localcluster import quantities, times
 from localcluster.status import ApiError
 
+from .addresses import pod_ip
 from .attendant import Attendant
 from .container import Container
 from .environment import Environment, Places
@@ -42,6 +43,8 @@ class PodWorker:
             for init, key in ((True, "initContainers"), (False, "containers"))
             for spec in pod["spec"].get(key) or []
         ]
+        for container in self.containers:
+            container.ip = pod_ip(pod)
         self.places: Places | None = None
         self.verdict: Verdict | None = None
         self.deleted = self.gone = False
@@ -366,7 +369,7 @@ class PodWorker:
     # -- telling the world --------------------------------------------------------------------------
 
     def _publish(self, ended: bool) -> None:
-        body = describe(self.containers, self._policy, self.places is not None, ended)
+        body = describe(self.containers, self._policy, pod_ip(self.pod) if self.places else "", ended)
         verdict = self.verdict if ended and not self.alive else None
         if verdict:
             body |= {"phase": "Failed", "reason": verdict.reason, "message": verdict.message}

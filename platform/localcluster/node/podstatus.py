@@ -5,8 +5,8 @@ from typing import Any
 
 from localcluster import times
 
+from .addresses import HOST_IP
 from .container import Container
-from .fields import HOST_IP
 
 Obj = dict[str, Any]
 TERMINAL = ("Succeeded", "Failed")
@@ -88,11 +88,11 @@ def set_condition(status: Obj, condition: Obj) -> None:
     status["conditions"] = kept if merged[0] in kept else [*kept, merged[0]]
 
 
-def describe(containers: list[Container], policy: str, prepared: bool, ended: bool) -> Obj:
-    """phase, conditions, container statuses and addresses."""
+def describe(containers: list[Container], policy: str, ip: str, ended: bool) -> Obj:
+    """phase, conditions, container statuses and addresses; `ip` is "" while the pod is not prepared."""
     phase = phase_of(containers, policy, ended)
     body: Obj = {"phase": phase, "hostIP": HOST_IP, "hostIPs": [{"ip": HOST_IP}]}
-    if prepared:
-        body |= {"podIP": HOST_IP, "podIPs": [{"ip": HOST_IP}]}
-    body["conditions"] = conditions(containers, phase, prepared)
+    if ip:
+        body |= {"podIP": ip, "podIPs": [{"ip": ip}]}
+    body["conditions"] = conditions(containers, phase, bool(ip))
     return body | container_statuses(containers)

@@ -7,8 +7,8 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from .addresses import HOST_IP
 from .container import Container, age
-from .fields import HOST_IP
 
 Obj = dict[str, Any]
 KINDS = ("startup", "liveness", "readiness")
@@ -68,11 +68,15 @@ def port_of(container: Container, port: str | int) -> int:
 
 async def get(container: Container, action: Obj) -> None:
     """HTTP GET; 200 to 399 is a yes. Raises ProbeFailed, OSError."""
-    host = action.get("host") or HOST_IP
     context = ssl._create_unverified_context() if action.get("scheme") == "HTTPS" else None  # noqa: S323 as kubelet
-    reader, writer = await asyncio.open_connection(host, port_of(container, action["port"]), ssl=context)
+    reader, writer = await _open(container, action, context)
     try:
-        headers = {"Host": host, "User-Agent": "kube-probe", "Accept": "*/*", "Connection": "close"}
+        headers = {
+            "Host": action.get("host") or container.ip,
+            "User-Agent": "kube-probe",
+            "Accept": "*/*",
+            "Connection": "close",
+        }
         headers |= {one["name"]: one["value"] for one in action.get("httpHeaders") or []}
         lines = [
             f"GET {action.get('path') or '/'} HTTP/1.1",
@@ -89,9 +93,21 @@ async def get(container: Container, action: Obj) -> None:
 
 async def connect(container: Container, action: Obj) -> None:
     """A TCP connection that is accepted is a yes. Raises ProbeFailed, OSError."""
-    host = action.get("host") or HOST_IP
-    _, writer = await asyncio.open_connection(host, port_of(container, action["port"]))
+    _, writer = await _open(container, action)
     writer.close()
+
+
+async def _open(
+    container: Container, action: Obj, context: ssl.SSLContext | None = None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """To the host asked for; else to the pod's address or the machine's, as processes listen on either."""
+    port = port_of(container, action["port"])
+    try:
+        return await asyncio.open_connection(action.get("host") or container.ip, port, ssl=context)
+    except ConnectionRefusedError:
+        if action.get("host") or container.ip == HOST_IP:
+            raise
+        return await asyncio.open_connection(HOST_IP, port, ssl=context)
 
 
 async def ask(container: Container, handler: Obj, timeout: float) -> None:

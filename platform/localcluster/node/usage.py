@@ -1,42 +1,45 @@
-"""CPU and memory of whole process trees. Used by the node only."""
+"""What process trees use, read from /proc: who belongs to a tree, and its CPU, memory and disk. Node only."""
 
-import contextlib
 import os
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
-class Usage:
-    """What one container used: cores as millicores over the last interval, memory shared out by its users."""
+class Spent:
+    """What a process used, and apart from that its dead children, whom the kernel adds to it."""
 
-    container: str
-    cpu_millicores: int
-    memory_bytes: int
-    taken_at: float
+    own_cpu_seconds: float
+    children_cpu_seconds: float
+    threads: int
+    rss_bytes: int
 
 
-def trees(roots: Iterable[int]) -> dict[int, list[psutil.Process]]:
-    """Every living process below each of `roots`, the roots left out: they are shims."""
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of a process, pages that it shares with others counted in part; `anonymous` is not from files."""
+
+    shared_out: int
+    anonymous: int
+
+
+def trees(roots: Iterable[int]) -> dict[int, list[int]]:
+    """The pids below each of `roots`, the roots left out: they are shims. Cheap for few and small trees."""
     if Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists():
         return {root: _below(root) for root in roots}
-    return _from_all_processes(roots)
+    return trees_in_one_pass(roots)
 
 
-def _below(root: int) -> list[psutil.Process]:
-    """By the kernel's own lists of children, which costs a few reads for each process of the tree."""
+def _below(root: int) -> list[int]:
+    """By the kernel's own lists of children, one for each thread; parents come before their children."""
     pids = _children(root)
     for pid in pids:
         pids += _children(pid)
-    found = []
-    for pid in pids:
-        with contextlib.suppress(psutil.Error):
-            found.append(psutil.Process(pid))
-    return found
+    return pids
 
 
 def _children(pid: int) -> list[int]:
@@ -47,52 +50,64 @@ def _children(pid: int) -> list[int]:
     return [int(child) for text in lists for child in text.split()]
 
 
-def _from_all_processes(roots: Iterable[int]) -> dict[int, list[psutil.Process]]:
-    """For kernels without such lists: one look at every process."""
-    children: dict[int, list[psutil.Process]] = {}
-    for process in psutil.process_iter(["ppid"]):
-        children.setdefault(process.info["ppid"], []).append(process)
+def trees_in_one_pass(roots: Iterable[int]) -> dict[int, list[int]]:
+    """The same by one look at every process, which costs alike however large the trees are."""
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (fields := _stat(int(name))):
+            children.setdefault(int(fields[1]), []).append(int(name))
     found = {}
     for root in roots:
         tree = list(children.get(root, []))
-        for process in tree:
-            tree += children.get(process.pid, [])
+        for pid in tree:
+            tree += children.get(pid, [])
         found[root] = tree
     return found
 
 
-def memory_bytes(tree: list[psutil.Process], limit: int | None = None) -> int:
-    """Bytes in use, shared pages counted once; up to `limit` the cheap upper bound will do."""
-    if limit is not None:
-        bound = sum(_read(process, lambda one: one.memory_info().rss) for process in tree)
-        if bound <= limit:
-            return int(bound)
-    return int(sum(_read(process, lambda one: one.memory_full_info().pss) for process in tree))
-
-
-def _read(process: psutil.Process, what: Callable[[psutil.Process], float]) -> float:
+def _stat(pid: int) -> list[bytes]:
+    """The fields of /proc/PID/stat after the name, the state first; empty when it is gone."""
     try:
-        return what(process)
-    except psutil.Error:
-        return 0
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()
+    except OSError:
+        return []
 
 
-class Meter:
-    """Turns CPU seconds, which only rise, into millicores between two looks at one tree."""
-
-    def __init__(self) -> None:
-        self._seen: dict[tuple[int, float], float] = {}
-        self._at = time.monotonic()
-
-    def millicores(self, tree: list[psutil.Process]) -> int:
-        """Since the last call; a process first seen now counts what it has used so far."""
-        seen = {(one.pid, one.create_time()): _read(one, _cpu_seconds) for one in tree}
-        used = sum(max(0.0, seconds - self._seen.get(key, 0.0)) for key, seconds in seen.items())
-        now = time.monotonic()
-        elapsed, self._seen, self._at = max(now - self._at, 1e-3), seen, now
-        return round(1000 * used / elapsed)
+def spent(pid: int) -> Spent | None:
+    """None when it is gone. One that is dead and not yet collected still tells what it used."""
+    fields = _stat(pid)
+    if not fields:
+        return None
+    user, system, children_user, children_system = (int(field) for field in fields[11:15])
+    cpu = ((user + system) / TICKS, (children_user + children_system) / TICKS)
+    return Spent(*cpu, threads=int(fields[17]), rss_bytes=int(fields[21]) * PAGE)
 
 
-def _cpu_seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return times.user + times.system
+def memory(pid: int) -> Memory:
+    """From the kernel's sums over its mappings; where they may not be read, its resident set."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            lines = (line.split() for line in file)
+            kib = {words[0]: int(words[1]) for words in lines if words[-1] == b"kB"}
+    except OSError:
+        found = spent(pid)
+        return Memory(found.rss_bytes, found.rss_bytes) if found else Memory(0, 0)
+    pss = kib.get(b"Pss:", 0) * 1024
+    return Memory(pss, kib[b"Pss_Anon:"] * 1024 if b"Pss_Anon:" in kib else pss)
+
+
+def memory_bytes(tree: list[int], limit: int) -> int:
+    """Bytes in use, shared pages counted once; up to `limit` the cheap upper bound will do."""
+    bound = sum(found.rss_bytes for pid in tree if (found := spent(pid)))
+    return bound if bound <= limit else sum(memory(pid).shared_out for pid in tree)
+
+
+def disk(pid: int) -> tuple[int, int] | None:
+    """Bytes read from and written to storage by it and its dead children; None if not readable."""
+    try:
+        with open(f"/proc/{pid}/io", "rb") as file:
+            values = dict(line.split(b": ") for line in file)
+    except OSError:
+        return None
+    return int(values[b"read_bytes"]), int(values[b"write_bytes"])

@@ -61,9 +61,30 @@ class FakeLogs:
             yield chunk
 
 
+class FakeDoor:
+    """A node on which nothing listens and nothing is measured."""
+
+    name = "node-1"
+
+    def node_port(self, port):
+        return None
+
+    def pod_port(self, pod, port):
+        return None
+
+    async def page(self, path):
+        return None
+
+    async def node_metrics(self):
+        return []
+
+    async def pod_metrics(self):
+        return []
+
+
 @pytest.fixture
 async def http(registry, logs):
-    transport = httpx.ASGITransport(Application(registry, TOKEN, logs))
+    transport = httpx.ASGITransport(Application(registry, TOKEN, logs, FakeDoor()))
     headers = {"authorization": f"Bearer {TOKEN}"}
     async with httpx.AsyncClient(
         transport=transport, base_url="http://127.0.0.1:6443", headers=headers

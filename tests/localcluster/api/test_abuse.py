@@ -13,23 +13,23 @@ from tests.contracts.objects import job, pod
 CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
 PODS = "/api/v1/namespaces/default/pods"
 JOBS = "/apis/batch/v1/namespaces/default/jobs"
-QUICK = 1.0  # seconds; what these guard against takes minutes
+QUICK = 5.0  # seconds of CPU; what these guard against takes minutes
 
 
 @pytest.mark.parametrize("text", ["a" + " " * 50_000 + "b", "a=" + " " * 50_000 + "\nx", "=" * 50_000])
 def test_a_hostile_field_selector_is_read_in_no_time(text):
-    started = time.monotonic()
+    started = time.thread_time()
     with pytest.raises(ApiError):
         selectors.fields(text, {"b": str}, "pods")
-    assert time.monotonic() - started < QUICK
+    assert time.thread_time() - started < QUICK
 
 
 @pytest.mark.parametrize("text", ["a," * 15_000 + "!", "a in (" * 8_000, "a" * 60_000 + "/", ",(" * 20_000])
 def test_a_hostile_label_selector_is_read_in_no_time(text):
-    started = time.monotonic()
+    started = time.thread_time()
     with pytest.raises(ApiError):
         selectors.labels(text)
-    assert time.monotonic() - started < QUICK
+    assert time.thread_time() - started < QUICK
 
 
 def test_a_comma_in_parentheses_separates_nothing():

@@ -67,7 +67,9 @@ async def test_discovery_lists_the_table(http):
     rows = {row["name"]: row for row in core["resources"]}
     assert rows["pods"]["shortNames"] == ["po"]
     assert rows["pods/eviction"]["group"] == "policy"
-    assert (await http.get("/apis")).json()["groups"][-1]["preferredVersion"]["groupVersion"] == "batch/v1"
+    groups = {one["name"]: one["preferredVersion"] for one in (await http.get("/apis")).json()["groups"]}
+    assert groups["batch"]["groupVersion"] == "batch/v1"
+    assert groups["metrics.k8s.io"]["version"] == "v1beta1"
     assert (await http.get("/apis/batch")).json()["name"] == "batch"
     assert (await http.get("/apis/batch/v1")).json()["resources"][0]["kind"] == "Job"
     assert (await http.get("/version")).json()["major"] == "1"

@@ -41,7 +41,7 @@ def running(home, port=0):
     kubeconfig.unlink(missing_ok=True)
     with subprocess.Popen(command(home, port), stderr=subprocess.PIPE, text=True) as process:
         try:
-            eventually(lambda: kubeconfig.exists() or process.poll() is not None, seconds=30)
+            eventually(lambda: kubeconfig.exists() or process.poll() is not None)
             assert process.poll() is None, process.stderr.read()
             config = json.loads(kubeconfig.read_text())
             headers = {"authorization": f"Bearer {config['users'][0]['user']['token']}"}
@@ -51,11 +51,11 @@ def running(home, port=0):
         finally:
             if process.poll() is None:
                 process.terminate()
-            process.wait(30)
+            process.wait(60)
 
 
 def refusal(home, port=0):
-    done = subprocess.run(command(home, port), capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command(home, port), capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     (line,) = done.stderr.strip().splitlines()
     return line
@@ -145,7 +145,7 @@ def test_one_folder_has_one_server(tmp_path):
 
 def test_being_told_to_end_again_and_again_changes_nothing(tmp_path):
     with running(tmp_path) as (process, _):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < deadline:
             process.send_signal(signal.SIGTERM)
             process.send_signal(signal.SIGINT)

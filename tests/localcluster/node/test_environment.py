@@ -76,7 +76,8 @@ async def test_a_pod_learns_about_itself(cluster):
     found = await variables(cluster, env, labels={"team": "red"}, resources=resources)
     assert (found["NAME"], found["NAMESPACE"], found["TEAM"]) == ("one", "default", "red")
     assert found["UID"] == cluster.pod("one")["metadata"]["uid"]
-    assert (found["NODE"], found["IP"], found["CPUS"], found["MEMORY"]) == ("node-1", "127.0.0.1", "2", "64")
+    assert (found["NODE"], found["CPUS"], found["MEMORY"]) == ("node-1", "2", "64")
+    assert found["IP"] == found["POD_IP"] == cluster.pod("one")["status"]["podIP"]
     assert found["HOSTNAME"] == "one"
 
 

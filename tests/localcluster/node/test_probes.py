@@ -52,7 +52,7 @@ http.server.HTTPServer(('127.0.0.1', {port}), Answer).serve_forever()
     ports = [{"name": "web", "containerPort": port}]
     good = {"httpGet": {"path": "/healthy", "port": "web"}, **EVERY}
     bad = {"httpGet": {"path": "/ill", "port": port}, **EVERY, "failureThreshold": 100}
-    startup = {"tcpSocket": {"port": "web"}, "periodSeconds": 1, "failureThreshold": 10}
+    startup = {"tcpSocket": {"port": "web"}, "periodSeconds": 1, "failureThreshold": 100}
     cluster.run(
         "one", python(serve, ports=ports, readinessProbe=good, livenessProbe=bad, startupProbe=startup)
     )
