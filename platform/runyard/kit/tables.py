@@ -17,6 +17,7 @@ from runyard.kit.conditions import Condition, all_of, read_conditions
 from runyard.kit.counting import count_exactly, count_up_to
 from runyard.kit.keyset import BadCursor, Cursor, beyond, cursor_of, in_order, keyed, place_of
 from runyard.kit.layout import Layout
+from runyard.kit.rows import narrow
 from runyard.kit.sorting import Sort
 from runyard.kit.values import BadQuery
 
@@ -105,10 +106,10 @@ class Table:
     def again(cls, user: Any, query: Query, ids: Iterable[int]) -> tuple[list[Any], set[int]]:
         """Of the rows `ids`: those that match `query`, and the ids of those still there, match or not."""
         wanted = list(ids)
-        selected = cls._selected(cls.matching(user, query).filter(pk__in=wanted), query.layout)
-        matching = _placed(cls._keyed(selected, query), query.sort)
+        matching = cls._keyed(cls.matching(user, query).filter(pk__in=wanted), query)
+        found = _placed(narrow(matching, cls._fields(query.layout), _keys(query.sort)), query.sort)
         there = set(cls._visible(user).filter(pk__in=wanted).values_list("pk", flat=True))
-        return matching, there
+        return found, there
 
     @classmethod
     def entering(cls, user: Any, query: Query, ids: Iterable[int]) -> set[int]:
@@ -159,11 +160,9 @@ class Table:
         return cls.rows(user).select_related(None).order_by()
 
     @classmethod
-    def _selected(cls, rows: QuerySet[Any], layout: Layout) -> QuerySet[Any]:
-        """Only the columns that are drawn, and only the joins those need."""
-        fields = {*cls.always, *(path for column in layout.columns for path in column.needs)}
-        joins = sorted({path.rsplit("__", 1)[0] for path in fields if "__" in path})
-        return rows.select_related(*joins).only(*fields) if joins else rows.only(*fields)
+    def _fields(cls, layout: Layout) -> set[str]:
+        """What is read of a row: only what its columns draw."""
+        return {*cls.always, *(path for column in layout.columns for path in column.needs)}
 
     @classmethod
     def _keyed(cls, rows: QuerySet[Any], query: Query) -> QuerySet[Any]:
@@ -214,14 +213,13 @@ class Table:
 
         Picked first, by what they are sorted by alone: to sort 100,000 rows costs half without the rest.
         """
-        keys = [f"sort_{i}" for i in range(len(query.sort.keys))]
+        keys = _keys(query.sort)
         places = {pk: values for pk, *values in picked.values_list("pk", *keys)}
-        whole = cls._selected(matching, query.layout).in_bulk(places)
+        whole = {row.pk: row for row in narrow(matching.filter(pk__in=places), cls._fields(query.layout))}
         rows = [whole[pk] for pk in places if pk in whole]  # one may have changed in between
         for row in rows:
             vars(row).update(zip(keys, places[row.pk], strict=True))
-            row.place = place_of(row, len(keys))
-        return rows
+        return _placed(rows, query.sort)
 
 
 def _this_minute() -> datetime:
@@ -229,9 +227,13 @@ def _this_minute() -> datetime:
     return timezone.now().replace(second=0, microsecond=0)
 
 
-def _placed(rows: QuerySet[Any], sort: Sort) -> list[Any]:
+def _keys(sort: Sort) -> list[str]:
+    """What `keyed` calls that by which rows are sorted."""
+    return [f"sort_{i}" for i in range(len(sort.keys))]
+
+
+def _placed(rows: list[Any], sort: Sort) -> list[Any]:
     """The rows, each with a digest of its place as `place`: whoever draws one can tell that it moved."""
-    found = list(rows)
-    for row in found:
+    for row in rows:
         row.place = place_of(row, len(sort.keys))
-    return found
+    return rows
