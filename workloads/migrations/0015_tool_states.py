@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("workloads", "0013_tools")]
+    dependencies = [("workloads", "0014_usage")]
 
     operations = [
         migrations.AddField(
