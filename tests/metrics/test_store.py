@@ -1,0 +1,224 @@
+"""The own store: what goes in comes out, whatever order it came in, and little room is taken."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from metrics.models import Chunk, Resolution, Scraped, StoredSeries
+from metrics.question import Grid
+from metrics.series import METRICS, Labels
+from metrics.store import folding, ranges, thinning
+from metrics.store.catalogue import grain_of, metrics_of, numbers_of
+from metrics.store.onto_grid import on_grid
+from metrics.store.packing import Grain, Samples, merged, pack, sound, unpack
+from metrics.store.staging import Brought, stage
+
+HOUR = 1_790_000_000 // 3600 * 3600
+
+
+def samples(times, values):
+    return Samples(np.array(times, np.int64), np.array(values, float))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[5], [5, 5, 5], [0, 1, -1, 2**40, -(2**40)], [0.1, 0.2, 99.9], [1e15, -1e15]],
+    ids=["one", "level", "wild", "parts", "huge"],
+)
+@pytest.mark.parametrize("apart", [150, 149, 7])
+def test_a_chunk_gives_back_what_it_was_given(values, apart):
+    given = samples([HOUR * 10 + 3 + apart * n for n in range(len(values))], values)
+    back = unpack(pack(given, HOUR, Grain(0.1, 1)), HOUR, Grain(0.1, 1))
+    assert back.times.tolist() == given.times.tolist()
+    assert back.values == pytest.approx(given.values)
+
+
+def test_a_chunk_is_as_exact_as_its_grain():
+    given = samples([HOUR * 10 + 14, HOUR * 10 + 156], [10.04, 10.06])
+    back = unpack(pack(given, HOUR, Grain(0.1)), HOUR, Grain(0.1))
+    assert (back.times - HOUR * 10).tolist() == [10, 160]
+    assert back.values == pytest.approx([10.0, 10.1])
+
+
+def test_a_counter_keeps_its_rate_when_its_times_are_rounded():
+    times = np.sort(HOUR * 10 + np.arange(240) * 150 + np.arange(240) * 7 % 11)
+    given = samples(times, (times - HOUR * 10) / 10 * 3.0)  # three cores, all the time
+    back = unpack(pack(given, HOUR, Grain(0.01, sloping=True)), HOUR, Grain(0.01, sloping=True))
+    rates = np.diff(back.values) / np.diff(back.times / 10)
+    assert rates == pytest.approx(3.0, abs=0.002)
+
+
+def test_what_is_no_number_is_not_kept():
+    good = sound(samples([1, 2, 3, 4], [1, np.nan, np.inf, 1e300]), Grain(0.1))
+    assert good.values.tolist() == [1]
+
+
+def test_of_samples_at_the_same_time_the_last_one_counts():
+    one = merged([samples([10, 30], [1, 3]), samples([20, 30], [2, 4])])
+    assert (one.times.tolist(), one.values.tolist()) == ([10, 20, 30], [1, 2, 4])
+
+
+# --- onto a grid ---
+
+GRID = Grid(HOUR + 60, 60, 10)
+
+
+def every(seconds, values, start=HOUR):
+    return samples([(start + seconds * n) * 10 for n in range(len(values))], values)
+
+
+def test_a_gauge_is_averaged_over_each_step():
+    values = on_grid(every(15, [0, 10, 20, 30, 40]), Grid(HOUR + 60, 60, 1), 15, counter=False)
+    assert values.tolist() == [25]  # the four that end within the minute
+
+
+def test_a_counter_becomes_its_rate():
+    values = on_grid(every(15, [0, 30, 60, 90, 120, 150]), Grid(HOUR + 60, 60, 2), 15, counter=True)
+    assert values.tolist() == [2, 2]
+
+
+def test_a_counter_that_was_reset_rose_from_zero():
+    values = on_grid(every(15, [1000, 1030, 30, 60, 90]), Grid(HOUR + 60, 60, 1), 15, counter=True)
+    assert values.tolist() == [2]
+
+
+def test_a_gap_stays_a_gap_and_is_no_zero():
+    early, late = every(15, [5] * 8), every(15, [7] * 8, HOUR + 420)
+    values = on_grid(merged([early, late]), GRID, 15, counter=False)
+    assert values[:2].tolist() == [5, 5]
+    assert np.isnan(values[2:6]).all()
+    assert values[7:9].tolist() == [7, 7]
+
+
+def test_one_lost_scrape_is_no_gap():
+    times = [HOUR, HOUR + 15, HOUR + 30, HOUR + 75, HOUR + 90, HOUR + 105, HOUR + 120]
+    values = on_grid(samples([t * 10 for t in times], [4] * 7), Grid(HOUR + 15, 15, 8), 15, counter=False)
+    assert values.tolist() == [4] * 8
+
+
+def test_no_samples_are_no_figures():
+    assert np.isnan(on_grid(samples([], []), GRID, 15, counter=True)).all()
+
+
+# --- in the database ---
+
+
+@pytest.fixture
+def numbers(cluster, settings):
+    """A gauge and a counter of one pod on node-1."""
+    settings.METRICS_DAYS = settings.METRICS_MIDDLE_DAYS = 100_000  # the times below are long ago
+    labels = Labels(namespace="red", pod="sft-0", pod_uid="u", container="main", node="node-1")
+    keys = [("memory", labels), ("cpu", labels)]
+    found = numbers_of(cluster.pk, keys)
+    return [found[key] for key in keys]
+
+
+def scrape(cluster, numbers, seconds, *values):
+    brought = Brought("node-1", numbers, [int(seconds * 10)] * len(values), list(values))
+    stage(cluster.pk, datetime.fromtimestamp(seconds, UTC), [brought])
+
+
+def read(cluster, numbers, grid):
+    return ranges.read(cluster.pk, metrics_of(numbers), ["node-1"], grid)
+
+
+def test_a_series_has_one_number(cluster, numbers):
+    labels = Labels(
+        cluster="other name", namespace="red", pod="sft-0", pod_uid="u", container="main", node="node-1"
+    )
+    assert numbers_of(cluster.pk, [("memory", labels)]) == {("memory", labels): numbers[0]}
+    assert StoredSeries.objects.count() == 2
+
+
+def fill(cluster, numbers, hours=1, start=HOUR):
+    for n in range(hours * 240):
+        scrape(cluster, numbers, start + n * 15, 4096.0 * n, 30.0 * n)
+
+
+def test_what_is_staged_reads_as_what_is_folded(cluster, numbers):
+    fill(cluster, numbers)
+    grid = Grid(HOUR + 300, 300, 11)
+    before = read(cluster, numbers, grid)
+    assert folding.fold(cluster.pk, datetime.fromtimestamp(HOUR + 3600, UTC)) == 480
+    assert (Scraped.objects.count(), Chunk.objects.count()) == (0, 2)
+    after = read(cluster, numbers, grid)
+    assert before[numbers[1]] == pytest.approx(2.0)
+    for number in numbers:
+        assert after[number] == pytest.approx(before[number])
+
+
+def test_late_and_repeated_samples_find_their_place(cluster, numbers):
+    later = datetime.fromtimestamp(HOUR + 7200, UTC)
+    for n in [0, 1, 3, 4]:
+        scrape(cluster, numbers, HOUR + n * 15, 4096, 30.0 * n)
+    folding.fold(cluster.pk, later)
+    for n in [2, 3, 0]:
+        scrape(cluster, numbers, HOUR + n * 15, 4096, 30.0 * n)
+    folding.fold(cluster.pk, later)
+    chunk = Chunk.objects.get(series=numbers[1])
+    back = unpack(chunk.data, HOUR, grain_of(METRICS["cpu"], Resolution.RAW))
+    assert (back.values.tolist(), (back.times / 10 - HOUR).tolist()) == (
+        [0, 30, 60, 90, 120],
+        [0, 15, 30, 45, 60],
+    )
+
+
+def test_an_hour_is_cut_where_it_ends(cluster, numbers):
+    for n in range(-2, 2):
+        scrape(cluster, numbers, HOUR + n * 15, 4096, 30.0 * (n + 2))
+    folding.fold(cluster.pk, datetime.fromtimestamp(HOUR + 3600, UTC))
+    starts = Chunk.objects.filter(series=numbers[0]).order_by("start").values_list("start", flat=True)
+    assert list(starts) == [HOUR - 3600, HOUR]
+    rates = read(cluster, numbers, Grid(HOUR, 15, 2))
+    assert rates[numbers[1]].tolist() == [2, 2]
+
+
+def test_samples_of_a_series_that_was_forgotten_are_let_go(cluster, numbers):
+    scrape(cluster, numbers, HOUR, 4096, 30)
+    StoredSeries.objects.get(pk=numbers[0]).delete()
+    folding.fold(cluster.pk, datetime.fromtimestamp(HOUR + 3600, UTC))
+    assert list(Chunk.objects.values_list("series", flat=True)) == [numbers[1]]
+
+
+DAY = HOUR // 86_400 * 86_400
+
+
+def test_a_day_that_is_over_is_thinned_and_reads_the_same(cluster, numbers):
+    fill(cluster, numbers, hours=3, start=DAY)
+    folding.fold(cluster.pk, datetime.fromtimestamp(DAY + 86_400, UTC))
+    grid = Grid(DAY + 600, 600, 17)
+    before = read(cluster, numbers, grid)
+    assert thinning.thin(cluster.pk, DAY + 86_400) == 0, "it may not be over yet"
+    assert thinning.thin(cluster.pk, DAY + 86_400 + thinning.LATE_SECONDS) == 2
+    assert Chunk.objects.filter(resolution=Resolution.FIVE_MINUTES).count() == 2
+    Chunk.objects.filter(resolution=Resolution.RAW).delete()
+    after = read(cluster, numbers, grid)
+    assert before[numbers[1]] == pytest.approx(2.0)
+    for number in numbers:
+        assert after[number] == pytest.approx(before[number], abs=4096 if number == numbers[0] else 0.01)
+    hourly = read(cluster, numbers, Grid(DAY + 3600, 3600, 3))
+    assert hourly[numbers[1]] == pytest.approx(2.0)
+
+
+def test_the_days_of_a_month_share_a_chunk(cluster, numbers):
+    month = DAY // (30 * 86_400) * 30 * 86_400
+    for day in (0, 1):
+        fill(cluster, numbers, start=month + day * 86_400)
+        folding.fold(cluster.pk, datetime.fromtimestamp(month + (day + 1) * 86_400, UTC))
+        assert thinning.thin(cluster.pk, month + (day + 2) * 86_400) == 2
+    chunk = Chunk.objects.get(series=numbers[1], resolution=Resolution.HOUR)
+    back = unpack(chunk.data, month, grain_of(METRICS["cpu"], Resolution.HOUR))
+    assert ((back.times // 10 - month) // 3600).tolist() == [1, 25]
+    assert back.values == pytest.approx([2, 2])
+
+
+def test_what_is_too_old_is_forgotten_and_then_its_series(cluster, numbers, settings):
+    scrape(cluster, numbers, HOUR, 4096, 30)
+    folding.fold(cluster.pk, datetime.fromtimestamp(HOUR + 3600, UTC))
+    StoredSeries.objects.update(created_at=datetime.fromtimestamp(HOUR, UTC))
+    now = datetime.fromtimestamp(HOUR + 86_400, UTC)
+    assert thinning.forget(now) == 0
+    settings.METRICS_DAYS = 1
+    assert thinning.forget(datetime.fromtimestamp(HOUR + 3600 + 86_401, UTC)) == 2
+    assert not StoredSeries.objects.exists()
