@@ -1,4 +1,4 @@
-"""The New Workload form: what was typed, what is wrong with it by field, and the training it stands for.
+"""The New Workload form: what was typed, what is wrong with it by field, and the workload it stands for.
 
 Nothing typed is ever lost: the draft keeps the text as it came, and the page shows it again.
 """
@@ -6,6 +6,7 @@ Nothing typed is ever lost: the draft keeps the text as it came, and the page sh
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from django.http import QueryDict
@@ -17,11 +18,14 @@ from workloads import spec
 from workloads.models import Workload
 from workloads.queries import is_taken
 from workloads.spec import WorkloadSpec
+from workloads.tools import Tool, completed
 
 LABELS = {
+    "kind": "Kind",
     "name": "Name",
     "project": "Project",
     "cluster": "Cluster",
+    "tools": "Tools",
     "image": "Image",
     "command": "Command",
     "arguments": "Arguments",
@@ -36,9 +40,31 @@ LONGEST_TEXT = 1024 * 1024
 _UNIT = re.compile(r"\s*([KMGTPE])i?B?\Z", re.IGNORECASE)
 
 
+@dataclass(frozen=True, slots=True)
+class ToolRow:
+    """One tool as typed; a row without a kind is left out."""
+
+    kind: str
+    name: str = ""
+    port: str = ""
+    path: str = ""
+
+    @classmethod
+    def of(cls, tool: Tool) -> "ToolRow":
+        """What differs from its kind."""
+        usual = completed(tool.kind)
+        return cls(
+            tool.kind,
+            *(
+                "" if getattr(tool, name) == getattr(usual, name) else str(getattr(tool, name))
+                for name in ("name", "port", "path")
+            ),
+        )
+
+
 @dataclass
 class Draft:
-    """The form as typed. `errors` are by field; `training` is what it stands for, right or wrong."""
+    """The form as typed. `errors` are by field; `asked` is what it stands for, right or wrong."""
 
     texts: dict[str, str]
     environment: list[tuple[str, str]]
@@ -46,14 +72,35 @@ class Draft:
     cluster: Cluster | None
     projects: list[Project]
     clusters: list[Cluster]
+    kind: str = "training"
+    tool_rows: list[ToolRow] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
     copied_from: Workload | None = None
 
     @property
-    def training(self) -> WorkloadSpec:
+    def asked(self) -> WorkloadSpec:
         texts = {name: self.texts[name] for name in TEXTS if name != "retries"}
         texts |= {"gpus": self.texts["gpus"].strip() or "0", "memory": memory(self.texts["memory"])}
-        return WorkloadSpec(**texts, environment=self.environment, retries=_whole(self.texts["retries"]))
+        tools = self.tools
+        for name in ("image", "command"):  # a tool that people know brings its own
+            texts[name] = texts[name] or next(filter(None, (getattr(tool, name) for tool in tools)), "")
+        return WorkloadSpec(
+            **texts,
+            kind=self.kind,
+            tools=tools,
+            environment=self.environment,
+            retries=_whole(self.texts["retries"]),
+        )
+
+    @property
+    def tools(self) -> list[Tool]:
+        """Those of a workspace; what a row leaves empty is as its kind has it."""
+        if self.kind != "workspace":
+            return []
+        return [
+            completed(row.kind, row.name, _whole(row.port) if row.port else None, row.path)
+            for row in self.tool_rows
+        ]
 
     @property
     def needs(self) -> list[str]:
@@ -66,7 +113,7 @@ class Draft:
 
     def check(self) -> None:
         """Fill `errors`, but for what only the database knows at submit."""
-        found = spec.problems(self.training)
+        found = spec.problems(self.asked)
         if self.project is None:
             found["project"] = "Choose one of your projects."
         if self.cluster is None:
@@ -91,14 +138,20 @@ def posted(user: Any, post: QueryDict) -> Draft:
         post.get("project", ""),
         post.get("cluster", ""),
     )
+    draft.kind = post.get("kind", "training")
+    columns = [post.getlist(f"tool-{name}") for name in ("kind", "name", "port", "path")]
+    rows = zip_longest(*columns[:4], fillvalue="")
+    draft.tool_rows = [ToolRow(*(text.strip() for text in row)) for row in rows if row[0].strip()]
     draft.check()
     return draft
 
 
-def fresh(user: Any, training: WorkloadSpec, project: str = "", cluster: str = "") -> Draft:
-    """A draft filled with `training`, not checked yet."""
-    texts = {name: str(getattr(training, name)) for name in TEXTS}
-    return _draft(user, texts, training.environment, project, cluster)
+def fresh(user: Any, asked: WorkloadSpec, project: str = "", cluster: str = "") -> Draft:
+    """A draft filled with `asked`, not checked yet."""
+    texts = {name: str(getattr(asked, name)) for name in TEXTS}
+    draft = _draft(user, texts, asked.environment, project, cluster)
+    draft.kind, draft.tool_rows = asked.kind, [ToolRow.of(tool) for tool in asked.tools]
+    return draft
 
 
 def _draft(

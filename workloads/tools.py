@@ -28,7 +28,7 @@ class ToolKind:
     title: str
     port: int
     path: str = "/"
-    image: str = ""  # and command: what runs it where nothing else is said
+    image: str = ""  # and command, with {port}: what runs it where nothing else is said
     command: str = ""
     token_variable: str = ""  # asks for the token in this variable, once, as ?token=
 
@@ -42,7 +42,7 @@ TOOL_KINDS: dict[str, ToolKind] = {
             8888,
             "/lab",
             "jupyter/minimal-notebook",
-            "jupyter lab --ip=$(POD_IP) --port=8888 --no-browser --ServerApp.allow_remote_access=True",
+            "jupyter lab --ip=$(POD_IP) --port={port} --no-browser --ServerApp.allow_remote_access=True",
             "JUPYTER_TOKEN",
         ),
         ToolKind(
@@ -50,28 +50,28 @@ TOOL_KINDS: dict[str, ToolKind] = {
             "VS Code",
             8080,
             image="codercom/code-server",
-            command="code-server --bind-addr $(POD_IP):8080 --auth none",
+            command="code-server --bind-addr $(POD_IP):{port} --auth none",
         ),
         ToolKind(
             "tensorboard",
             "TensorBoard",
             6006,
             image="tensorflow/tensorflow",
-            command="tensorboard --host $(POD_IP) --port 6006 --logdir .",
+            command="tensorboard --host $(POD_IP) --port {port} --logdir .",
         ),
         ToolKind(
             "mlflow",
             "MLflow",
             5000,
             image="ghcr.io/mlflow/mlflow",
-            command="mlflow server --host $(POD_IP) --port 5000",
+            command="mlflow server --host $(POD_IP) --port {port}",
         ),
         ToolKind(
             "ray",
             "Ray dashboard",
             8265,
             image="rayproject/ray",
-            command="ray start --head --block --dashboard-host $(POD_IP) --dashboard-port 8265",
+            command="ray start --head --block --dashboard-host $(POD_IP) --dashboard-port {port}",
         ),
         ToolKind("custom", "Custom", 8000),
     )
@@ -92,6 +92,17 @@ class Tool:
         """As people call it: "Jupyter", or for a second one or one of their own its name."""
         kind = TOOL_KINDS.get(self.kind)
         return kind.title if kind and kind.name != "custom" and self.name == kind.name else self.name
+
+    @property
+    def command(self) -> str:
+        """The command line that starts it, where its kind has one."""
+        kind = TOOL_KINDS.get(self.kind)
+        return kind.command.replace("{port}", str(self.port)) if kind else ""
+
+    @property
+    def image(self) -> str:
+        kind = TOOL_KINDS.get(self.kind)
+        return kind.image if kind else ""
 
     def dump(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,11 +1,11 @@
-// The New Workload form: rows of variables, and which field a preview is about.
+// The New Workload form: rows of variables and of tools, and which field a preview is about.
 export function start(form) {
-  const rows = form.querySelector(".variables");
   const click = (event) => {
+    const rows = event.target.closest("[data-rows]");
     const add = event.target.closest("[data-action=add]");
     const remove = event.target.closest("[data-action=remove]");
     if (add) addRow(rows, add);
-    if (remove) removeRow(form, remove.closest(".variable"));
+    if (remove) removeRow(form, rows, remove.closest(rows.dataset.rows));
   };
   const name = (event) => {
     event.detail.parameters.set("changed", event.detail.triggeringEvent?.target?.name ?? "env-name");
@@ -23,18 +23,18 @@ export function start(form) {
 }
 
 function addRow(rows, button) {
-  const all = rows.querySelectorAll(".variable");
+  const all = rows.querySelectorAll(rows.dataset.rows);
   const row = all[all.length - 1].cloneNode(true);
-  for (const input of row.querySelectorAll("input")) input.value = "";
+  for (const input of row.querySelectorAll("input, select")) input.value = "";
   for (const labelled of row.querySelectorAll("[aria-label]")) {
     labelled.setAttribute("aria-label", labelled.getAttribute("aria-label").replace(/\d+$/, all.length + 1));
   }
   button.before(row);
-  row.querySelector("input").focus();
+  row.querySelector("input, select").focus();
 }
 
-function removeRow(form, row) {
-  if (row.parentElement.querySelectorAll(".variable").length > 1) row.remove();
-  else for (const input of row.querySelectorAll("input")) input.value = "";
+function removeRow(form, rows, row) {
+  if (rows.querySelectorAll(rows.dataset.rows).length > 1) row.remove();
+  else for (const input of row.querySelectorAll("input, select")) input.value = "";
   htmx.trigger(form, "rows-changed");
 }

@@ -12,9 +12,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from runyard.clusters.models import Cluster
 from runyard.tenancy.access import Denied, may, projects_where
 from workloads import actions, fit, forms, queries, sample, spec
-from workloads.forms import Draft
+from workloads.forms import Draft, ToolRow
+from workloads.kinds import KIND_LABEL, KINDS
 from workloads.models import Workload
 from workloads.spec import WorkloadSpec
+from workloads.tools import TOOL_KINDS
 
 _DEFAULTS = WorkloadSpec(name="")
 _AMOUNTS = ("gpus", "cpu", "memory")
@@ -34,9 +36,8 @@ def new(request: HttpRequest) -> HttpResponse:
 def preview(request: HttpRequest) -> HttpResponse:
     """The right side for what is typed so far, and the words at the field that changed."""
     draft = forms.posted(request.user, request.POST)
-    changed = (
-        "environment" if request.POST.get("changed", "").startswith("env-") else request.POST.get("changed")
-    )
+    changed = request.POST.get("changed", "")
+    changed = {"env": "environment", "tool": "tools"}.get(changed.split("-")[0], changed)
     told = {
         name: draft.errors.get(name, "")
         for name in _shown(draft)
@@ -66,7 +67,7 @@ def _submit(request: HttpRequest) -> HttpResponse:
             assert draft.project is not None
             assert draft.cluster is not None
             return redirect(
-                actions.submit(request.user, draft.project, draft.cluster, draft.training)  # type: ignore[arg-type]
+                actions.submit(request.user, draft.project, draft.cluster, draft.asked)  # type: ignore[arg-type]
             )
         except actions.Invalid as error:
             draft.errors = error.fields
@@ -121,40 +122,45 @@ def _shown(draft: Draft) -> list[str]:
 
 
 def _is_filled(draft: Draft, name: str) -> bool:
-    return bool(draft.environment) if name == "environment" else bool(draft.texts.get(name, "x"))
+    rows = {"environment": draft.environment, "tools": draft.tool_rows}
+    return bool(rows[name]) if name in rows else bool(draft.texts.get(name, "x"))
 
 
 def _context(draft: Draft, request: HttpRequest) -> dict[str, Any]:
-    training = draft.training
-    wrong = spec.problems(training)
+    asked = draft.asked
+    wrong = spec.problems(asked)
     return {
         "draft": draft,
+        "kinds": KINDS,
+        "tool_kinds": TOOL_KINDS.values(),
+        "tool_rows": draft.tool_rows or [ToolRow("")],
         "rows": [*draft.environment, *[("", "")] * (1 if draft.environment else 2)],
-        "training": training,
+        "asked": asked,
         "wrong": wrong,
-        "outlook": _outlook(draft, training, wrong),
-        "manifest": _manifest(draft, training, wrong),
+        "outlook": _outlook(draft, asked, wrong),
+        "manifest": _manifest(draft, asked, wrong),
         "told": draft.errors,
         "checked": False,
         "view": view if (view := request.POST.get("view")) in VIEWS else VIEWS[0],
     }
 
 
-def _outlook(draft: Draft, training: WorkloadSpec, wrong: dict[str, str]) -> fit.Outlook | None:
+def _outlook(draft: Draft, asked: WorkloadSpec, wrong: dict[str, str]) -> fit.Outlook | None:
     if draft.cluster is None or any(name in wrong for name in _AMOUNTS):
         return None
-    return fit.outlook(draft.cluster, training)
+    return fit.outlook(draft.cluster, asked)
 
 
-def _manifest(draft: Draft, training: WorkloadSpec, wrong: dict[str, str]) -> str:
+def _manifest(draft: Draft, asked: WorkloadSpec, wrong: dict[str, str]) -> str:
     """The YAML that would be sent, but for the labels that bind it to its row here, so that it can be applied
     by hand; what is still wrong shows as the default or as a gap."""
-    gaps: dict[str, Any] = {"name": "…", "image": "…", "command": "…", "environment": [], "retries": 0}
+    gaps: dict[str, Any] = dict.fromkeys(("name", "image", "command"), "…") | {"environment": [], "tools": []}
     mended = {name: gaps.get(name, getattr(_DEFAULTS, name)) for name in wrong}
     namespace = draft.project.namespace if draft.project else "…"
-    job = spec.job(replace(training, **mended), namespace, "")
-    for labelled in (job, job["spec"]["template"]):
-        labelled["metadata"] = {k: v for k, v in labelled["metadata"].items() if k != "labels"}
+    job = spec.job(replace(asked, **mended), namespace, "")
+    for part in (job, job["spec"]["template"]):
+        labels = {KIND_LABEL: asked.kind} if asked.tools else {}
+        part["metadata"] = {k: v for k, v in (part["metadata"] | {"labels": labels}).items() if v}
     return yaml.dump(job, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=4096)
 
 

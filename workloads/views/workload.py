@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from runyard.tenancy.access import may
-from workloads import history, queries, timeline
+from workloads import history, queries, timeline, tool_states
 from workloads.availability import Availability
 from workloads.models import Pod, Workload
 from workloads.waiting.sources import why
@@ -26,10 +26,13 @@ def find(request: HttpRequest, pk: int) -> Workload:
 def header(request: HttpRequest, workload: Workload, tab: str) -> dict[str, Any]:
     """What the top of each of the workload's pages shows."""
     pods = list(queries.visible_pods(request.user, workload))
+    availability = Availability(request.user)
     return {
         "workload": workload,
         "tab": tab,
-        "why_not": Availability(request.user).why_not(workload),
+        "why_not": availability.why_not(workload),
+        "tools": tool_states.shown(workload),
+        "connect_refused": availability.connect(workload),
         "gpu_products": queries.gpu_products(workload),
         "lasting": timeline.in_phase(workload),
         "pods": pods,
