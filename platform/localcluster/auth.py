@@ -1,6 +1,7 @@
-"""Who may come in: this machine, by a loopback name, with the token. Also makes and keeps the token.
+"""Who may come in: who has the token, which this machine's owner alone can read. Also makes and keeps it.
 
-The Host check is what stops a web page from reaching us through a name it has pointed at 127.0.0.1.
+Without it, the Host check stops a web page from reaching us through a name it has pointed at 127.0.0.1. With
+it any Host will do: a proxy in front of a pod's page has to pass on the one that the browser sees.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ OPEN_PATHS = frozenset(("/readyz", "/livez", "/healthz"))
 
 
 def check(path: str, headers: Mapping[str, str], token: str) -> None:
-    """Raises ApiError 403 for a foreign Host, 401 without the token (health paths need none)."""
+    """Without the token raises ApiError 403 for a foreign Host and 401 otherwise, but for health paths."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode(), token.encode()):
+        return
     if not _THIS_MACHINE.fullmatch(headers.get("host", "")):
         raise ApiError(403, "Forbidden", "the Host header must name this machine: 127.0.0.1 or localhost")
-    if path in OPEN_PATHS:
-        return
-    scheme, _, given = headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not secrets.compare_digest(given.strip().encode(), token.encode()):
+    if path not in OPEN_PATHS:
         raise unauthorized()
 
 
