@@ -1,0 +1,144 @@
+"""Which pods were given which GPUs: asked of the kubelet, or of the embedded cluster's node.
+
+A real kubelet answers by gRPC on a socket of the node (PodResources, v1); the embedded one gives the same as
+JSON through its API server. Both are asked on a lane and for a few seconds only.
+"""
+
+import json
+import logging
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from . import wire
+from .lanes import Hangs, Lane
+
+log = logging.getLogger(__name__)
+FRESH_SECONDS = 5.0
+ASK_SECONDS = 3.0
+_LARGEST_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A container that was given a device; `uid` is "" where the kubelet does not tell it, `share` tells
+    the users of one shared device apart.
+    """
+
+    namespace: str
+    pod: str
+    container: str
+    uid: str = ""
+    share: str = ""
+
+
+Holders = dict[str, list[Holder]]  # by the UUID of a GPU or of a MIG slice
+
+
+class Source(Protocol):
+    """`name` is for people."""
+
+    name: str
+
+    def ask(self) -> Holders:
+        """May block, may raise anything."""
+
+
+class Nobody:
+    """Without a kubelet: no figure belongs to a pod."""
+
+    name = "none"
+
+    def ask(self) -> Holders:
+        return {}
+
+
+class Kubelet:
+    """PodResources on the kubelet's socket. Raises RuntimeError when grpcio is not installed."""
+
+    name = "kubelet"
+
+    def __init__(self, socket: str) -> None:
+        try:
+            import grpc
+        except ImportError:
+            raise RuntimeError("the kubelet's socket needs gRPC: pip install 'runyard[exporter]'") from None
+        # The name is for the HTTP/2 header alone; a kubelet refuses the path of a socket there.
+        options = [
+            ("grpc.default_authority", "localhost"),
+            ("grpc.max_receive_message_length", _LARGEST_BYTES),
+        ]
+        channel = grpc.insecure_channel(f"unix://{Path(socket).absolute()}", options)
+        self._list: Callable[..., bytes] = channel.unary_unary(
+            "/v1.PodResourcesLister/List",
+            request_serializer=lambda message: message,
+            response_deserializer=lambda message: message,
+        )
+
+    def ask(self) -> Holders:
+        return wire.holders(self._list(b"", timeout=ASK_SECONDS))
+
+
+class EmbeddedNode:
+    """The node of the embedded cluster, found by its kubeconfig, which is read anew each time."""
+
+    name = "embedded cluster"
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self.kubeconfig = kubeconfig
+
+    def ask(self) -> Holders:
+        config = json.loads(self.kubeconfig.read_text())  # the embedded cluster writes it as JSON
+        server, token = config["clusters"][0]["cluster"]["server"], config["users"][0]["user"]["token"]
+        nodes = self._get(f"{server}/api/v1/nodes", token)["items"]
+        found: Holders = {}
+        for node in nodes:
+            page = f"{server}/api/v1/nodes/{quote(node['metadata']['name'])}/proxy/podresources"
+            _collect(self._get(page, token)["podResources"], found)
+        return found
+
+    def _get(self, url: str, token: str) -> Any:
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 ours
+        with urllib.request.urlopen(request, timeout=ASK_SECONDS) as answer:  # noqa: S310
+            return json.loads(answer.read(_LARGEST_BYTES))
+
+
+def _collect(pods: list[dict[str, Any]], found: Holders) -> None:
+    for pod in pods:
+        for container in pod["containers"]:
+            holder = Holder(pod["namespace"], pod["name"], container["name"], pod.get("uid", ""))
+            for device in container.get("devices") or []:
+                for uuid in device["deviceIds"]:
+                    found.setdefault(uuid, []).append(holder)
+
+
+@dataclass
+class Attribution:
+    """The last answer of a source, dropped when the source fails; `reason` says why there is none."""
+
+    source: Source
+    reason: str = ""
+    holders: Holders = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._lane = Lane("pods")
+        self._asked_at = float("-inf")
+
+    def refresh(self) -> None:
+        """Asks again when the last answer is some seconds old. Never raises; bounded."""
+        if time.monotonic() - self._asked_at < FRESH_SECONDS:
+            return
+        before, self.reason, self.holders = self.reason, "", {}
+        try:
+            self.holders = self._lane.call(self.source.ask, ASK_SECONDS + 1)
+        except Hangs:
+            self.reason = "hangs"
+        except Exception as error:
+            self.reason = "unreachable"
+            if before != self.reason:
+                log.warning("the %s does not tell which pods have GPUs: %s", self.source.name, error)
+        self._asked_at = time.monotonic()
