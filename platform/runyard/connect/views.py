@@ -17,6 +17,8 @@ from workloads.queries import get_workload
 from workloads.tool_states import Answering
 from workloads.tools import TOOL_KINDS, Tool, token_of
 
+AGAIN_SECONDS = 2
+
 
 @require_safe
 def connect(request: HttpRequest, pk: int, tool: str) -> HttpResponse:
@@ -26,16 +28,18 @@ def connect(request: HttpRequest, pk: int, tool: str) -> HttpResponse:
     if found is None:
         raise Http404("This workload has no such tool.")
     if why := Availability(request.user).connect(workload):
-        return _waiting(request, workload, found, why.sentence, ends=True)
+        return _closed(request, workload, found, why.sentence, refused=True)
     state = probing.look(workload, found)
     if state.state != Answering.READY:
-        return _waiting(request, workload, found, state.words)
+        return _closed(request, workload, found, state.words)
     if request.headers.get("Sec-Fetch-Site") == "cross-site":  # a page elsewhere may lead here, not further
-        return _waiting(request, workload, found, "")
+        return _closed(request, workload, found, "")
     assert isinstance(request.user, User)
     ticket = visits.admit(request.user, request.session.session_key or "", workload, tool)
     asked = urlencode({"ticket": ticket, "to": _first_page(workload, found)})
-    return _go(request, f"{origin_of(Place(pk, tool))}{ENTER}?{asked}")
+    response = redirect(f"{origin_of(Place(pk, tool))}{ENTER}?{asked}")
+    response["Cache-Control"], response["Referrer-Policy"] = "no-store", "no-referrer"
+    return response
 
 
 def _first_page(workload: Workload, tool: Tool) -> str:
@@ -52,22 +56,13 @@ def _find(request: HttpRequest, pk: int) -> Workload:
         raise Http404("There is no such workload, or you may not see it.") from None
 
 
-def _waiting(
-    request: HttpRequest, workload: Workload, tool: Tool, words: str, ends: bool = False
+def _closed(
+    request: HttpRequest, workload: Workload, tool: Tool, words: str, refused: bool = False
 ) -> HttpResponse:
-    context = {"workload": workload, "tool": tool, "words": words, "ends": ends, "ready": not words}
-    page = "connect/waiting.html" if request.htmx else "connect/connect.html"  # type: ignore[attr-defined]
-    response = render(request, page, context, status=200 if not ends else 409)
+    """Why one is not let in; where that may change by itself, the browser asks again."""
+    context = {"workload": workload, "tool": tool, "words": words, "refused": refused}
+    response = render(request, "connect/connect.html", context, status=409 if refused else 200)
     response["Cache-Control"] = "no-store"
-    return response
-
-
-def _go(request: HttpRequest, to: str) -> HttpResponse:
-    """Scripts cannot follow a redirect to another origin; the browser does."""
-    if not request.htmx:  # type: ignore[attr-defined]
-        response: HttpResponse = redirect(to)
-    else:
-        response = HttpResponse()
-        response["HX-Redirect"] = to
-    response["Cache-Control"], response["Referrer-Policy"] = "no-store", "no-referrer"
+    if words and not refused:
+        response["Refresh"] = str(AGAIN_SECONDS)
     return response
