@@ -51,11 +51,10 @@ class Reading:
 
 
 class Device:
-    """The GPU of one index. `identity` stays known after the GPU is lost."""
+    """The GPU of one index. `identity`, or who it last was, stays known after the GPU is lost."""
 
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.identity: Identity | None = None
+    def __init__(self, index: int, identity: Identity | None = None) -> None:
+        self.index, self.identity = index, identity
         self._handle: Any = None
 
     @property

@@ -93,7 +93,6 @@ class Fleet:
         """Starts NVML, anew if need be; GPUs that it then does not list are lost."""
         self._started_at = time.monotonic()
         self._pause = min(max(2 * self._pause, self.retry_seconds), LONGEST_RETRIES * self.retry_seconds)
-        self._devices = []
         self._known = {uuid: State(one.identity, "lost") for uuid, one in self._known.items()}
         self._starting = self._driver.start(start)
 
@@ -110,7 +109,9 @@ class Fleet:
             if self._reason != before:
                 log.warning("NVML does not start: %s", error)
         else:
-            self._devices, self._reason = [Device(index) for index in range(count)], ""
+            same = self._devices if count == len(self._devices) else []
+            last = {one.index: one.identity for one in same}  # a lost one could not tell who it is
+            self._devices, self._reason = [Device(index, last.get(index)) for index in range(count)], ""
         self._starting = None
 
     def _read(self) -> None:

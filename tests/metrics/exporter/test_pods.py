@@ -1,0 +1,194 @@
+"""Whose GPU it is: by the kubelet's socket, by the embedded cluster, and by the processes themselves."""
+
+import json
+import os
+import threading
+from concurrent import futures
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import grpc
+import pytest
+
+from metrics.exporter import wire
+from metrics.exporter.owners import Owner, owner_of
+from metrics.exporter.pods import EmbeddedNode, Holder, Kubelet
+from tests.metrics.exporter.driver import GIB, Gpu, Slice
+
+UID = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
+
+
+def field(number, value):
+    """A field of a protocol buffer: a message or text, or a number."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    value = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def varint(value):
+    out = b""
+    while value > 127:
+        out, value = out + bytes([value & 127 | 128]), value >> 7
+    return out + bytes([value])
+
+
+def given(name, *devices, resource="nvidia.com/gpu", namespace="red", container="main"):
+    """One PodResources, with CPU ids and a topology as a real kubelet has them."""
+    numa = field(3, field(1, field(1, 0)))
+    device = field(1, resource) + b"".join(field(2, one) for one in devices) + numa
+    inner = field(1, container) + field(2, device) + field(3, b"\x01\x02")
+    return field(1, field(1, name) + field(2, namespace) + field(3, inner))
+
+
+@pytest.fixture
+def kubelet(tmp_path):
+    """A gRPC server on a socket, as a kubelet has it; `answer` is what it gives."""
+
+    class Kubelet:
+        answer = b""
+        socket = str(tmp_path / "kubelet.sock")
+
+        def list(self, request, context):
+            assert request == b""
+            if isinstance(self.answer, grpc.StatusCode):
+                context.abort(self.answer, "no")
+            return self.answer
+
+    one = Kubelet()
+    handler = grpc.unary_unary_rpc_method_handler(one.list)
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    handlers = grpc.method_handlers_generic_handler("v1.PodResourcesLister", {"List": handler})
+    server.add_generic_rpc_handlers((handlers,))
+    server.add_insecure_port(f"unix://{one.socket}")
+    server.start()
+    yield one
+    server.stop(None)
+
+
+def test_gpus_and_slices_carry_the_pods_that_the_kubelet_names(exporter, kubelet):
+    kubelet.answer = b"".join(
+        (
+            given("train-0", "GPU-0"),
+            given("notebook", "MIG-a", resource="nvidia.com/mig-3g.40gb"),
+            given("other", "GPU-2", resource="example.com/nic"),
+            given("cpu-only"),
+        )
+    )
+    gpus = [Gpu("GPU-0"), Gpu("GPU-1", slices=[Slice("MIG-a", 1, "3g.40gb", 40 * GIB)]), Gpu("GPU-2")]
+    page = exporter(gpus, Kubelet(kubelet.socket)).metrics()
+    (labels, _), *_ = page.all("DCGM_FI_DEV_GPU_UTIL", gpu="0")
+    assert (labels["namespace"], labels["pod"], labels["container"]) == ("red", "train-0", "main")
+    assert "pod_uid" not in labels  # the kubelet does not tell it
+    assert page.one("DCGM_FI_DEV_FB_USED", GPU_I_ID="1", pod="notebook") == 0
+    assert not any("pod" in labels for labels, _ in page.all("DCGM_FI_DEV_GPU_UTIL", gpu="2"))
+    assert page.one("runyard_gpu_pods_up", source="kubelet", reason="") == 1
+
+
+def test_a_shared_gpu_is_told_once_for_each_of_its_users(exporter, kubelet):
+    kubelet.answer = given("one", "GPU-0::0") + given("two", "GPU-0::1")
+    page = exporter([Gpu("GPU-0", utilisation=30)], Kubelet(kubelet.socket)).metrics()
+    found = {(labels["pod"], labels["vgpu"]): value for labels, value in page.all("DCGM_FI_DEV_GPU_UTIL")}
+    assert found == {("one", "0"): 30, ("two", "1"): 30}
+
+
+def test_a_kubelet_that_goes_away_takes_its_names_along_and_is_told(exporter, kubelet):
+    kubelet.answer = given("train-0", "GPU-0")
+    asked = exporter([Gpu("GPU-0")], Kubelet(kubelet.socket))
+    assert asked.metrics().all("DCGM_FI_DEV_GPU_UTIL", pod="train-0")
+    for answer in (grpc.StatusCode.UNAVAILABLE, b"\x0a\xff\xff nonsense"):
+        kubelet.answer = answer
+        page = asked.metrics()
+        assert page.one("runyard_gpu_pods_up", reason="unreachable") == 0
+        assert page.all("DCGM_FI_DEV_GPU_UTIL")
+        assert not page.all("DCGM_FI_DEV_GPU_UTIL", pod="train-0")
+    kubelet.answer = given("train-1", "GPU-0")
+    assert asked.metrics().all("DCGM_FI_DEV_GPU_UTIL", pod="train-1")
+
+
+def test_an_answer_cut_off_anywhere_is_refused_or_read_in_part():
+    whole = given("train-0", "GPU-0", "GPU-1")
+    assert wire.holders(whole) == {uuid: [Holder("red", "train-0", "main")] for uuid in ("GPU-0", "GPU-1")}
+    for end in range(1, len(whole)):
+        with pytest.raises(ValueError):
+            wire.holders(whole[:end])
+
+
+def test_the_embedded_cluster_tells_pods_with_their_uids(exporter, tmp_path):
+    devices = [{"resourceName": "nvidia.com/gpu", "deviceIds": ["GPU-0"]}]
+    container = {"name": "main", "devices": devices}
+    pod = {"name": "train-0", "namespace": "red", "uid": UID, "containers": [container]}
+    pages = {
+        "/api/v1/nodes": {"items": [{"metadata": {"name": "n1"}}]},
+        "/api/v1/nodes/n1/proxy/podresources": {"podResources": [pod]},
+    }
+
+    class Api(BaseHTTPRequestHandler):
+        def do_GET(self):
+            known = self.headers["Authorization"] == "Bearer secret"
+            body = json.dumps(pages[self.path]).encode() if known else b""
+            self.send_response(200 if known else 401)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    api = HTTPServer(("127.0.0.1", 0), Api)
+    threading.Thread(target=api.serve_forever, args=(0.01,), daemon=True).start()
+    kubeconfig = tmp_path / "kubeconfig"
+    server = {"server": f"http://127.0.0.1:{api.server_address[1]}"}
+    config = {"clusters": [{"cluster": server}], "users": [{"user": {"token": "secret"}}]}
+    kubeconfig.write_text(json.dumps(config))
+    asked = exporter([Gpu("GPU-0", processes={os.getpid(): GIB})], EmbeddedNode(kubeconfig))
+    try:
+        page = asked.metrics()
+    finally:
+        api.shutdown()
+        api.server_close()
+    (labels, _), *_ = page.all("DCGM_FI_DEV_GPU_UTIL")
+    assert (labels["pod"], labels["pod_uid"]) == ("train-0", UID)
+    assert asked.metrics().one("runyard_gpu_pods_up", source="embedded cluster", reason="unreachable") == 0
+
+
+def write_process(proc, pid, parent, cgroup="0::/user.slice\n", environ=b"A=b\0"):
+    folder = proc / str(pid)
+    folder.mkdir()
+    (folder / "cgroup").write_text(cgroup)
+    (folder / "environ").write_bytes(environ)
+    (folder / "stat").write_text(f"{pid} (a ) b) S {parent} 1 1")
+
+
+@pytest.mark.parametrize(
+    "cgroup",
+    [
+        f"0::/kubepods.slice/kubepods-pod{UID.replace('-', '_')}.slice/cri-containerd-abc.scope\n",
+        f"12:memory:/kubepods/burstable/pod{UID}/abc\n11:cpu:/kubepods/burstable/pod{UID}/abc\n",
+    ],
+)
+def test_a_process_of_a_real_node_is_known_by_its_cgroup(tmp_path, cgroup):
+    write_process(tmp_path, 10, 1, cgroup)
+    assert owner_of(10, tmp_path) == Owner(UID)
+
+
+def test_a_process_of_the_embedded_cluster_is_known_by_its_mark_or_its_parents(tmp_path):
+    write_process(tmp_path, 10, 1, environ=f"A=b\0LOCALCLUSTER_CONTAINER={UID}/main/0\0".encode())
+    write_process(tmp_path, 11, 10, environ=b"")
+    write_process(tmp_path, 12, 11)
+    write_process(tmp_path, 20, 0)
+    assert owner_of(12, tmp_path) == Owner(UID, "main")
+    assert owner_of(20, tmp_path) is None
+    assert owner_of(999, tmp_path) is None
+
+
+def test_figures_of_a_process_carry_its_pod(exporter, kubelet, monkeypatch):
+    from metrics.exporter import serving
+
+    kubelet.answer = given("one", "GPU-0") + given("two", "GPU-1::0") + given("three", "GPU-1::1")
+    monkeypatch.setattr(serving, "owner_of", lambda pid: {10: Owner(UID), 20: Owner(UID)}.get(pid))
+    gpus = [Gpu("GPU-0", processes={10: GIB}), Gpu("GPU-1", processes={20: GIB, 30: GIB})]
+    page = exporter(gpus, Kubelet(kubelet.socket)).metrics()
+    by_pid = {labels["pid"]: labels for labels, _ in page.all("runyard_gpu_process_memory_bytes")}
+    assert (by_pid["10"]["pod"], by_pid["10"]["pod_uid"]) == ("one", UID)
+    assert by_pid["20"]["pod_uid"] == UID
+    assert "pod" not in by_pid["20"]  # of two users of the GPU, which of them cannot be told
+    assert "pod_uid" not in by_pid["30"]
