@@ -6,11 +6,12 @@ import logging
 import sqlite3
 
 import msgspec
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from localcluster import auth, bodies, discovery, podlog, proxy, query, status
+from localcluster import auth, bodies, discovery, podlog, proxy, query, status, tunnel
 from localcluster.api import Api
 from localcluster.doors import Door
 from localcluster.forward import Forward
@@ -32,6 +33,8 @@ class Application:
         self.ready = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            return await self._tunnel(scope, receive, send)
         if scope["type"] != "http":
             return
         request = Request(scope, receive, send)
@@ -57,16 +60,28 @@ class Application:
             return PlainTextResponse("ok" if fine else "shutting down", 200 if fine else 503)
         if asked := proxy.wanted(request.scope["raw_path"]):
             return await self._through(request, asked)
-        if target := resolve(path):
+        if target := resolve(path, self._registry.served):
             return await self._api.answer(request, target)
         if request.method == "POST" and path == _COMPACT:
             return self._compact(request)
-        document = discovery.document(path, request.headers["host"])
+        document = discovery.document(path, request.headers["host"], self._registry.served.all())
         if document is None:
             raise status.no_such_path()
         if request.method != "GET":
             raise status.method_not_supported()
         return Response(msgspec.json.encode(document), media_type=bodies.JSON)
+
+    async def _tunnel(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A websocket leads to a pod or a port of the node, and nowhere else."""
+        try:
+            auth.check(scope["path"], Headers(scope=scope), self._token)
+            asked = proxy.wanted(scope["raw_path"])
+            if asked is None or proxy.is_kubelet(asked):
+                raise status.no_such_path()
+            address = proxy.address(asked, self._registry, self._door)
+        except status.ApiError as error:
+            return await tunnel.refuse(error, send)
+        await tunnel.carry(address, asked.path, scope, receive, send)
 
     async def _through(self, request: Request, asked: proxy.Wanted) -> Response:
         """To a pod, to a port of the node, or to the kubelet's own pages."""

@@ -1,14 +1,16 @@
-"""Discovery: what this server serves, as the official clients and kubectl ask for it. Made from the table."""
+"""Discovery: what this server serves, as the official clients and kubectl ask for it. Made from the kinds."""
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from typing import Any
 
 from localcluster import VERSION, openapi
-from localcluster.resources import KINDS, Kind, Subresource
+from localcluster.resources import Kind, Subresource
 
 Obj = dict[str, Any]
+Kinds = Sequence[Kind]
 
 
 def version() -> Obj:
@@ -26,7 +28,7 @@ def version() -> Obj:
     }
 
 
-def document(path: str, host: str) -> Obj | None:
+def document(path: str, host: str, kinds: Kinds) -> Obj | None:
     """The discovery document at `path`, or None when it is not one; `host` is how the client reached us."""
     parts = path.strip("/").split("/")
     match parts:
@@ -35,16 +37,24 @@ def document(path: str, host: str) -> Obj | None:
         case ["api"]:
             return _core_versions(host)
         case ["apis"]:
-            groups = sorted({kind.group for kind in KINDS if kind.group})
-            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(one) for one in groups]}
+            groups = sorted({kind.group for kind in kinds if kind.group})
+            return {
+                "kind": "APIGroupList",
+                "apiVersion": "v1",
+                "groups": [_group(one, kinds) for one in groups],
+            }
         case ["api", one]:
-            return _resources("", one)
+            return _resources("", one, kinds)
         case ["apis", group]:
-            return {"kind": "APIGroup", "apiVersion": "v1", **_group(group)} if _versions(group) else None
+            return (
+                {"kind": "APIGroup", "apiVersion": "v1", **_group(group, kinds)}
+                if _versions(group, kinds)
+                else None
+            )
         case ["apis", group, one]:
-            return _resources(group, one)
+            return _resources(group, one, kinds)
         case ["openapi", *rest]:
-            return openapi.document(rest)
+            return openapi.document(rest, kinds)
     return None
 
 
@@ -53,17 +63,17 @@ def _core_versions(host: str) -> Obj:
     return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": reach}
 
 
-def _versions(group: str) -> list[str]:
-    return sorted({kind.version for kind in KINDS if kind.group == group})
+def _versions(group: str, kinds: Kinds) -> list[str]:
+    return sorted({kind.version for kind in kinds if kind.group == group})
 
 
-def _group(group: str) -> Obj:
-    versions = [{"groupVersion": f"{group}/{one}", "version": one} for one in _versions(group)]
+def _group(group: str, kinds: Kinds) -> Obj:
+    versions = [{"groupVersion": f"{group}/{one}", "version": one} for one in _versions(group, kinds)]
     return {"name": group, "versions": versions, "preferredVersion": versions[-1]}
 
 
-def _resources(group: str, version_: str) -> Obj | None:
-    kinds = [kind for kind in KINDS if (kind.group, kind.version) == (group, version_)]
+def _resources(group: str, version_: str, kinds: Kinds) -> Obj | None:
+    kinds = [kind for kind in kinds if (kind.group, kind.version) == (group, version_)]
     if not kinds:
         return None
     rows = [

@@ -1,33 +1,34 @@
 """The OpenAPI documents, without schemas: kubectl asks them only whether the server checks fields itself.
 
-It does so for every kind of the table: each path's patch takes fieldValidation. Only `discovery` calls this.
+It does so for every kind: each path's patch takes fieldValidation. Only `discovery` calls this.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from localcluster.resources import KINDS, Kind
+from localcluster.resources import Kind
 
 Obj = dict[str, Any]
 _INFO = {"title": "localcluster", "version": "v1"}
 
 
-def document(parts: list[str]) -> Obj | None:
+def document(parts: list[str], kinds: Sequence[Kind]) -> Obj | None:
     """The document at /openapi/PARTS, or None."""
     match parts:
         case ["v2"]:
             return {"swagger": "2.0", "info": _INFO, "paths": {}}
         case ["v3"]:
-            return {"paths": {root: {"serverRelativeURL": f"/openapi/v3/{root}"} for root in _roots()}}
-        case ["v3", *root] if "/".join(root) in _roots():
-            kinds = [kind for kind in KINDS if _root(kind) == "/".join(root)]
-            return {"openapi": "3.0.0", "info": _INFO, "paths": {_path(one): _item(one) for one in kinds}}
+            return {"paths": {root: {"serverRelativeURL": f"/openapi/v3/{root}"} for root in _roots(kinds)}}
+        case ["v3", *root] if "/".join(root) in _roots(kinds):
+            mine = [kind for kind in kinds if _root(kind) == "/".join(root)]
+            return {"openapi": "3.0.0", "info": _INFO, "paths": {_path(one): _item(one) for one in mine}}
     return None
 
 
-def _roots() -> list[str]:
-    return sorted({_root(kind) for kind in KINDS})
+def _roots(kinds: Sequence[Kind]) -> list[str]:
+    return sorted({_root(kind) for kind in kinds})
 
 
 def _root(kind: Kind) -> str:

@@ -16,9 +16,11 @@ import msgspec
 
 from localcluster import events, managed, rules, selectors
 from localcluster.kinds.core import SYSTEM_NAMESPACES
+from localcluster.kinds.definitions import KEY as DEFINITIONS
 from localcluster.kinds.shape import as_shape
 from localcluster.managed import Writer
-from localcluster.resources import Kind, Obj, kind_of
+from localcluster.resources import Kind, Obj
+from localcluster.served import Served
 from localcluster.status import (
     ApiError,
     already_exists,
@@ -63,7 +65,10 @@ class Registry:
         self.waker = Waker()
         self._now = now
         self._subscriptions: list[Subscription] = []
+        self.served = Served()
         store.on_change = self.waker.wake
+        for definition in self.list(DEFINITIONS):
+            self.served.define(definition)
 
     def bootstrap(self) -> None:
         """Make the namespaces every cluster has, with their service accounts; safe to repeat."""
@@ -82,7 +87,7 @@ class Registry:
 
     def get_bytes(self, resource: str, namespace: str | None, name: str) -> bytes:
         """The object as the JSON it is stored as."""
-        body = self.store.get(resource, _key(kind_of(resource), namespace, name))
+        body = self.store.get(resource, _key(self.served.of(resource), namespace, name))
         if body is None:
             raise not_found(resource, name)
         return body
@@ -91,7 +96,7 @@ class Registry:
         self, resource: str, namespace: str | None = None, *, labels: str = "", fields: str = ""
     ) -> list[Obj]:
         """All objects a label and a field selector choose, of one namespace or of all (None), by name."""
-        kind = kind_of(resource)
+        kind = self.served.of(resource)
         chosen = selection(kind, labels, fields)
         page = self.store.page(resource, prefix(kind, namespace))
         return [msgspec.json.decode(body) for _, body in page.rows if chosen.takes(body)]
@@ -115,7 +120,7 @@ class Registry:
         dry_run: bool = False,
     ) -> Obj:
         """Store a new object, defaulted and checked; returns it."""
-        kind = kind_of(resource)
+        kind = self.served.of(resource)
         new = as_shape(obj, kind)
         rules.address(kind, namespace, new)
         self._require_namespace(kind, namespace, new["metadata"].get("name", ""))
@@ -141,7 +146,7 @@ class Registry:
         dry_run: bool = False,
     ) -> Obj:
         """Replace an object, or the fields a subresource may write; 409 when its resourceVersion is stale."""
-        kind = kind_of(resource)
+        kind = self.served.of(resource)
         old = self.get(resource, namespace, name)
         new = as_shape(obj, kind)
         rules.same_object(kind, namespace, name, new, old)
@@ -176,7 +181,7 @@ class Registry:
         force: bool = False,
     ) -> tuple[Obj, bool]:
         """Server-side apply; returns the object and whether it was created."""
-        kind = kind_of(resource)
+        kind = self.served.of(resource)
         wanted = as_shape(wanted, kind)
         if wanted["metadata"].get("managedFields"):
             raise bad_request("metadata.managedFields must be nil")
@@ -205,7 +210,7 @@ class Registry:
 
     def remove(self, resource: str, namespace: str | None, name: str, how: Deletion) -> tuple[Obj, bool]:
         """As `delete`; also says whether the object is gone already."""
-        kind = kind_of(resource)
+        kind = self.served.of(resource)
         old = self.get(resource, namespace, name)
         rules.check_preconditions(resource, name, old, how.preconditions or {})
         if why := kind.undeletable(old):
@@ -223,7 +228,7 @@ class Registry:
 
         Does nothing for an object that is gone or was never deleted.
         """
-        kind = kind_of(resource)
+        kind = self.served.of(resource)
         body = self.store.get(resource, _key(kind, namespace, name))
         old = msgspec.json.decode(body) if body else None
         if old is None or not old["metadata"].get("deletionTimestamp"):
@@ -244,7 +249,12 @@ class Registry:
         for resource, key in self.store.expired(self._now().timestamp()):
             body = self.store.get(resource, key)
             if body is not None:
-                self._erase(kind_of(resource), msgspec.json.decode(body), dry_run=False)
+                self._erase(self.served.of(resource), msgspec.json.decode(body), dry_run=False)
+
+    def erase_all(self, resource: str) -> None:
+        """Remove all objects of a resource, for what is served no more."""
+        for obj in self.list(resource):
+            self._erase(self.served.of(resource), obj, dry_run=False)
 
     def compact(self, **keep: Any) -> None:
         """Forget old history (see Store.compact), but none that a subscription has still to read."""
@@ -305,6 +315,7 @@ class Registry:
         body = self._encode(new)
         self.store.put(kind.key, key, body, old=None, expires=self._expiry(kind))
         kind.created(self, new)
+        kind.stored(self, new)
         return new
 
     def _commit(self, kind: Kind, old: Obj, new: Obj, dry_run: bool) -> Obj:
@@ -312,6 +323,7 @@ class Registry:
             return new
         before, body = msgspec.json.encode(old), self._encode(new)
         self.store.put(kind.key, _key_of(kind, new), body, old=before, expires=self._expiry(kind))
+        kind.stored(self, new)
         return new
 
     def _erase(self, kind: Kind, old: Obj, dry_run: bool, last: Obj | None = None) -> Obj:
@@ -319,6 +331,7 @@ class Registry:
         if not dry_run:
             before = msgspec.json.encode(old)
             self.store.remove(kind.key, _key_of(kind, old), self._encode(gone), old=before)
+            kind.erased(self, gone)
         return gone
 
     def _encode(self, obj: Obj) -> bytes:

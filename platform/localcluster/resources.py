@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from localcluster import validation
-from localcluster.kinds import core, jobs, pod_shapes, pods, reviews, shapes
+from localcluster.kinds import core, definitions, jobs, pod_shapes, pods, reviews, shapes
 from localcluster.kinds.shape import Plain
 from localcluster.validation import Problems
 
@@ -81,6 +81,8 @@ class Kind:
     held: Callable[[Obj], bool] = lambda obj: False  # something besides finalizers keeps a deleted object
     undeletable: Callable[[Obj], str] = lambda obj: ""  # why this object may not be deleted; "" when it may
     created: Callable[[Registry, Obj], None] = _nothing
+    stored: Callable[[Registry, Obj], None] = _nothing  # after each write of an object
+    erased: Callable[[Registry, Obj], None] = _nothing  # after its end
     answer: Callable[[Obj], Obj] | None = None  # a kind that is only asked, never stored
     measure: Callable[[Door], Awaitable[list[Obj]]] | None = None  # a kind that the node measures when asked
     fields: Mapping[str, Callable[[Obj], str]] = field(default_factory=dict)
@@ -175,6 +177,13 @@ KINDS: tuple[Kind, ...] = (
         lists=pods.LISTS, generation=True,
     ),
     Kind(
+        "apiextensions.k8s.io", "v1", "customresourcedefinitions", "customresourcedefinition",
+        "CustomResourceDefinition", ("crd", "crds"), ("api-extensions",), namespaced=False,
+        subresources=(STATUS,), shape=definitions.Definition, default=definitions.default,
+        prepare=definitions.prepare, validate=definitions.validate, generation=True,
+        stored=definitions.stored, erased=definitions.erased,
+    ),
+    Kind(
         "authentication.k8s.io", "v1", "selfsubjectreviews", "selfsubjectreview", "SelfSubjectReview",
         namespaced=False, verbs=("create",), answer=reviews.who_am_i,
     ),
@@ -195,8 +204,3 @@ KINDS: tuple[Kind, ...] = (
 
 BY_KEY: dict[str, Kind] = {kind.key: kind for kind in KINDS}
 BY_PATH: dict[tuple[str, str, str], Kind] = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}
-
-
-def kind_of(resource: str) -> Kind:
-    """The row of a resource key; KeyError names a programming mistake, not a client's."""
-    return BY_KEY[resource]

@@ -47,6 +47,10 @@ class Waker:
             self._signals[resource].add(signal)
         return signal
 
+    def join(self, signal: asyncio.Event, resource: str) -> None:
+        """Have `signal` wake for one more resource."""
+        self._signals[resource].add(signal)
+
     def forget(self, signal: asyncio.Event) -> None:
         for signals in self._signals.values():
             signals.discard(signal)
@@ -79,6 +83,12 @@ class Subscription:
 
     async def __anext__(self) -> Event:
         return await anext(self._events)
+
+    def include(self, resource: str) -> None:
+        """Tell of one more resource from now on; whoever asks looks for what there is of it already."""
+        if resource not in self._resources:
+            self._resources = (*self._resources, resource)
+            self._waker.join(self._signal, resource)
 
     def close(self) -> None:
         self._closed = True

@@ -14,12 +14,11 @@ from .runner import Controller
 Obj = dict[str, Any]
 Place = tuple[str, str | None, str]  # resource, namespace, name
 WATCHED = tuple(kind.key for kind in KINDS if "delete" in kind.verbs and kind.key != "events")
-BY_KIND = {(kind.api_version, kind.kind): kind for kind in KINDS}
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 
 
 class GarbageCollector(Controller):
-    resources = WATCHED
+    resources, custom = WATCHED, True
 
     def __init__(self, registry: Any) -> None:
         super().__init__(registry)
@@ -91,7 +90,7 @@ class GarbageCollector(Controller):
 
     def _standing(self, obj: Obj, reference: Obj) -> str:
         """solid, absent, or leaving: being deleted in the foreground, after what it owns."""
-        kind = BY_KIND.get((reference.get("apiVersion") or "", reference.get("kind") or ""))
+        kind = self.registry.served.named(reference.get("apiVersion") or "", reference.get("kind") or "")
         if kind is None:
             return "solid"  # a kind we do not serve: not ours to judge
         namespace = obj["metadata"].get("namespace") if kind.namespaced else None

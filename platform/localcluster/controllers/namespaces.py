@@ -3,16 +3,18 @@
 from collections.abc import Iterable
 from typing import Any
 
-from localcluster.resources import KINDS
+from localcluster.resources import KINDS, Kind
 from localcluster.status import ApiError
 
 from .runner import Controller
 
-CONTENTS = tuple(kind.key for kind in KINDS if kind.namespaced and "delete" in kind.verbs)
+
+def _is_content(kind: Kind) -> bool:
+    return kind.namespaced and "delete" in kind.verbs
 
 
 class NamespaceController(Controller):
-    resources = ("namespaces", *CONTENTS)
+    resources, custom = ("namespaces", *(kind.key for kind in KINDS if _is_content(kind))), True
 
     def keys(self, event: Any) -> Iterable[str]:
         if event.resource == "namespaces" and event.type != "DELETED":
@@ -34,7 +36,7 @@ class NamespaceController(Controller):
             return None
         if not namespace["metadata"].get("deletionTimestamp"):
             return None
-        left = [(resource, obj) for resource in CONTENTS for obj in self.registry.list(resource, key)]
+        left = [(resource, obj) for resource in self._contents() for obj in self.registry.list(resource, key)]
         for resource, obj in left:
             if not obj["metadata"].get("deletionTimestamp"):
                 self._delete(resource, obj)
@@ -43,6 +45,9 @@ class NamespaceController(Controller):
         elif not any(obj["metadata"].get("deletionTimestamp") for _, obj in left):
             return 0.0  # all of it went at once
         return None
+
+    def _contents(self) -> list[str]:
+        return [kind.key for kind in self.registry.served.all() if _is_content(kind)]
 
     def _delete(self, resource: str, obj: dict[str, Any]) -> None:
         meta = obj["metadata"]

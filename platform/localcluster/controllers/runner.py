@@ -12,7 +12,9 @@ import time
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from localcluster.kinds.definitions import KEY as DEFINITIONS
 from localcluster.status import ApiError
+from localcluster.watches import Event
 
 if TYPE_CHECKING:
     from localcluster.registry import Registry
@@ -27,6 +29,7 @@ class Controller:
     """Runs from `start` to `stop`; a key whose work fails is tried again later and never stops the others."""
 
     resources: ClassVar[tuple[str, ...]] = ()
+    custom: ClassVar[bool] = False  # whether it looks after custom resources as well
 
     def __init__(self, registry: "Registry") -> None:
         self.registry = registry
@@ -46,7 +49,8 @@ class Controller:
         raise NotImplementedError
 
     def start(self) -> None:
-        self._subscription = self.registry.subscribe(*self.resources)
+        more = (DEFINITIONS,) if self.custom and DEFINITIONS not in self.resources else ()
+        self._subscription = self.registry.subscribe(*self.resources, *more)
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._work())]
 
     async def stop(self) -> None:
@@ -67,10 +71,22 @@ class Controller:
     async def _listen(self) -> None:
         async for event in self._subscription:
             try:
-                for key in self.keys(event):
-                    self.add(key)
+                for one in (event, *self._defined(event)):
+                    for key in self.keys(one):
+                        self.add(key)
             except Exception:
                 log.exception("%s: cannot read an event", type(self).__name__)
+
+    def _defined(self, event: Event) -> list[Event]:
+        """Follows what `event` defines; what there is of it already."""
+        if not self.custom or event.resource != DEFINITIONS or event.type != "ADDED":
+            return []
+        resource = event.object["metadata"]["name"]
+        self._subscription.include(resource)
+        try:
+            return [Event("ADDED", resource, obj, None) for obj in self.registry.list(resource)]
+        except ApiError:  # its definition is gone again
+            return []
 
     async def _work(self) -> None:
         while True:

@@ -1,0 +1,162 @@
+"""Custom resources: defined, served like any other kind, gone with their definition."""
+
+import secrets
+
+import pytest
+
+from tests.contracts.objects import causes, config_map, eventually, job, names, watching
+
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+MERGE = {"content-type": "application/merge-patch+json"}
+
+
+def definition(group, *, scope="Namespaced", version="v1", **spec):
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"gadgets.{group}"},
+        "spec": {
+            "group": group,
+            "scope": scope,
+            "names": {"plural": "gadgets", "kind": "Gadget", "shortNames": ["gd"]},
+            "versions": [
+                {
+                    "name": version,
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": schema},
+                    "subresources": {"status": {}},
+                }
+            ],
+            **spec,
+        },
+    }
+
+
+def gadget(group, name="one", **fields):
+    return {"apiVersion": f"{group}/v1", "kind": "Gadget", "metadata": {"name": name}} | fields
+
+
+@pytest.fixture
+def group():
+    return f"c{secrets.token_hex(4)}.example.org"
+
+
+@pytest.fixture
+def defined(raw, group):
+    """The group of gadgets, which are served by now."""
+    raw.post(DEFINITIONS, json=definition(group)).raise_for_status()
+    eventually(lambda: raw.get(f"/apis/{group}/v1/gadgets").status_code == 200)
+    yield group
+    raw.delete(f"{DEFINITIONS}/gadgets.{group}")
+
+
+@pytest.fixture
+def gadgets(defined, namespace):
+    return f"/apis/{defined}/v1/namespaces/{namespace}/gadgets"
+
+
+def test_what_nobody_defined_is_not_found(raw, group):
+    assert raw.get(f"/apis/{group}/v1/gadgets").status_code == 404
+    assert raw.get(f"/apis/{group}").status_code == 404
+
+
+def test_a_definition_is_established_and_discovered(raw, defined):
+    made = raw.get(f"{DEFINITIONS}/gadgets.{defined}").json()
+    assert made["spec"]["names"]["singular"] == "gadget"
+    assert made["spec"]["names"]["listKind"] == "GadgetList"
+    assert {"Established", "NamesAccepted"} <= {
+        one["type"] for one in made["status"]["conditions"] if one["status"] == "True"
+    }
+    groups = eventually(lambda: [one for one in raw.get("/apis").json()["groups"] if one["name"] == defined])
+    assert groups[0]["preferredVersion"] == {"groupVersion": f"{defined}/v1", "version": "v1"}
+    resources = eventually(
+        lambda: {one["name"]: one for one in raw.get(f"/apis/{defined}/v1").json()["resources"]}
+    )
+    assert (resources["gadgets"]["kind"], resources["gadgets"]["namespaced"]) == ("Gadget", True)
+    assert "gadgets/status" in resources
+
+
+def test_objects_are_made_listed_changed_and_deleted(raw, defined, gadgets):
+    made = raw.post(gadgets, json=gadget(defined, spec={"size": 3}, status={"no": "way"}))
+    assert made.status_code == 201
+    assert "status" not in made.json()
+    listed = raw.get(gadgets).json()
+    assert (listed["kind"], listed["apiVersion"]) == ("GadgetList", f"{defined}/v1")
+    assert names(raw.get(f"/apis/{defined}/v1/gadgets")) == ["one"]
+    changed = raw.patch(f"{gadgets}/one", json={"spec": {"size": 4}}, headers=MERGE).json()
+    assert (changed["spec"], changed["metadata"]["generation"]) == ({"size": 4}, 2)
+    assert raw.post(gadgets, json=gadget(defined)).status_code == 409
+    raw.delete(f"{gadgets}/one").raise_for_status()
+    assert names(raw.get(gadgets)) == []
+
+
+def test_the_status_is_written_by_itself(raw, defined, gadgets):
+    raw.post(gadgets, json=gadget(defined, spec={"size": 3})).raise_for_status()
+    body = {"spec": {"size": 9}, "status": {"phase": "Fine"}}
+    told = raw.patch(f"{gadgets}/one/status", json=body, headers=MERGE).json()
+    assert (told["spec"], told["status"], told["metadata"]["generation"]) == (
+        {"size": 3},
+        {"phase": "Fine"},
+        1,
+    )
+    kept = raw.patch(f"{gadgets}/one", json={"status": {"phase": "Odd"}}, headers=MERGE).json()
+    assert kept["status"] == {"phase": "Fine"}
+
+
+def test_a_watch_tells_of_them_and_of_their_end_with_the_definition(raw, defined, gadgets):
+    version = raw.get(gadgets).json()["metadata"]["resourceVersion"]
+    with watching(raw, gadgets, resourceVersion=version) as events:
+        raw.post(gadgets, json=gadget(defined)).raise_for_status()
+        assert next(events)[0] == "ADDED"
+        raw.patch(f"{gadgets}/one", json={"spec": {"a": 1}}, headers=MERGE).raise_for_status()
+        assert next(events)[0] == "MODIFIED"
+        raw.delete(f"{DEFINITIONS}/gadgets.{defined}").raise_for_status()
+        assert next(type_ for type_, _ in events if type_ != "MODIFIED") == "DELETED"
+    eventually(lambda: raw.get(gadgets).status_code == 404)
+
+
+def test_an_object_goes_with_its_owner_and_with_its_namespace(raw, core, defined, gadgets, namespace, jobs):
+    owner = raw.post(jobs, json=job("owner")).json()["metadata"]
+    reference = {"apiVersion": "batch/v1", "kind": "Job", "name": "owner", "uid": owner["uid"]}
+    owned = gadget(defined, "owned")
+    owned["metadata"]["ownerReferences"] = [reference]
+    raw.post(gadgets, json=owned).raise_for_status()
+    raw.post(gadgets, json=gadget(defined, "stays")).raise_for_status()
+    raw.request("DELETE", f"{jobs}/owner", json={"propagationPolicy": "Background"}).raise_for_status()
+    eventually(lambda: names(raw.get(gadgets)) == ["stays"])
+    other = core.create_namespace({"metadata": {"name": f"{namespace}-b"}}).metadata.name
+    url = gadgets.replace(f"/{namespace}/", f"/{other}/")
+    raw.post(url, json=gadget(defined)).raise_for_status()
+    core.delete_namespace(other)
+    eventually(lambda: names(raw.get(url)) == [])
+
+
+def test_what_it_owns_goes_with_it(raw, defined, gadgets, configmaps):
+    owner = raw.post(gadgets, json=gadget(defined)).json()["metadata"]
+    reference = {"apiVersion": f"{defined}/v1", "kind": "Gadget", "name": "one", "uid": owner["uid"]}
+    raw.post(configmaps, json=config_map("mine", ownerReferences=[reference])).raise_for_status()
+    raw.delete(f"{gadgets}/one").raise_for_status()
+    eventually(lambda: "mine" not in names(raw.get(configmaps)))
+
+
+@pytest.mark.parametrize(
+    ("broken", "field"),
+    [
+        ({"scope": "Galaxy"}, "spec.scope"),
+        ({"names": {"plural": "gizmos", "kind": "Gizmo"}}, "metadata.name"),
+        ({"versions": [{"name": "v1", "served": True, "storage": True}]},
+         "spec.versions[0].schema.openAPIV3Schema"),
+    ],
+)  # fmt: skip
+def test_a_broken_definition_is_refused_by_field(raw, group, broken, field):
+    answer = raw.post(DEFINITIONS, json=definition(group, **broken))
+    assert answer.status_code == 422
+    assert field in causes(answer)
+
+
+def test_where_it_lives_cannot_be_changed(raw, defined):
+    answer = raw.patch(f"{DEFINITIONS}/gadgets.{defined}", json={"spec": {"scope": "Cluster"}}, headers=MERGE)
+    assert answer.status_code == 422
+    assert "spec.scope" in causes(answer)
