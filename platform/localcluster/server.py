@@ -105,7 +105,7 @@ class _Server(uvicorn.Server):
                 server_header=False,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=_DRAIN_SECONDS,
-                ws="none",
+                ws="websockets-sansio",
                 http="h11",  # it bounds what a stranger may send as a head; httptools keeps whatever comes
                 h11_max_incomplete_event_size=_HEAD_BYTES,
             )
