@@ -52,12 +52,12 @@ class Up:
 
     def wait_until_serving(self) -> float:
         """Seconds from the command to the first page."""
-        assert until(lambda: self.process.poll() is not None or self.serves(), 90), self.text
+        assert until(lambda: self.process.poll() is not None or self.serves(), 180), self.text
         assert self.process.poll() is None, self.text
         return time.monotonic() - self.began
 
     def wait_for(self, text: str) -> None:
-        assert until(lambda: text in self.text, 60), self.text
+        assert until(lambda: text in self.text, 120), self.text
 
     def serves(self, path: str = "/") -> bool:
         try:
@@ -74,7 +74,7 @@ class Up:
 
     def end(self, sign: signal.Signals = signal.SIGINT) -> int:
         self.process.send_signal(sign)
-        return self.process.wait(60)
+        return self.process.wait(120)
 
     def tails(self, lines: int = 25) -> str:
         """The end of what it printed and of each of its logs."""
@@ -90,7 +90,7 @@ class Api:
     """The REST API, signed in as a person does: by the form, with a session and its CSRF token."""
 
     def __init__(self, url: str, username: str, password: str) -> None:
-        self._client = httpx.Client(base_url=url, timeout=15)
+        self._client = httpx.Client(base_url=url, timeout=60)
         self._client.get("/sign-in/").raise_for_status()
         form = {"username": username, "password": password, "csrfmiddlewaretoken": self._token}
         assert self._client.post("/sign-in/", data=form).status_code == 302, "name or password is wrong"
@@ -146,7 +146,7 @@ class Api:
     def delete(self, pk: int) -> None:
         self.call("DELETE", f"/workloads/{pk}")
 
-    def wait(self, pk: int, phase: str, seconds: float = 30) -> dict[str, Any]:
+    def wait(self, pk: int, phase: str, seconds: float = 90) -> dict[str, Any]:
         """Poll until it is in `phase`; a server that is away meanwhile is asked again."""
         return self.insist(lambda: _in(self.read(pk), phase), seconds, f"workload {pk} to be {phase}")
 

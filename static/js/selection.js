@@ -152,7 +152,6 @@ export function start(bar) {
   document.addEventListener("runyard:rows", see);
   document.body.addEventListener("workloads-changed", done);
   see();
-  bar.dataset.started = "";
   return () => {
     document.removeEventListener("keydown", press);
     document.removeEventListener("runyard:rows", see);

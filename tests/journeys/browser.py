@@ -21,7 +21,15 @@ SWITCHES = (
     "--disable-sync",
 )
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
-expect.set_options(timeout=20_000)  # a page is judged by what it comes to, not by how busy the machine is
+expect.set_options(timeout=60_000)  # a page is judged by what it comes to, not by how busy the machine is
+# main.js imports what the page names, each module once: whoever imports it later goes on later.
+STARTED = """async () => {
+  const { src } = document.querySelector("script[type=module][src*='/js/main']");
+  for (const element of document.querySelectorAll("[data-behaviour]")) {
+    for (const name of element.dataset.behaviour.split(" ")) await import(new URL(`${name}.js`, src).href);
+  }
+  await new Promise((done) => setTimeout(done));
+}"""
 GRAVE = ("serious", "critical")
 # What the browser itself says of a server that was killed on purpose.
 AWAY = re.compile(
@@ -45,7 +53,7 @@ class Session:
 
     def __init__(self, browser: Browser, url: str) -> None:
         self.context: BrowserContext = browser.new_context(base_url=url, viewport=WIDE, locale="en-GB")
-        self.context.set_default_timeout(30_000)
+        self.context.set_default_timeout(60_000)
         self.context.on("console", self._heard)
         self.context.on("weberror", lambda error: self._errors.append(f"uncaught: {error.error}"))
         self._errors: list[str] = []
@@ -68,6 +76,11 @@ class Session:
 
     def close(self) -> None:
         self.context.close()
+
+
+def wait_for_behaviours(page: Page) -> None:
+    """All that the page names have started: from now on what one does to it is heard."""
+    page.evaluate(STARTED)
 
 
 def assert_accessible(page: Page, but: str = "") -> None:

@@ -4,13 +4,17 @@ import os
 import re
 import shlex
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.journeys.browser import wait_for_behaviours
+
 HERE = Path(__file__).parent
 IMAGES = HERE.parents[1] / "docs" / "images"
-LATER = 40_000  # milliseconds
+LATER = 90_000  # milliseconds
 TO_THE_TOP = """() => {
   document.activeElement.blur();
   for (const part of [window, document.getElementById("main")]) part.scrollTo(0, 0);
@@ -28,8 +32,17 @@ def counting(starts: Path, period: float = 0.1) -> str:
 
 
 def live(page: Page) -> None:
-    """Wait until the page says that it is live."""
+    """Wait until the page says that it is live, and hears what one does to it."""
     expect(page.locator(".status .live")).to_have_attribute("data-state", "live", timeout=LATER)
+    wait_for_behaviours(page)
+
+
+def until(page: Page, fact: Callable[[], bool]) -> None:
+    """Let the page go on until `fact()`."""
+    ends = time.monotonic() + LATER / 1000
+    while not fact():
+        assert time.monotonic() < ends, f"in vain, at {page.url}"
+        page.wait_for_timeout(50)
 
 
 def row(page: Page, name: str) -> Locator:
@@ -76,8 +89,9 @@ def last_count(page: Page) -> int:
 
 def expect_log_to_grow(page: Page, by: int = 5) -> None:
     """New lines appear while one watches."""
+    until(page, lambda: last_count(page) >= 0)
     start = last_count(page)
-    expect(page.locator("section.log")).to_contain_text(f"count {start + by} of", timeout=LATER)
+    until(page, lambda: last_count(page) >= start + by)
 
 
 def picture(page: Page, name: str) -> None:

@@ -22,6 +22,7 @@ from tests.journeys.pages import (
     python,
     row,
     status,
+    until,
 )
 from tests.product import Api, Up
 
@@ -114,8 +115,9 @@ def stop_run_again_and_delete(page: Page, table: Page, starts) -> None:
     page.get_by_role("button", name="Run").click()
     expect_now(page, "Running")
     expect_status(table, "llama-sft-1", "Running")
+    until(page, lambda: len(starts.read_text().split()) == 2)
+    expect(page.locator("section.log")).to_contain_text(f"of {starts.read_text().split()[1]}", timeout=LATER)
     expect_log_to_grow(page)
-    assert len(starts.read_text().split()) == 2
     assert table.evaluate("window.shown['llama-sft-1'].slice(-3)")[-1] == "Running"
 
     page.get_by_role("button", name="Delete").click()
@@ -173,4 +175,4 @@ def test_a_table_of_every_state_says_why_each_is_in_it(signed_in: Page, api: Api
     for pk in started:
         api.delete(pk)
     for pk in started:
-        api.insist(lambda pk=pk: api.read(pk)["deleted_at"], 30, f"{pk} to be gone")
+        api.insist(lambda pk=pk: api.read(pk)["deleted_at"], 90, f"{pk} to be gone")

@@ -5,7 +5,13 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.journeys.browser import NARROW, Session, assert_accessible, assert_no_sideways_scroll
+from tests.journeys.browser import (
+    NARROW,
+    Session,
+    assert_accessible,
+    assert_no_sideways_scroll,
+    wait_for_behaviours,
+)
 from tests.journeys.pages import picture, python
 from tests.product import Api
 
@@ -25,6 +31,7 @@ MIB = "x" * 2**20
 def form(signed_in: Page) -> Page:
     """The form of a new workload, filled with what could be submitted."""
     signed_in.goto("/workloads/new")
+    wait_for_behaviours(signed_in)
     for field, text in GOOD.items():
         fill(signed_in, field, text)
     return signed_in
@@ -63,7 +70,7 @@ def test_a_variable_of_a_mebibyte_is_refused_and_kept(form: Page, session: Sessi
     fill(form, "env-name", "BLOB")
     fill(form, "env-value", MIB)
     error = form.locator("#environment-error")
-    expect(error).to_contain_text("BLOB", timeout=20_000)
+    expect(error).to_contain_text("BLOB")
     form.evaluate("document.getElementById('new').submit()")
     expect(error).to_contain_text("BLOB")
     assert form.locator("[name=env-value]").first.input_value() == MIB

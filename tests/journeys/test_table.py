@@ -54,6 +54,7 @@ def test_the_keyboard_is_enough(table: Page, three: list[str]):
     table.keyboard.type("bulk-two")
     table.keyboard.press("Enter")
     table.wait_for_url("**q=bulk-two**")
+    live(table)
     expect(table.locator("tr[data-row]")).to_have_count(1)
     table.keyboard.press("j")
     table.keyboard.press("Enter")
@@ -107,6 +108,7 @@ def test_three_are_stopped_together_then_deleted(table: Page, three: list[str]):
     mouse_away(table)
     for name in three:
         expect_status(table, name, "Stopped")
+    expect(table.locator("#bulk")).to_be_hidden()  # what was stopped is selected no more
     select_all(table, three)
     expect(table.get_by_role("button", name="Stop", exact=True)).to_be_disabled()
     press(table, "Delete")

@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.journeys.browser import assert_accessible
+from tests.journeys.pages import live
 
 
 def views(page: Page, name: str):
@@ -15,6 +16,7 @@ def views(page: Page, name: str):
 def test_a_view_is_kept_changed_reset_and_deleted(signed_in: Page):
     page = signed_in
     page.goto("/workloads/?phase=Failed&sort=-gpus")
+    live(page)
     views(page, "All workloads, changed").click()
     page.get_by_label("Name of the new view").fill("Failed, biggest first")
     page.locator("#views").get_by_role("button", name="Save", exact=True).click()
@@ -26,6 +28,7 @@ def test_a_view_is_kept_changed_reset_and_deleted(signed_in: Page):
     views(page, "All workloads").click()
     page.get_by_role("link", name="Failed, biggest first").click()
     expect(page).to_have_url(re.compile(r"phase=Failed.*view=\d+"))
+    live(page)
 
     page.get_by_label("Search in the table").fill("nothing like this")
     views(page, "Failed, biggest first, changed").click()

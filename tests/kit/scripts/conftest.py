@@ -10,17 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.browser import chromium
+from tests.journeys.browser import chromium, wait_for_behaviours
 
 STATIC = Path(__file__).parents[3] / "static"
 SITE = "http://runyard.test"
-# Behaviours are imported by the page on their own; whatever one does to it comes after they have all started.
-STARTED = """async () => {
-  for (const element of document.querySelectorAll("[data-behaviour]")) {
-    for (const name of element.dataset.behaviour.split(" ")) await import(`/static/js/${name}.js`);
-  }
-  await new Promise((done) => setTimeout(done));
-}"""
 PATIENCE = 60  # seconds; what is waited for comes at once unless the machine is busy
 
 
@@ -50,7 +43,7 @@ class Stage:
         self.page.route("**/*", self._serve)
         self.page.route_web_socket("**/live", self._connect)
         self.page.goto(f"{SITE}/page{hash}")
-        self.page.evaluate(STARTED)
+        wait_for_behaviours(self.page)
 
     def _serve(self, route):
         path, _, query = route.request.url.removeprefix(SITE).partition("?")

@@ -39,8 +39,6 @@ class Table:
         self.page = self.stage.page
         told = {"count": 1284, "why": {"stop": {"already stopped": 1000}, "run": {}, "delete": {}}}
         self.stage.answers["/selection"] = json.dumps(told)
-        self.wait("document.querySelector('[data-action=clear]')")
-        self.wait("document.querySelector('#bulk').dataset.started !== undefined")
 
     def wait(self, expression):
         self.stage.wait_for(expression)
