@@ -5,11 +5,13 @@ from pathlib import Path
 
 from celery import Celery
 from celery.signals import beat_init, worker_ready
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "runyard.settings")
+METRICS_SECONDS = float(settings.METRICS_SECONDS)
 app = Celery("runyard")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["runyard.tenancy", "workloads", "runyard.sync"])
+app.autodiscover_tasks(["runyard.tenancy", "workloads", "metrics", "runyard.sync"])
 app.autodiscover_tasks(["workloads"], related_name="bulk_tasks")
 app.autodiscover_tasks(["workloads"], related_name="forgetting")
 app.autodiscover_tasks(["workloads.keeping"], related_name="retention")
@@ -20,6 +22,9 @@ app.conf.beat_schedule = {
     "reap": {"task": "workloads.reap", "schedule": 5.0, "options": {"expires": 5}},
     "reap_bulks": {"task": "workloads.reap_bulks", "schedule": 5.0, "options": {"expires": 5}},
     "probe_tools": {"task": "connect.probe", "schedule": 15.0, "options": {"expires": 15}},
+    "look": {"task": "metrics.look", "schedule": METRICS_SECONDS, "options": {"expires": METRICS_SECONDS}},
+    "fold": {"task": "metrics.fold", "schedule": 120.0, "options": {"expires": 120}},
+    "forget_samples": {"task": "metrics.forget", "schedule": 3600.0, "options": {"expires": 1800}},
     "forget_logs": {"task": "workloads.forget_logs", "schedule": 3600.0, "options": {"expires": 1800}},
     "forget_history": {"task": "workloads.forget_history", "schedule": 3600.0, "options": {"expires": 1800}},
     "sessions": {"task": "tenancy.clear_sessions", "schedule": 86_400.0, "options": {"expires": 3600}},
