@@ -19,6 +19,7 @@ from workloads.keeping.reading import (
     whole,
 )
 from workloads.keeping.searching import Hits, search
+from workloads.keeping.text import moment
 from workloads.keeping.upstream import Line, LogStream, follow, latest_run, let_go_of_the_database
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "let_go_of_the_database",
     "line_at",
     "lines",
+    "moment",
     "search",
     "size",
     "tail",

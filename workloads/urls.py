@@ -46,5 +46,6 @@ urlpatterns = [
     path("<int:pk>/logs/download", logs.download, name="workload-log-download"),
     path("<int:pk>/logs/lines", log_data.lines, name="workload-log-lines"),
     path("<int:pk>/logs/search", log_data.search, name="workload-log-search"),
+    path("<int:pk>/logs/merged", log_data.stretch, name="workload-log-merged"),
     path("<int:pk>/logs/first-error", log_data.first_error, name="workload-log-first-error"),
 ]

@@ -1,19 +1,19 @@
 // Looks for words or an expression in the whole log: the server reads, a part at a time, and says how far it is.
-const MOST = 20000; // matches that are counted
+export const MOST = 20000; // matches that are counted
 const AGAIN = 1000; // milliseconds between looks at what was written since
 
 export class LogSearch {
-  // `tell()` is called whenever something of numbers, searched, total, done, problem has changed.
-  constructor(address, tell) {
-    this.address = address;
-    this.tell = tell;
+  // `tell()` is called whenever something of hits, searched, total, done, problem has changed.
+  constructor(address, log, tell) {
+    Object.assign(this, { address, log, tell });
     this.reset();
   }
 
   reset() {
     clearTimeout(this.timer);
     this.ends?.abort();
-    this.numbers = []; // of the lines that match, rising
+    this.timer = 0;
+    this.hits = []; // in the order of the log: here the numbers of the lines that match
     this.searched = this.total = 0;
     this.words = this.problem = "";
     this.regex = this.done = this.many = false;
@@ -26,10 +26,14 @@ export class LogSearch {
     else this.tell();
   }
 
-  // There are `total` lines now: look at those that are new, in a while.
-  more(total) {
-    if (!this.words || !this.done || this.problem || this.many || total <= this.searched || this.timer) return;
+  // There may be new lines: look at them, in a while.
+  more() {
+    if (!this.words || !this.done || this.problem || this.many || this.timer || !this.lacks()) return;
     this.timer = setTimeout(() => this.run(), AGAIN);
+  }
+
+  lacks() {
+    return this.log.count > this.searched;
   }
 
   async run() {
@@ -48,30 +52,40 @@ export class LogSearch {
   }
 
   async part(signal) {
-    const query = new URLSearchParams({ q: this.words, start: this.searched, ...(this.regex ? { regex: 1 } : {}) });
-    const found = await (await fetch(`${this.address}&${query}`, { signal })).json();
-    if (signal.aborted) throw signal.reason;
-    for (const number of found.numbers) this.numbers.push(number);
+    const found = await this.ask({ start: this.searched }, signal);
+    for (const number of found.numbers) this.hits.push(number);
     const stuck = found.searched_to <= this.searched && !found.done;
-    Object.assign(this, { searched: Math.max(this.searched, found.searched_to), total: found.total, problem: found.problem });
-    this.many = this.numbers.length >= MOST;
+    const total = Math.max(found.total, this.log.count);
+    Object.assign(this, { searched: Math.max(this.searched, found.searched_to), total, problem: found.problem });
+    this.many = this.hits.length >= MOST;
     this.done = found.done || this.many || stuck || Boolean(found.problem);
   }
 
-  has(n) {
-    const place = this.before(n + 1);
-    return place >= 0 && this.numbers[place] === n;
+  async ask(where, signal) {
+    const query = new URLSearchParams({ q: this.words, ...where, ...(this.regex ? { regex: 1 } : {}) });
+    const found = await (await fetch(`${this.address}&${query}`, { signal })).json();
+    if (signal.aborted) throw signal.reason;
+    return found;
   }
 
-  // The place of the last match before line `n`; -1 where there is none.
-  before(n) {
-    let [low, high] = [0, this.numbers.length];
+  // The name of a hit is that of its line, by its rank lines are in order.
+  nameOf(hit) {
+    return hit;
+  }
+
+  rankOf(hit) {
+    return hit;
+  }
+
+  // Whether the line of that name matches.
+  has(name) {
+    let [low, high] = [0, this.hits.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this.numbers[middle] < n) low = middle + 1;
+      if (this.hits[middle] < name) low = middle + 1;
       else high = middle;
     }
-    return low - 1;
+    return this.hits[low] === name;
   }
 
   stop() {

@@ -33,6 +33,7 @@ class LogView {
     this.log = new Log(section, list, {
       changed: (from, to) => this.changed(from, to),
       moved: (by) => this.moved(by),
+      swapped: () => this.swapped(),
       complain: (words) => this.complain(words),
     });
     this.window = new LogWindow(this.viewport, {
@@ -42,7 +43,12 @@ class LogView {
       painted: (from, to) => this.log.need(from, to),
     });
     this.window.onResize = () => this.wrap && this.measure();
-    this.finder = new LogFinder(section, this.log, { show: (index) => this.show(index), marked: () => this.window.relayout(), sight: () => this.window.inSight });
+    this.finder = new LogFinder(section, this.log, {
+      show: (index) => this.show(index),
+      marked: () => this.window.relayout(),
+      sight: () => this.window.inSight,
+      complain: (words) => this.complain(words),
+    });
     this.marks = new LogMarks(this.log, { show: (index) => this.show(index), marked: () => this.window.relayout() });
     section.dataset.times ||= "local";
     this.bind();
@@ -50,6 +56,7 @@ class LogView {
     this.stops = this.log.topics.map((topic) => this.listen(topic));
     if (this.stops.length) this.stops.push(onState((state) => this.tellState(state)));
     else this.tellState();
+    if (!this.log.topics.length) this.part("jump").textContent = "Jump to the end";
     this.tellEarlier();
   }
 
@@ -66,7 +73,8 @@ class LogView {
     this.part("pause").addEventListener("click", () => this.pause());
     this.part("wrap").addEventListener("click", () => this.toggleWrap());
     this.part("times").addEventListener("change", (event) => this.setTimes(event.target.value));
-    this.part("earlier")?.querySelector("button").addEventListener("click", () => this.earlier());
+    for (const name of ["earlier", "later"]) this.part(name)?.querySelector("button").addEventListener("click", () => this.load(name));
+    for (const type of ["pointerdown", "click"]) this.part("among")?.addEventListener(type, () => this.leadAmong());
   }
 
   // --- what comes ---
@@ -134,12 +142,21 @@ class LogView {
     this.finder.more();
   }
 
-  async earlier() {
-    const button = this.part("earlier").querySelector("button");
+  // All rows are other ones now.
+  swapped() {
+    this.heights.clear();
+    if (this.wrap) this.measure();
+    this.window.relayout();
+    this.tellEarlier();
+  }
+
+  // Which: "earlier" or "later" lines of a merged log.
+  async load(which) {
+    const button = this.part(which).querySelector("button");
     button.disabled = true;
     this.leave();
     try {
-      await this.log.earlier();
+      await this.log[which]();
       this.complain("");
     } catch (error) {
       this.complain(error.message);
@@ -156,6 +173,7 @@ class LogView {
     const words = `In full since ${timeOf(since, this.section.dataset.times === "utc" ? "utc" : "local")}.`;
     strip.querySelector("span").textContent = this.log.full ? `${words} For what is before, choose one pod.` : words;
     strip.querySelector("button").hidden = this.log.full;
+    this.part("later").hidden = !this.log.hasLater;
   }
 
   complain(words) {
@@ -169,7 +187,7 @@ class LogView {
 
   scrolled() {
     const by = this.window.scrolled();
-    if (this.window.atEnd) this.following = true;
+    if (this.window.atEnd && !this.log.away) this.following = true;
     else if (by < -1) this.following = false;
     this.tellState();
   }
@@ -180,6 +198,7 @@ class LogView {
   }
 
   follow() {
+    if (this.log.away && !this.log.toEnd()) return;
     this.following = true;
     if (this.paused) this.pause();
     this.window.toEnd();
@@ -230,7 +249,7 @@ class LogView {
     const row = drawLine(line, {
       words: this.finder.plainWords,
       found: this.finder.matches(index),
-      current: this.finder.current === index,
+      current: this.finder.isCurrent(index),
       target: this.marks.has(line, index),
       open: this.opened.has(this.nameOf(line)),
       time: (iso) => timeOf(iso, mode, this.log.began),
@@ -306,6 +325,13 @@ class LogView {
     this.marks.place = Number(place);
     this.show(Math.min(Number(place), this.log.count - 1));
     return true;
+  }
+
+  // The link to the logs of all pods leads to the line that is marked, or the first that is in sight.
+  leadAmong() {
+    const link = this.part("among");
+    const n = [this.finder.hit, this.marks.first, this.marks.place, this.window.inSight[0]].find((line) => line >= 0);
+    link.href = `${link.dataset.page}:${n + 1}`;
   }
 
   click(event) {

@@ -51,6 +51,19 @@ export class WholeLog {
     return n >= 0 && n < this.count ? n : -1;
   }
 
+  // Lines are named, ordered and found by their numbers.
+  nameAt(index) {
+    return index;
+  }
+
+  rankAt(index) {
+    return index;
+  }
+
+  reach(n) {
+    return n;
+  }
+
   // Whether something of block `number` is held.
   holds(number) {
     return this.held.blocks.has(number);

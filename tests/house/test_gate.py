@@ -106,7 +106,7 @@ def test_eve_reads_no_word_of_red_anywhere(browse, eve, ada_training, name, meth
 
 
 NEED_A_CLUSTER = {"api-act", "api-log", "api-logs", "api-yaml"} | {
-    f"workload-log-{what}" for what in ("download", "search", "first-error")
+    f"workload-log-{what}" for what in ("download", "search", "merged", "first-error")
 }
 
 

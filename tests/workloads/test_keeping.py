@@ -364,6 +364,7 @@ def searched(log, here, pod, monkeypatch):
 def test_search_finds_lines_by_their_text(searched, pattern, regex, found):
     hits = logs.search(searched, "main", pattern, regex=regex)
     assert (hits.numbers, hits.done, hits.problem, hits.searched_to) == (found, True, "", 300)
+    assert hits.times == [line(number).split()[0].decode() for number in found]
 
 
 def test_search_goes_on_where_it_stopped(searched):

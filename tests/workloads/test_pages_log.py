@@ -22,14 +22,14 @@ class Kept:
     """What `workloads.logs` reads, by the name of the pod: lines a second apart from BEGAN on."""
 
     def __init__(self):
-        self.texts, self.offset, self.patterns = {}, {}, []
+        self.texts, self.offset, self.step, self.patterns = {}, {}, {}, []
 
-    def write(self, pod, *texts, after=0.0):
-        self.texts[pod.name], self.offset[pod.name] = list(texts), after
+    def write(self, pod, *texts, after=0.0, step=1):
+        self.texts[pod.name], self.offset[pod.name], self.step[pod.name] = list(texts), after, step
 
     def all(self, pod):
-        begins = self.offset.get(pod.name, 0)
-        times = (BEGAN + timedelta(seconds=begins + n) for n in range(10**6))
+        begins, step = self.offset.get(pod.name, 0), self.step.get(pod.name, 1)
+        times = (BEGAN + timedelta(seconds=begins + n * step) for n in range(10**6))
         lines = zip(times, self.texts.get(pod.name, []), strict=False)
         return [(at.isoformat().replace("+00:00", "Z"), line) for at, line in lines]
 
@@ -49,8 +49,13 @@ class Kept:
         self.patterns.append((pattern, regex, start))
         if regex and pattern == "(":
             return logs.Hits(searched_to=start, done=True, problem="This is no regular expression.")
-        found = [n for n, (_, text) in enumerate(self.all(pod)) if re2.search(pattern, text.lower())]
-        return logs.Hits([n for n in found if n >= start][:limit], len(self.all(pod)), done=True)
+        every = self.all(pod)
+        found = [n for n, (_, text) in enumerate(every) if n >= start and re2.search(pattern, text.lower())]
+        if len(found) >= limit:
+            found, to = found[:limit], found[limit - 1] + 1
+        else:
+            to = len(every)
+        return logs.Hits(found, to, to == len(every), times=[every[n][0] for n in found])
 
     def whole(self, pod, container, *, previous=False, timestamps=False):
         if pod.name not in self.texts:
@@ -149,7 +154,17 @@ def test_a_bad_expression_is_said_in_words(get, pod):
     assert found["problem"] == "This is no regular expression."
 
 
-@pytest.mark.parametrize("path", ["/lines?first=0", "/search?q=x", "/first-error", "/download?pod=all"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/lines?first=0",
+        "/search?q=x",
+        "/search?pod=all&q=x",
+        "/merged?pod=all",
+        "/first-error",
+        "/download?pod=all",
+    ],
+)
 def test_who_may_not_read_logs_is_told_whom_to_ask(ada_training, browse, monkeypatch, ada, path):
     monkeypatch.setattr("workloads.views.log_data.may", lambda *_: False)
     monkeypatch.setattr("workloads.views.logs.may", lambda *_: False)
@@ -183,10 +198,113 @@ def test_the_logs_of_all_pods_are_merged_in_the_order_of_their_times(get, ranks)
     assert f"log:{ranks[2].pk}/main" in page.replace("\\u003a", ":")
 
 
-def test_a_merged_log_opens_at_a_time(get, ranks):
+def test_a_merged_log_opens_at_a_time_and_at_a_line_of_one_pod(get, ranks):
     page = content(get("?pod=all&at=2026-01-02T03:00:01Z")).decode()
     assert 'data-place="2"' in page
     assert "lines around a moment" in page
+    page = content(get(f"?pod=all&hit={ranks[1].pk}:2")).decode()
+    assert 'data-place="4"' in page
+    assert "rank 2 step 0<" in page
+
+
+@pytest.mark.parametrize("hit", ["x", "1", "1:", "1:-2", "1:x", ":2"])
+def test_a_line_of_a_pod_that_is_none_is_a_400_in_words(get, ranks, hit):
+    assert get(f"?pod=all&hit={hit}").status_code == 400
+    response = get(f"/merged?pod=all&hit={hit}")
+    assert response.status_code == 400
+    assert "such as" in response.json()["problem"]
+
+
+def test_a_line_of_another_workload_s_pod_is_not_found(get, ranks, eve_training):
+    other = make_pod(eve_training).pk
+    assert get(f"?pod=all&hit={other}:1").status_code == 404
+    assert get(f"/merged?pod=all&hit={other}:1").status_code == 404
+    assert get(f"/merged?pod=all&before={other}:5").json()["lines"] == []
+    assert get(f"/search?pod=all&q=x&from={other}:0").json()["pods"] == []
+
+
+def test_a_line_beyond_the_end_opens_at_the_end(get, ranks):
+    page = content(get(f"?pod=all&hit={ranks[1].pk}:999999999")).decode()
+    assert "rank 2 step 2<" in page
+
+
+@pytest.fixture
+def uneven(ada_training, pod, kept):
+    """Rank 0 writes a line a second for an hour, rank 1 a line in ten seconds."""
+    pod.delete()
+    found = [make_pod(ada_training, name=f"redwood-sft-{n}", role=f"rank {n}") for n in range(2)]
+    kept.write(found[0], *(f"fast {n}" for n in range(3_600)))
+    kept.write(found[1], *(f"slow {n}" for n in range(360)), step=10)
+    return found
+
+
+def stretch(page):
+    """The lines of a stretch as (text, second), in order; where each pod goes on, by its id."""
+    lines = [(text, (datetime.fromisoformat(time) - BEGAN).seconds) for _, _, time, text in page["lines"]]
+    assert [second for _, second in lines] == sorted(second for _, second in lines)
+    return lines, {told["pod"]: told for told in page["pods"]}
+
+
+def test_a_stretch_lacks_no_line_of_any_pod(get, uneven):
+    """250 lines of rank 1 reach far beyond those of rank 0: they are cut off where those end."""
+    page = get(f"/merged?pod=all&hit={uneven[1].pk}:181").json()
+    lines, ends = stretch(page)
+    assert lines[0] == ("fast 1550", 1_550)
+    assert lines[-1] == ("fast 2049", 2_049)
+    assert [text for text, _ in lines if text.startswith("slow")] == [f"slow {n}" for n in range(155, 205)]
+    assert (ends[uneven[0].pk]["first"], ends[uneven[0].pk]["total"]) == (1_550, 2_050)
+    assert (ends[uneven[1].pk]["first"], ends[uneven[1].pk]["total"]) == (155, 205)
+    assert all(told["more"] for told in ends.values())
+
+
+def test_stretches_follow_each_other_without_gap_or_repeat(get, uneven):
+    lines, ends = stretch(get("/merged?pod=all&at=2026-01-02T03:30:00Z").json())
+    first = {pk: told["first"] for pk, told in ends.items()}
+    while any(told["more"] for told in ends.values()):
+        places = ",".join(f"{pk}:{told['total']}" for pk, told in ends.items())
+        later, ends = stretch(get(f"/merged?pod=all&after={places}").json())
+        lines += later
+    while any(first.values()):
+        places = ",".join(f"{pk}:{number}" for pk, number in first.items() if number)
+        earlier, ends = stretch(get(f"/merged?pod=all&before={places}").json())
+        lines = earlier + lines
+        first |= {pk: told["first"] for pk, told in ends.items()}
+    assert [second for _, second in lines] == sorted(second for _, second in lines)
+    assert {text for text, _ in lines} == {f"fast {n}" for n in range(3_600)} | {
+        f"slow {n}" for n in range(360)
+    }
+    assert len(lines) == 3_960
+
+
+@pytest.mark.parametrize(
+    "path", ["/merged?pod=all&before=x", "/merged?pod=all&after=1:x", "/search?pod=all&q=x"]
+)
+def test_a_place_in_all_logs_that_is_none_is_a_400_in_words(get, ranks, path):
+    response = get(path)
+    assert response.status_code == 400
+    assert "such as" in response.json()["problem"]
+
+
+def test_the_logs_of_all_pods_are_searched_each_from_its_own_line(get, ranks, kept):
+    places = ",".join(f"{pod.pk}:{n}" for n, pod in enumerate(ranks[:2]))
+    told = get(f"/search?pod=all&q=step&from={places}").json()["pods"]
+    assert [(one["pod"], one["numbers"], one["done"], one["total"]) for one in told] == [
+        (ranks[0].pk, [0, 1, 2], True, 3),
+        (ranks[1].pk, [1, 2], True, 3),
+    ]
+    assert told[1]["times"] == ["2026-01-02T03:00:01.500000Z", "2026-01-02T03:00:02.500000Z"]
+
+
+def test_a_search_of_all_shares_its_hits_among_the_pods(get, uneven, monkeypatch):
+    monkeypatch.setattr("workloads.views.log_data.MOST_HITS", 100)
+    places = ",".join(f"{pod.pk}:0" for pod in uneven)
+    told = get(f"/search?pod=all&q=[ao]&regex=1&from={places}").json()["pods"]
+    assert [(len(one["numbers"]), one["searched_to"], one["done"]) for one in told] == [(50, 50, False)] * 2
+
+
+def test_a_bad_expression_for_all_is_said_in_words(get, ranks):
+    told = get(f"/search?pod=all&q=(&regex=1&from={ranks[0].pk}:0").json()["pods"]
+    assert told[0]["problem"] == "This is no regular expression."
 
 
 def test_more_pods_than_are_followed_are_said(get, ranks, ada_training, kept):

@@ -10,20 +10,26 @@ import re2
 from runyard.clusters.connection import ClusterError
 from workloads.keeping.reading import Whole, all_chunks, find, text_upto, unavailable, without_times
 from workloads.keeping.store import StoreError
+from workloads.keeping.text import time_of
 from workloads.models import Pod
 
 LONGEST_PATTERN, MOST_HITS, MOST_SECONDS = 500, 10_000, 10.0
 _MEMORY = 8 * 2**20
+_TIME = 40  # a line's time and the space after it are shorter
 
 
 @dataclass
 class Hits:
-    """The numbers of lines that match. Go on at `searched_to` until `done`. `problem`: what failed."""
+    """The numbers and `times` of lines that match. Go on at `searched_to` until `done`.
+
+    `problem`: what failed.
+    """
 
     numbers: list[int] = field(default_factory=list)
     searched_to: int = 0
     done: bool = False
     problem: str = ""
+    times: list[str] = field(default_factory=list)
 
 
 def search(
@@ -96,12 +102,14 @@ def _blocks(whole: Whole, start: int) -> Iterator[tuple[int, bytes]]:
 def _search_block(wanted: Wanted, first: int, text: bytes, limit: int, hits: Hits) -> None:
     """Add the matching lines of `text` from `hits.searched_to` on; moves that to where the search ended."""
     plain = wanted.anchored or wanted.regex.search(text[: text.find(b" ")])  # or each time would be looked at
+    timed = text.split(b"\n") if plain else []
     text = without_times(text) if plain else text
     number, counted = first, 0
     for start in _starts(wanted.regex, text, _offset(text, hits.searched_to - first), bool(plain)):
         number += text.count(b"\n", counted, start)
         counted, hits.searched_to = start, number + 1
         hits.numbers.append(number)
+        hits.times.append(time_of(timed[number - first] if plain else text[start : start + _TIME]))
         if len(hits.numbers) >= limit:
             return
     hits.searched_to = max(hits.searched_to, first + text.count(b"\n"))

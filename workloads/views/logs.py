@@ -29,7 +29,8 @@ NOTES = {
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """The last lines of one container (`?pod=`, `?container=`, `?previous=1`) or of all pods (`?pod=all`).
 
-    `?line=` (from 1) or `?at=` (a time) shows those around it; `?part=log`: the log alone, for the overview.
+    `?line=` (from 1) or `?at=` (a time) shows those around it, `?hit=POD:LINE` of all pods those around that
+    line of one; `?part=log`: the log alone, for the overview.
     """
     workload = find(request, pk)
     context = header(request, workload, "logs")
@@ -49,20 +50,40 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 class Place:
-    """Where the URL asks to go: `line` (from 0) or `at`; `problem` says what is wrong with it."""
+    """Where the URL asks to go: `line` (from 0), `at`, or line `hit` of a pod; `problem`: why nowhere."""
 
     def __init__(self, request: HttpRequest) -> None:
         self.line: int | None = None
         self.at: datetime | None = None
+        self.hit: tuple[int, int] | None = None
         self.problem = ""
-        line, at = request.GET.get("line", ""), request.GET.get("at", "")
-        if line.isascii() and line.isdigit() and len(line) < 13:
+        line, at, hit = (request.GET.get(name, "") for name in ("line", "at", "hit"))
+        if _number(line):
             self.line = max(0, int(line) - 1)
         elif line:
             self.problem = "“line” is the number of a line, such as 1200."
         elif at:
             self.at = moment(at)
             self.problem = "" if self.at else "“at” is a time, such as 2026-01-31T14:05:00Z."
+        elif hit:
+            pod, _, number = hit.partition(":")
+            self.hit = (int(pod), max(0, int(number) - 1)) if _number(pod) and _number(number) else None
+            self.problem = "" if self.hit else "“hit” is a pod and one of its lines, such as 17:1200."
+
+    def spot(self, pods: list[Pod], container: str) -> merging.Spot | None:
+        """Where that is among `pods`; None for nowhere. Raises Http404 for a pod that is none of them."""
+        if self.at is not None:
+            return merging.Spot(self.at)
+        if self.hit is None:
+            return None
+        pod = next((one for one in pods if one.pk == self.hit[0]), None)
+        if pod is None:
+            raise Http404("This workload has no such pod.")
+        return merging.spot_of(pod, container, self.hit[1])
+
+
+def _number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 13
 
 
 def moment(text: str) -> datetime | None:
@@ -112,27 +133,10 @@ def _query(pod: Pod, container: str, previous: bool = False) -> str:
 
 def _merged(request: HttpRequest, workload: Workload, pods: list[Pod], place: Place) -> dict[str, Any]:
     container = request.GET.get("container", "")
-    found = merging.merge(pods, container, place.at)
-    live = place.at is None and len(pods) <= merging.LIVE_PODS
-    lines_url, page_url = (
-        reverse("workload-log-lines", args=[workload.pk]),
-        reverse("workload-logs", args=[workload.pk]),
-    )
-    shown = [
-        {
-            "topic": f"log:{part.pod.pk}/{part.container}" if live else "",
-            "lines": f"{lines_url}?{_query(part.pod, part.container)}",
-            "page": f"{page_url}?{_query(part.pod, part.container)}",
-            "label": part.label,
-            "name": part.pod.name,
-            "place": part.place,
-            "first": part.first,
-            "total": part.total,
-        }
-        for part in found.parts
-    ]
-    at = merging.moment(place.at.astimezone(UTC).isoformat().replace("+00:00", "")) if place.at else ""
-    before = sum(merging.moment(line[2]) < at for line in found.lines)
+    spot = place.spot(pods, container)
+    found = merging.around(pods, container, spot) if spot else merging.ends(pods, container)
+    live = spot is None and len(pods) <= merging.LIVE_PODS
+    here = urlencode({"pod": ALL} | ({"container": container} if container else {}))
     said = (
         silence.of_workload(workload)
         if not pods
@@ -144,13 +148,40 @@ def _merged(request: HttpRequest, workload: Workload, pods: list[Pod], place: Pl
         "previous": False,
         "log": logs.LogPage(),
         "merged": found,
-        "merged_pods": shown,
+        "merged_pods": [_shown(part, workload, live) for part in found.parts],
         "merged_live": live,
+        "merged_url": f"{reverse('workload-log-merged', args=[workload.pk])}?{here}",
+        "search_url": f"{reverse('workload-log-search', args=[workload.pk])}?{here}",
         "most_live": merging.LIVE_PODS,
-        "place": before if at else None,
+        "place": _row_of(found, spot) if spot else None,
         "silence": None if found.lines else said,
-        "here": urlencode({"pod": ALL} | ({"container": container} if container else {})),
+        "here": here,
     }
+
+
+def _shown(part: merging.Part, workload: Workload, live: bool) -> dict[str, Any]:
+    """A pod of a merged log, for scripts."""
+    return {
+        "id": part.pod.pk,
+        "topic": f"log:{part.pod.pk}/{part.container}" if live else "",
+        "page": f"{reverse('workload-logs', args=[workload.pk])}?{_query(part.pod, part.container)}",
+        "label": part.label,
+        "name": part.pod.name,
+        "place": part.place,
+        "first": part.first,
+        "total": part.total,
+        "more": part.more,
+    }
+
+
+def _row_of(found: merging.Merged, spot: merging.Spot) -> int:
+    """The row of that line; that of the first one not before the moment, where it is about no line."""
+    for row, (part, number, time, _) in enumerate(found.lines):
+        if part.pod.pk == spot.pod and number == spot.number:
+            return row
+        if not spot.pod and (at := logs.moment(time)) and at >= spot.at:
+            return row
+    return len(found.lines)
 
 
 def pod_of(request: HttpRequest, pods: list[Pod]) -> Pod | None:

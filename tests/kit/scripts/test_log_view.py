@@ -17,14 +17,13 @@ TIME = "2026-01-02T03:04:05.678901234Z"
 HOSTILE = "\x1b[31mred\x1b[0m <img src=x onerror=alert(1)> \x1b]8;;javascript:alert(1)\x07link\x1b]8;;\x07"
 
 
-def section(lines, first=0, total=0, place=None, merged=None):
-    """The log as templates/workloads/log.html draws it."""
+def section(lines, first=0, total=0, place=None, merged=None, **more):
+    """The log as templates/workloads/log.html draws it; `more` of its context is as given."""
     pod = SimpleNamespace(pk=7, name="redwood-0", containers=[{"name": "main"}], gone_at=None)
     context = {
         "workload": SimpleNamespace(pk=1),
         "pods": [pod],
         "pod": None if merged else pod,
-        "merged_pods": PODS,
         "merged_live": True,
         "most_live": 8,
         "container": "main",
@@ -44,7 +43,7 @@ def section(lines, first=0, total=0, place=None, merged=None):
         "note": "",
         "kept": "Kept until 1 February 2026.",
     }
-    return get_template("workloads/log.html").render(context) + '<div id="toasts"></div>'
+    return get_template("workloads/log.html").render(context | more) + '<div id="toasts"></div>'
 
 
 class Server:
@@ -380,56 +379,3 @@ def test_a_place_that_the_server_chose_is_gone_to(log):
     first, last = in_sight(stage)
     assert first < 2_250 < last
     assert stage.page.locator("[data-target]").inner_text().endswith("line 2250")
-
-
-PODS = [
-    {"topic": f"log:{n}/main", "lines": f"/lines?pod={n}", "page": f"/workloads/1/logs?pod={n}"}
-    | {"label": f"rank {n}", "name": f"redwood-{n}", "place": n, "first": 0, "total": 1}
-    for n in range(2)
-]
-
-
-@pytest.fixture
-def merged(stage):
-    """Two pods' logs as one, a line of each."""
-    parts = [
-        SimpleNamespace(**one, pod=SimpleNamespace(name=one["name"]), error="") for n, one in enumerate(PODS)
-    ]
-    lines = [(part, 0, f"2026-01-02T03:04:0{n}Z", f"begins {n}") for n, part in enumerate(parts)]
-    html = section([], merged=SimpleNamespace(parts=parts, lines=lines, left_out=[]))
-    opened = stage(html)
-    opened.wait_for("document.querySelector('.state-pill')?.dataset.state === 'following'")
-    return opened
-
-
-def say(stage, pod, start, *lines):
-    stage.say(topic=f"log:{pod}/main", **{"from": start}, lines=[list(line) for line in lines])
-
-
-def test_the_lines_of_all_pods_stand_in_the_order_of_their_times(merged):
-    say(merged, 1, 1, ("2026-01-02T03:04:09Z", "late"))
-    say(merged, 0, 1, ("2026-01-02T03:04:05.5Z", "half"), ("2026-01-02T03:04:05.50001Z", "soon after"))
-    merged.page.get_by_text("soon after").wait_for()
-    assert shown(merged) == ["begins 0", "begins 1", "half", "soon after", "late"]
-    assert merged.page.locator(".log-row .log-who").all_inner_texts() == [
-        f"rank {n}" for n in (0, 1, 0, 0, 1)
-    ]
-    assert merged.page.locator(".log-row .log-who").last.get_attribute("title") == "redwood-1"
-    assert (
-        merged.page.locator(".log-row > a").last.get_attribute("href") == "/workloads/1/logs?pod=1&line=2#L2"
-    )
-
-
-def test_merged_lines_are_searched_as_far_as_they_are_loaded(merged):
-    merged.page.get_by_label("Find in the log").fill("begins")
-    merged.page.get_by_text("2 of 2 in the lines loaded").wait_for()
-    assert merged.page.get_by_role("button", name="Regular expression").count() == 0
-
-
-def test_the_merged_log_ends_when_every_pod_has_ended(merged):
-    merged.say(topic="log:0/main", end=True, why="The container has ended.")
-    say(merged, 1, 1, ("2026-01-02T03:04:09Z", "goes on"))
-    merged.page.get_by_text("goes on").wait_for()
-    assert merged.page.locator(".state-pill").inner_text() == "following"
-    merged.say(topic="log:1/main", end=True, why="The container has ended.")
-    merged.page.locator(".state-pill").get_by_text("ended").wait_for()
