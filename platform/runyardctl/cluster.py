@@ -3,6 +3,7 @@
 import http.client
 import sys
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 from runyardctl import ports
@@ -24,6 +25,7 @@ class Cluster:
     alarm = ALARM
 
     def __init__(self, home: Path) -> None:
+        self.node_ports: Mapping[int, int] = {}  # ports of its node, each with the loopback port that it is
         self.kubeconfig = kubeconfig(home)
         self.folder = self.kubeconfig.parent
         self.port = ports.remembered(home / "cluster.port")
@@ -33,6 +35,8 @@ class Cluster:
 
     def command(self) -> Command:
         argv = [sys.executable, "-m", "localcluster", "--home", str(self.folder), "--port", str(self.port)]
+        for shown, local in self.node_ports.items():
+            argv += ["--node-port", f"{shown}={local}"]
         return Command(argv, grace_seconds=GRACE_SECONDS)
 
     def is_ready(self) -> bool:

@@ -9,7 +9,7 @@ ALARM = re.compile(r"\b(WARNING|ERROR|CRITICAL|FATAL|PANIC)\b")
 
 
 class Service(Protocol):
-    """Postgres, Valkey, the cluster, worker, beat, collector and web: the same five words each."""
+    """Postgres, Valkey, the cluster, its exporter, worker, beat, collector, web: five words each."""
 
     @property
     def name(self) -> str:

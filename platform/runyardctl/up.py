@@ -12,6 +12,7 @@ from typing import Any
 from runyardctl import outside, ports, reloading
 from runyardctl.child import Patience
 from runyardctl.cluster import Cluster
+from runyardctl.exporter import NODE_PORT, Exporter, is_wanted
 from runyardctl.logs import Log
 from runyardctl.postgres import Postgres
 from runyardctl.process import Command
@@ -101,10 +102,17 @@ class Steps:
             self.product.redis_url = server.url
 
     async def _cluster(self) -> None:
-        if not self.product.kubeconfig:
-            cluster = Cluster(self.product.home.folder)
+        if self.product.kubeconfig:
+            return
+        cluster = Cluster(self.product.home.folder)
+        if not await asyncio.to_thread(is_wanted):
             await self.supervisor.start(cluster)
-            self.product.kubeconfig = str(cluster.kubeconfig)
+        else:
+            exporter = Exporter(self.product.home.folder, cluster.kubeconfig)
+            cluster.node_ports = {NODE_PORT: exporter.port}
+            await self.supervisor.start(cluster)
+            await self.supervisor.start(exporter)
+        self.product.kubeconfig = str(cluster.kubeconfig)
 
     async def _static_files(self) -> None:
         stamp = Stamp(self.product.static_root / ".stamp", self.product.static_sources())

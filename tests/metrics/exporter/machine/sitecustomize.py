@@ -1,0 +1,7 @@
+"""On the path of a program: gives it a machine with two scripted GPUs. See `tests.metrics.exporter.driver`."""
+
+import pynvml
+
+from tests.metrics.exporter.driver import Driver, Gpu
+
+pynvml.nvmlLib = Driver([Gpu(f"GPU-{n}", utilisation=40 + n, used=2**30) for n in range(2)])
