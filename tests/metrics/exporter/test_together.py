@@ -1,4 +1,4 @@
-"""The embedded cluster and the exporter on a machine with two scripted GPUs, by the paths of the API server."""
+"""The embedded cluster and the exporter on a machine with two scripted GPUs, by the API server's paths."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""On the path of a program: gives it a machine with two scripted GPUs. See `tests.metrics.exporter.driver`."""
+"""On the path of a program it gives it two scripted GPUs; see `tests.metrics.exporter.driver`."""
 
 import pynvml
 
