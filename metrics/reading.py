@@ -4,6 +4,7 @@ One call answers all charts of a page, all on one time axis. Raises `question.Ba
 """
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -63,16 +64,17 @@ def series(
 
 
 def _answer(question: Question, workload: Workload) -> Reading:
-    """By the first source that can."""
+    """Each metric by the first source that has it; a source that fails says so in its state."""
     found: list[Series] = []
     states: list[SourceState] = []
-    for source in sources_of(question.cluster):
-        try:
-            found = source.read(question) if question.pods else []
-        except SourceError:
-            found = []
-        states += source.states(question)
-        if found:
+    left = question
+    for source in sources_of(question.cluster) if question.pods else ():
+        with suppress(SourceError):
+            found += source.read(left)
+        states += source.states(left)
+        there = {one.metric for one in found}
+        left = replace(question, metrics=tuple(m for m in question.metrics if m.key not in there))
+        if not left.metrics:
             break
     found = _ordered(question, [_while_it_lived(one, question) for one in found])
     return Reading(question.grid, found, states, _reasons(question, workload, found, states))

@@ -45,8 +45,8 @@ class Name:
 class Metric:
     """One figure. Of its `names` the first that a device or pod has counts: later ones stand in for it.
 
-    The value of a `counter` is its rate a second. `quantum` is the least difference that is kept, in the
-    unit as it is scraped (a counter's own, not its rate's). `each_container`: scraped of each container.
+    The value of a `counter` is its rate a second. `quantum` is the least difference that is kept, in our
+    unit (a counter's own, not its rate's). `each_container`: scraped of each container.
     """
 
     key: str

@@ -1,0 +1,54 @@
+"""One look at one cluster by the best source it has; the latest figures and the health of sources from it."""
+
+import logging
+from datetime import datetime
+
+from django.conf import settings
+
+from metrics import health, latest
+from metrics.scraping.endpoints import GPUS, KUBELET
+from metrics.scraping.scraper import scraper_of
+from metrics.sources import prometheus, resource_metrics
+from metrics.sources.source import SourceError
+from runyard.clusters.connection import ClusterError
+from runyard.clusters.models import Cluster
+
+log = logging.getLogger(__name__)
+
+
+def look_at(cluster: Cluster, at: datetime) -> None:
+    """Never raises what a cluster or a source can bring about: that is told in their health."""
+    server = prometheus.server_of(cluster)
+    if server is not None:
+        try:
+            figures = server.now()
+        except SourceError as error:
+            health.tell(cluster.pk, {(prometheus.NAME, ""): str(error)}, at, [prometheus.NAME])
+        else:
+            health.tell(cluster.pk, {(prometheus.NAME, ""): ""}, at, [prometheus.NAME, KUBELET, GPUS])
+            latest.apply(cluster, figures, prometheus.NAME, at)
+            return
+    scrape(cluster, at)
+
+
+def scrape(cluster: Cluster, at: datetime) -> None:
+    """By ourselves. Where a kubelet shows nothing, metrics.k8s.io tells what pods use now."""
+    scraper = scraper_of(cluster)
+    if not scraper.lock.acquire(blocking=False):
+        return  # the look before has not come back yet
+    try:
+        found = scraper.look(at, settings.METRICS_SECONDS * 0.8)
+    except ClusterError as error:
+        health.tell(cluster.pk, {(KUBELET, ""): str(error)}, at, [KUBELET, GPUS, resource_metrics.NAME])
+        latest.apply(cluster, [], "", at)
+        return
+    finally:
+        scraper.lock.release()
+    figures, source = found.figures, "scrape"
+    told = dict(found.told)
+    if not any(figure.metric in ("cpu", "memory") for figure in figures):
+        more, why = resource_metrics.now(cluster)
+        told[resource_metrics.NAME, ""] = why
+        figures, source = figures + more, resource_metrics.NAME if more else source
+    health.tell(cluster.pk, told, at, [KUBELET, GPUS, resource_metrics.NAME])
+    latest.apply(cluster, figures, source, at)
