@@ -5,12 +5,14 @@
 
 import math
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
+from django.utils import timezone
 
 from metrics.series import METRICS, Metric, Times
 from runyard.clusters.models import Cluster
+from runyard.kit.values import BadQuery, moments
 
 #: Between two points; finer than that nothing is measured. Whole parts of an hour, so that grids coincide.
 STEPS = (15, 30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
@@ -93,3 +95,17 @@ def metrics_named(keys: list[str]) -> tuple[Metric, ...]:
 def _step(least: float) -> int:
     """The smallest step that is not less; whole days beyond the largest."""
     return next((step for step in STEPS if step >= least), math.ceil(least / 86_400) * 86_400)
+
+
+def range_of(since: str, until: str) -> tuple[datetime, datetime]:
+    """The moments that an address names, as `kit.values` reads them; empty: an hour ago, and now.
+
+    Raises BadQuestion.
+    """
+    now = timezone.now()
+    try:
+        start = moments(since, "from")[0] if since else None
+        end = moments(until, "to")[1] if until else now
+    except BadQuery as error:
+        raise BadQuestion(str(error)) from error
+    return start or end - timedelta(hours=1), end

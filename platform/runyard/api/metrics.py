@@ -1,0 +1,107 @@
+"""Figures of a workload over time, for programs: the same reading as the charts of its page."""
+
+from typing import Any
+
+import numpy as np
+from django.http import Http404
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from metrics.question import MOST_POINTS, BadQuestion, range_of
+from metrics.reading import Reading, SourceState, series
+from metrics.series import METRICS, Series
+from runyard.kit.pages import iso
+from workloads import queries
+from workloads.models import Workload
+
+USUAL = ("gpu_compute", "gpu_memory", "cpu", "memory")
+PARAMETERS = {"metric", "from", "to", "points", "pod", "gpu"}
+
+
+class Metrics(APIView):
+    """`metric` (repeated, or with commas), `from`, `to`, `points`; `pod` (ids) and `gpu` (UUIDs) choose some."""
+
+    def get(self, request: Request, pk: int) -> Response:
+        try:
+            workload = queries.get_workload(request.user, pk)
+        except Workload.DoesNotExist as error:
+            raise Http404 from error
+        if unknown := set(request.query_params) - PARAMETERS:
+            raise ValidationError({"detail": f"Unknown parameter {min(unknown)!r}."})
+        try:
+            return Response(_shape(_reading(request, workload)))
+        except BadQuestion as error:
+            raise ValidationError({"detail": str(error)}) from error
+
+
+def _reading(request: Request, workload: Workload) -> Reading:
+    start, end = range_of(request.query_params.get("from", ""), request.query_params.get("to", ""))
+    pods, gpus = _list(request, "pod"), _list(request, "gpu")
+    return series(
+        request.user,
+        workload,
+        _list(request, "metric") or USUAL,
+        start,
+        end,
+        _points(request.query_params.get("points", "500")),
+        {int(pod) for pod in pods if _is_id(pod)} if pods else None,
+        gpus or None,
+    )
+
+
+def _list(request: Request, name: str) -> list[str]:
+    return [one for text in request.query_params.getlist(name) for one in text.split(",") if one]
+
+
+def _is_id(text: str) -> bool:
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise BadQuestion("pod is the id of a pod.")
+    return True
+
+
+def _points(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise BadQuestion(f"points is a whole number from 1 to {MOST_POINTS}.")
+    return int(text)
+
+
+def _shape(reading: Reading) -> dict[str, Any]:
+    grid = reading.grid
+    return {
+        "start": grid.start,
+        "step": grid.step,
+        "count": grid.count,
+        "series": [_series(one) for one in reading.series],
+        "empty": reading.empty,
+        "sources": [_source(state) for state in reading.sources],
+    }
+
+
+def _series(one: Series) -> dict[str, Any]:
+    """Unknown values are null."""
+    labels, values = one.labels, one.values.astype(object)
+    values[np.isnan(one.values)] = None
+    return {
+        "metric": one.metric,
+        "unit": METRICS[one.metric].unit.value,
+        "pod": labels.pod,
+        "pod_uid": labels.pod_uid,
+        "node": labels.node,
+        "gpu": labels.gpu,
+        "gpu_uuid": labels.gpu_uuid,
+        "mig": labels.mig,
+        "values": values.tolist(),
+    }
+
+
+def _source(state: SourceState) -> dict[str, Any]:
+    return {
+        "name": state.name,
+        "ok": state.ok,
+        "since": iso(state.since),
+        "why": state.why,
+        "advice": state.advice,
+        "age_seconds": state.age,
+    }
