@@ -10,7 +10,7 @@ from localcluster import times
 
 from . import exposition, usage
 from .addresses import HOST_IP, pod_ip
-from .listeners import listens
+from .listeners import Recent, listens
 from .measuring import Figures, Interval, Meter
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Door:
         self.node = node
         self.ports: dict[int, int] = {}
         self.meter = Meter()
+        self._recent = Recent()
 
     @property
     def name(self) -> str:
@@ -41,8 +42,12 @@ class Door:
     def pod_port(self, pod: Obj, port: int) -> Address | None:
         """Where a port of a pod is; None while none of its processes listens on it."""
         meta = pod["metadata"]
-        below = usage.trees(self.node.shims(meta["namespace"], meta["name"]))
-        address = listens([pid for tree in below.values() for pid in tree], pod_ip(pod), port)
+
+        def look() -> str | None:
+            below = usage.trees(self.node.shims(meta["namespace"], meta["name"]))
+            return listens([pid for tree in below.values() for pid in tree], pod_ip(pod), port)
+
+        address = self._recent.get((meta["uid"], port), look)
         return (address, port) if address else None
 
     # -- pages --------------------------------------------------------------------------------------

@@ -3,14 +3,32 @@
 import os
 import socket
 import struct
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from .addresses import HOST_IP
 
+FRESH_SECONDS = 2.0
 _LISTENING = "0A"
 _ANY = ("0.0.0.0", "::")  # noqa: S104 recognised, not bound
 _LOOPBACK = (HOST_IP, "::1")
+Key = tuple[str, int]  # uid of a pod, port
+
+
+class Recent:
+    """Addresses found in the last seconds: the kernel takes milliseconds to write its table down."""
+
+    def __init__(self) -> None:
+        self._found: dict[Key, tuple[str, float]] = {}
+
+    def get(self, key: Key, look: Callable[[], str | None]) -> str | None:
+        """What was found for `key` of late, else what `look` finds now."""
+        now = time.monotonic()
+        self._found = {one: found for one, found in self._found.items() if now - found[1] < FRESH_SECONDS}
+        if key not in self._found and (address := look()):
+            self._found[key] = (address, now)
+        return self._found[key][0] if key in self._found else None
 
 
 def listens(pids: Iterable[int], ip: str, port: int) -> str | None:
@@ -31,13 +49,11 @@ def listens(pids: Iterable[int], ip: str, port: int) -> str | None:
 
 def _listeners(port: int) -> list[tuple[str, str]]:
     """(address, inode) of every socket of this machine that listens on `port`."""
-    found = []
+    found, marked = [], f":{port:04X} "
     for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
-            words = line.split()
-            address, _, number = words[1].partition(":")
-            if words[3] == _LISTENING and int(number, 16) == port:
-                found.append((_address(address, family), words[9]))
+            if marked in line and (words := line.split())[3] == _LISTENING and words[1].endswith(marked[:-1]):
+                found.append((_address(words[1].partition(":")[0], family), words[9]))
     return found
 
 

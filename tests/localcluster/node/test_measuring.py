@@ -10,7 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families as parsed
 
 from localcluster.node import measuring
 from localcluster.node.measuring import Counters, Figures, Interval, Look, Machine, Meter, Subject
-from tests.localcluster.running import container, eventually, python, shell
+from tests.embedded import until
+from tests.localcluster.running import NODE, container, eventually, pod, python, shell
 
 MACHINE = Machine(2, 2**30, 100.0, 2**20, 0.0, ())
 SPIN = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end: pass\n"
@@ -135,13 +136,30 @@ async def test_what_was_written_to_disk_is_counted(cluster):
 async def test_metrics_k8s_io_tells_pods_and_node(cluster):
     cluster.run("one", container("sh", "-c", "while :; do :; done"), labels={"team": "red"})
     await cluster.running("one")
-    (pod,) = await cluster.node.door.pod_metrics()
-    assert (pod["kind"], pod["metadata"]["name"]) == ("PodMetrics", "one")
-    assert pod["metadata"]["labels"] == {"team": "red"}
-    assert pod["window"].endswith("s")
-    (used,) = [one["usage"] for one in pod["containers"]]
+    (one,) = await cluster.node.door.pod_metrics()
+    assert (one["kind"], one["metadata"]["name"]) == ("PodMetrics", "one")
+    assert one["metadata"]["labels"] == {"team": "red"}
+    assert one["window"].endswith("s")
+    (used,) = [each["usage"] for each in one["containers"]]
     assert 0 < int(used["cpu"].removesuffix("m")) <= 1100
     assert int(used["memory"].removesuffix("Ki")) > 100
     (node,) = await cluster.node.door.node_metrics()
     assert int(node["usage"]["cpu"].removesuffix("m")) > 0
     assert int(node["usage"]["memory"].removesuffix("Ki")) > 1000
+
+
+def test_counters_go_on_where_a_killed_server_left_them(server):
+    server.create("pods", pod("one", shell(f"{spin(0.5)}; echo done; sleep 60")))
+    server.until("one", "Running")
+    until(lambda: "done" in server.log("one"), 60)
+
+    def seconds():
+        text = server.http.get(f"/api/v1/nodes/{NODE}/proxy/metrics/resource").raise_for_status().text
+        found = [one for family in parsed(text) for one in family.samples]
+        return sum(one.value for one in found if one.name == "container_cpu_usage_seconds_total")
+
+    before = seconds()
+    assert before >= 0.5
+    server.kill()
+    server.start()
+    assert until(seconds, 60) >= before

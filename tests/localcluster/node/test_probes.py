@@ -40,6 +40,18 @@ async def test_a_failed_liveness_probe_restarts_the_container(cluster):
     assert ("Unhealthy", "Liveness probe failed: not well\n") in told
 
 
+async def test_a_process_that_listens_on_its_pods_own_address_is_probed_there(cluster, port):
+    serve = f"import http.server, os; h = http.server; a = (os.environ['POD_IP'], {port})\n"
+    serve += "h.HTTPServer(a, h.SimpleHTTPRequestHandler).serve_forever()"
+    probes = {"readinessProbe": {"httpGet": {"port": port}, **EVERY}}
+    cluster.run(
+        "one", python(serve, **probes, startupProbe={"tcpSocket": {"port": port}, "periodSeconds": 1})
+    )
+    cluster.run("two", python(serve, **probes))
+    for name in ("one", "two"):
+        await eventually(lambda name=name: condition(cluster.pod(name), "Ready") == ("True", None))
+
+
 async def test_http_and_named_ports(cluster, port):
     serve = f"""
 import http.server
