@@ -182,6 +182,11 @@ class Workload(models.Model):
         return str(kind.category.label) if kind else ""
 
     @property
+    def queue(self) -> str:
+        """The name of its scheduler's queue; empty for none, hostile text."""
+        return str(self.queueing.get("queue", ""))
+
+    @property
     def gpus_requested(self) -> float:
         """Asked for, in GPUs."""
         return self.gpu_millis / 1000

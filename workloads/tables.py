@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, Q, TextField, Value, When
-from django.db.models.functions import Coalesce, Concat, NullIf, Trim
+from django.db.models import Case, CharField, Q, TextField, Value, When
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce, Concat, NullIf, Trim
 
 from runyard.kit.columns import Age, Choice, Instant, Lasting, Number, Text, Words
 from runyard.kit.tables import Filter, Table
@@ -87,6 +88,15 @@ class WorkloadTable(Table):
     )
     architecture = Choice(label="Architecture", choices=Architecture, width=106, default=False)
     priority = Text(label="Priority", width=110, default=False, detail=True)
+    queue = Text(
+        label="Queue",
+        of=Coalesce(Cast(KT("queueing__queue"), CharField()), Value("")),
+        needs=("queueing",),
+        api={"queue": "queue"},
+        width=110,
+        default=False,
+        detail=True,
+    )
     preemptible = Choice(label="Preemptible", choices=Preemptible, width=96, default=False)
     project = Text(label="Project", of="project__name", width=96, detail=True)
     department = Text(

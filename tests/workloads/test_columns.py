@@ -108,6 +108,9 @@ SAMPLES = {
         {"created_by": "ada"}, {"created_by": "bo"}, "Ada Lovell", "bo", "Ada Lovell", "ada"
     ),
     "submitted_through": choice("submitted_through", "form", "api", "Form"),
+    "queue": Sample(
+        {"queueing": {"queue": "alpha"}}, {"queueing": {"queue": "Bravo"}}, "alpha", "Bravo", "alpha", "alpha"
+    ),
     "application": text("application"),
     "owner_chain": text("owner_chain"),
     "labels": several("labels"),
@@ -236,7 +239,7 @@ def test_it_is_in_the_file_and_in_the_api(dee, rows, column, browse):
 #: Columns whose words somebody outside can choose.
 WRITTEN = {
     "name", "status", "kind", "priority", "project", "department", "cluster", "namespace", "created_by",
-    "application", "owner_chain", "labels", "image", "nodes", "node_pools",
+    "application", "owner_chain", "labels", "image", "nodes", "node_pools", "queue",
 }  # fmt: skip
 
 
@@ -251,7 +254,9 @@ def hostile(world, dee):
     return make(
         world,
         1,
-        dict.fromkeys(texts, HOSTILE) | {name: [HOSTILE] * 2 for name in words} | {"created_by": "ada"},
+        dict.fromkeys(texts, HOSTILE)
+        | {name: [HOSTILE] * 2 for name in words}
+        | {"created_by": "ada", "queueing": {"queue": HOSTILE}},
     )
 
 

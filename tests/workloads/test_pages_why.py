@@ -261,3 +261,94 @@ def test_the_header_says_where_it_came_from_and_on_which_gpus(ada, ada_training,
     page = text(browse(ada).get(f"/workloads/{ada_training.pk}/"))
     for words in ("the command line", "1 × H100 80GB", "train, preemptible", "Ada Lovell"):
         assert words in page
+
+
+# --- what schedulers' own objects say ---
+
+QUOTA = (
+    "couldn't assign flavors to pod set main: insufficient unused quota for nvidia.com/gpu in flavor a100, "
+    "2 more needed"
+)
+
+
+def say(reason, message, **more):
+    return {"by": "Kueue", "reason": reason, "message": message, "at": "2026-01-02T03:04:05+00:00", **more}
+
+
+@pytest.fixture
+def queued(red, cluster, ada):
+    """Ada's training that Kueue holds suspended for want of quota."""
+    return make_workload(
+        red,
+        cluster,
+        name="redwood-queued",
+        created_by=ada,
+        phase="Pending",
+        reason="Queued",
+        suspended=True,
+        queueing={"queue": "team-a", "name": "job-x", "uid": "claim", "active": True,
+                  "says": [say("Pending", QUOTA)]},
+    )  # fmt: skip
+
+
+def test_what_kueue_says_is_the_answer_with_its_own_words_below(ada, queued, browse):
+    found = answer(ada, queued)
+    assert found.words == "Waits for quota: 2 more GPUs needed in flavor a100."
+    assert "It starts when others in the queue end" in found.step
+    assert [(one.by, one.reason, one.message, one.at.year) for one in found.sources] == [
+        ("Kueue", "Pending", QUOTA, 2026)
+    ]
+    page = text(browse(ada).get(f"/workloads/{queued.pk}/"))
+    assert "Waits for quota: 2 more GPUs needed in flavor a100." in page
+    assert "team-a" in page
+
+
+def test_an_eviction_is_told_before_what_is_missing_since(ada, queued):
+    taken = "Preempted to accommodate a workload (UID: 1) due to reclamation within the cohort"
+    queued.queueing["says"].insert(0, say("Preempted", taken, evicted=True))
+    found = answer(ada, queued)
+    assert found.words == (
+        "Evicted: it gave way to another workload (reclamation within the cohort); waits for quota: 2 more "
+        "GPUs needed in flavor a100."
+    )
+    assert "It starts when others in the queue end" in found.step
+    assert [one.reason for one in found.sources] == ["Preempted", "Pending"]
+
+
+def test_what_was_said_before_no_longer_counts_where_the_object_says_what_is_true(ada, queued):
+    says(
+        queued, "Pending", "insufficient quota for cpu in flavor any, request > maximum capacity (9 > 8)",
+        regarding_kind="Workload", regarding_uid="claim",
+    )  # fmt: skip
+    found = answer(ada, queued)
+    assert found.words.startswith("Waits for quota")
+    assert len(found.sources) == 1
+
+
+def test_an_admission_check_is_told_with_whose_it_is(ada, queued):
+    queued.queueing["says"] = [say("Retry", "no nodes for <b>now</b>", check="prov")]
+    found = answer(ada, queued)
+    assert found.words == "Waits for the admission check “prov”: no nodes for <b>now</b>."
+    assert found.sources[0].by == "Kueue, check prov"
+
+
+def test_hostile_words_of_a_queue_are_escaped(ada, queued, browse):
+    queued.queueing = {
+        "queue": "<script>q</script>",
+        "active": True,
+        "says": [say("X", "<script>m</script>")],
+    }
+    queued.save()
+    page = text(browse(ada).get(f"/workloads/{queued.pk}/"))
+    assert "&lt;script&gt;m" in page
+    assert "<script>m" not in page
+    assert "<script>q" not in page
+
+
+def test_a_groups_words_are_kept_for_pods_that_have_no_node(ada, pending):
+    over = "Non-preemptible workload is over quota. more"
+    pending.queueing = {"queue": "red", "says": [say("NonPreemptibleOverQuota", over) | {"by": "KAI"}]}
+    pending.pods.update(reason="Unschedulable", message="something that nobody knows")
+    assert answer(ada, pending).words.startswith("Over quota")
+    pending.pods.update(scheduled=True, reason="ImagePullBackOff", message="Back-off pulling image x")
+    assert "quota" not in answer(ada, pending).words
