@@ -1,22 +1,26 @@
 """The embedded cluster as a process of its own, for tests."""
 
+import random
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """Below the ports of outgoing connections: one of those could take it before a server does."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
-def until(condition, seconds=20.0, what="it"):
+def until(condition, seconds=60.0, what="it"):
     """Poll `condition` until it is true; returns its value. Fails after `seconds`."""
     ends = time.monotonic() + seconds
     while not (value := condition()):
@@ -61,7 +65,7 @@ class Embedded:
     def stop(self) -> None:
         assert self.process is not None
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)
 
 
 @contextmanager

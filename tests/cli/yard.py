@@ -22,7 +22,7 @@ BEHAVIOURS = {
     "orderly": 'trap "echo $NAME >>$ORDER; exit 0" TERM; touch "$READY"; while :; do sleep 0.02; done',
     "stubborn": 'trap "" TERM; touch "$READY"; while :; do sleep 0.02; done',
     "stillborn": 'echo "no such thing as a $NAME"; exit 3',
-    "sickly": 'touch "$READY"; sleep 0.1; echo "ERROR the $NAME has no luck"; exit 4',
+    "sickly": 'touch "$READY"; sleep 0.5; echo "ERROR the $NAME has no luck"; exit 4',
     "hanging": 'echo $$ >"$SELF"; exec sleep 600',
     "anxious": 'touch "$READY"; sleep 0.3; echo "WARNING it is late"; echo "all is well"; exec sleep 600',
 }
@@ -52,9 +52,8 @@ class StandIn:
 
 
 async def main(home: Home, services: list[StandIn]) -> None:
-    patience = Patience(
-        ready=1.5, grace=float(os.environ.get("GRACE", "0.7")), deaths=5, within=60, first_pause=0.02
-    )
+    ready, grace = (float(os.environ.get(name, "60")) for name in ("READY_SECONDS", "GRACE"))
+    patience = Patience(ready=ready, grace=grace, deaths=5, within=600, first_pause=0.02)
     async with Supervisor(home, say, patience) as supervisor:
         for service in services:
             await supervisor.start(service)

@@ -38,7 +38,7 @@ def kubeconfig(tmp_path_factory):
     errors = (home / "stderr").open("w")
     with errors, subprocess.Popen(command, stderr=errors) as process:
         try:
-            eventually(lambda: (home / "kubeconfig").exists() or _died(process, home), seconds=30)
+            eventually(lambda: (home / "kubeconfig").exists() or _died(process, home))
             yield home / "kubeconfig"
         finally:
             process.send_signal(signal.SIGTERM)

@@ -9,7 +9,7 @@ CONTAINER = {"name": "main", "image": "registry.example/app:1", "command": ["tru
 GATE = {"name": "runyard.example/held"}
 
 
-def eventually(probe, seconds=30.0):
+def eventually(probe, seconds=60.0):
     """The first truthy value of `probe()`; fails when none comes in time."""
     deadline = time.monotonic() + seconds
     while not (value := probe()):

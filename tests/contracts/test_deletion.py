@@ -137,7 +137,7 @@ def test_a_namespace_takes_everything_with_it(raw):
     raw.patch(
         f"{url}/configmaps/held", json={"metadata": {"finalizers": None}}, headers=MERGE
     ).raise_for_status()
-    assert eventually(lambda: raw.get(url).status_code == 404, seconds=30)
+    assert eventually(lambda: raw.get(url).status_code == 404)
 
 
 def test_the_default_namespace_stays(raw):

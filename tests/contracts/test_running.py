@@ -29,7 +29,7 @@ def pod_at(core, namespace):
             pod = core.read_namespaced_pod(name, namespace)
             return pod if pod.status.phase in phases else None
 
-        return eventually(found, seconds=60)
+        return eventually(found)
 
     return wait
 
@@ -43,7 +43,7 @@ def job_with(batch, namespace):
             job = batch.read_namespaced_job(name, namespace)
             return job if probe(job.status) else None
 
-        return eventually(found, seconds=60)
+        return eventually(found)
 
     return wait
 
@@ -99,7 +99,7 @@ def test_a_pod_is_gone_after_its_deletion(core, namespace, pod_at):
     pod_at("one", "Running")
     deleted = core.delete_namespaced_pod("one", namespace)
     assert deleted.metadata.deletion_timestamp
-    eventually(lambda: _is_gone(core.read_namespaced_pod, "one", namespace), seconds=30)
+    eventually(lambda: _is_gone(core.read_namespaced_pod, "one", namespace))
 
 
 def _is_gone(read, name, namespace):
@@ -169,7 +169,7 @@ def test_the_life_of_a_training(core, batch, namespace, job_with):
     batch.patch_namespaced_job("train", namespace, {"spec": {"suspend": True}})
     stopped = job_with("train", lambda status: has(status, "Suspended") and not status.active)
     assert not stopped.status.failed
-    eventually(lambda: not core.list_namespaced_pod(namespace).items, seconds=30)
+    eventually(lambda: not core.list_namespaced_pod(namespace).items)
 
     batch.patch_namespaced_job("train", namespace, {"spec": {"suspend": False}})
     resumed = job_with("train", lambda status: status.ready)
@@ -182,7 +182,7 @@ def test_the_life_of_a_training(core, batch, namespace, job_with):
     assert core.read_namespaced_pod_log(again.metadata.name, namespace) == "step\n"
 
     batch.delete_namespaced_job("train", namespace, propagation_policy="Background")
-    eventually(lambda: not core.list_namespaced_pod(namespace).items, seconds=30)
+    eventually(lambda: not core.list_namespaced_pod(namespace).items)
 
 
 def test_an_indexed_job_gives_each_pod_its_number(core, batch, namespace, job_with):

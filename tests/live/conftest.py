@@ -26,7 +26,7 @@ class Socket:
     async def raw(self, data):
         await self._connection.send(data)
 
-    async def hear(self, wanted, seconds=30):
+    async def hear(self, wanted, seconds=60):
         """The next message for which `wanted(message)` is true."""
         async with asyncio.timeout(seconds):
             while True:
@@ -40,7 +40,7 @@ class Socket:
             message = await self.hear(wanted, seconds)
             raise AssertionError(f"heard {message}")
 
-    async def closed(self, seconds=30):
+    async def closed(self, seconds=60):
         """The code the server closes with."""
         async with asyncio.timeout(seconds):
             with contextlib.suppress(websockets.ConnectionClosed):
@@ -62,7 +62,7 @@ def server(transactional_db, valkey):
     until(lambda: running.started, what="uvicorn")
     yield port
     running.should_exit = True
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 

@@ -36,7 +36,7 @@ class Stream:
     def __iter__(self):
         for step in self._part:
             if step is WAIT:
-                self._go_on.wait(10)
+                self._go_on.wait(60)
             elif isinstance(step, Exception):
                 raise step
             else:
@@ -67,11 +67,11 @@ def script(monkeypatch):
     for feed in opened.values():
         feed.stop()
     for reader in [one for one in threading.enumerate() if one.name.startswith("log-")]:
-        reader.join(20)  # or it would read from the script of the next test
+        reader.join(60)  # or it would read from the script of the next test
         assert not reader.is_alive()
 
 
-async def lines_of(pod, start=0, seconds=5, most=None):
+async def lines_of(pod, start=0, seconds=60, most=None):
     """Texts until the end (or `most` of them), and what was said beside them."""
     texts, said = [], []
     async with asyncio.timeout(seconds):
@@ -137,7 +137,7 @@ async def test_a_slow_watcher_has_what_is_kept_though_nothing_more_comes(script,
 async def test_trouble_is_said_and_tried_again(script, pod):
     played = script(Unreachable("no answer"), [WAIT, line(1, "one")])
     said, texts = [], []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for frame in feeds.watch(pod, "main", 0, previous=False):
             said += [frame.note] if frame.note else []
             texts += [text for _, text in frame.lines]
@@ -155,7 +155,7 @@ async def test_the_reader_ends_with_its_last_watcher(script, pod, monkeypatch):
     script([line(1, "one"), WAIT])
     before = threading.active_count()
     await lines_of(pod, most=1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while any(thread.name == f"log-{pod.name}" for thread in threading.enumerate()):
             await asyncio.sleep(0.02)
     assert threading.active_count() <= before + 1
@@ -187,7 +187,7 @@ def keep(pod, store, *lines, instance=0, complete=False):
 
 
 async def frames_of(pod, start=0):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [frame async for frame in feeds.watch(pod, "main", start, previous=False)]
 
 
@@ -214,7 +214,7 @@ async def test_a_log_that_is_kept_to_its_end_is_told_without_the_cluster(script,
 async def test_a_container_that_begins_anew_begins_a_log_of_its_own(script, pod, here):
     played = script([line(1, "first run"), WAIT], [line(3, "second run")])
     frames = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for frame in feeds.watch(pod, "main", 0, previous=False):
             frames.append(frame)
             if frame.lines and not played.go_on.is_set():

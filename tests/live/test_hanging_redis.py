@@ -81,16 +81,23 @@ async def test_sockets_are_told_and_are_live_again_once_it_answers(
 ):
     monkeypatch.setattr(hub, "ANSWER_SECONDS", 0.3)
     async with connect(ada) as browser:
-        await browser.hear(lambda message: message.get("state") == "live", 20)
+        await browser.hear(lambda message: message.get("state") == "live")
         await subscribed(browser, "workloads")
         gate.hangs = True
-        told = await browser.hear(lambda message: message.get("state") == "stale", 20)
+        told = await browser.hear(lambda message: message.get("state") == "stale")
         assert "Redis does not answer" in told["why"]
         gate.hangs = False
-        await browser.hear(lambda message: message.get("state") == "live", 20)
-        topic = f"workloads:{ada_training.project_id}"
-        await asyncio.to_thread(publishing.publish, (topic, [ada_training.pk]))
-        assert (await browser.hear(is_hint("workloads"), 20))["hint"] == [ada_training.pk]
+        await browser.hear(lambda message: message.get("state") == "live")
+        hint = (f"workloads:{ada_training.project_id}", [ada_training.pk])
+        heard = asyncio.create_task(browser.hear(is_hint("workloads")))
+        while not heard.done():  # a busy machine may answer too late once more, and be asked anew
+            await asyncio.to_thread(publishing.publish, hint)
+            await asyncio.wait([heard], timeout=1)
+        assert (await heard)["hint"] == [ada_training.pk]
+
+
+def is_answer(message):
+    return message.get("state") == "stale" or "subscribed" in message
 
 
 async def test_who_comes_while_it_hangs_gets_in_and_is_told(gate, connect, ada, ada_training, monkeypatch):
@@ -98,11 +105,12 @@ async def test_who_comes_while_it_hangs_gets_in_and_is_told(gate, connect, ada, 
     gate.hangs = True
     async with connect(ada) as browser:
         assert (await browser.hear(lambda message: "state" in message))["state"] == "connecting"
-        assert "subscribed" in await subscribed(browser, "workloads")
-        await browser.hear(lambda message: message.get("state") == "stale", 20)
+        await browser.say(subscribe="workloads")
+        told = set()
+        while told != {"subscribed", "stale"}:  # in either order
+            told.add("subscribed" if "subscribed" in await browser.hear(is_answer) else "stale")
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("answers", [True, False], ids=["hangs", "is not there"])
 async def test_the_reader_can_be_ended_at_any_moment(gate, monkeypatch, answers):
     """Else a server that stops while Redis is away never ends."""
@@ -117,11 +125,10 @@ async def test_the_reader_can_be_ended_at_any_moment(gate, monkeypatch, answers)
         if steps % 3 == 0:
             await asyncio.sleep(steps / 1_000)
         reader.cancel()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await asyncio.wait([reader])
 
 
-@pytest.mark.timeout(60)
 def test_a_commit_does_not_wait_for_it(gate, db, monkeypatch, caplog):
     gate.hangs = True
     patient = redis.Redis.from_url(gate.url, socket_timeout=None)

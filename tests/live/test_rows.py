@@ -10,6 +10,7 @@ from runyard.kit.publish import publish
 from runyard.live import consumer, rows
 from runyard.tenancy.models import AccessRule, Project
 from runyard.tenancy.roles import Role
+from tests.embedded import until
 from tests.live.test_socket import hub_is_live, is_hint, is_topic
 from tests.make import make_workload
 from workloads.models import Workload
@@ -38,7 +39,7 @@ async def changed(*workloads):
 
 async def told(socket, workload):
     """The next frame with a row of `workload`."""
-    return await socket.hear(lambda m: f'data-row="{workload.pk}"' in m.get("rows", ""), 20)
+    return await socket.hear(lambda m: f'data-row="{workload.pk}"' in m.get("rows", ""))
 
 
 async def test_a_row_that_changed_comes_drawn_with_the_columns_that_are_shown(connect, ada, ada_training):
@@ -60,7 +61,7 @@ async def test_who_says_nothing_of_a_view_gets_hints(connect, ada, ada_training)
         await looking(drawn, ada_training)
         await changed(ada_training)
         await told(drawn, ada_training)
-        assert (await plain.hear(is_hint("workloads"), 20))["hint"] == [ada_training.pk]
+        assert (await plain.hear(is_hint("workloads")))["hint"] == [ada_training.pk]
         await plain.silent(is_rows, 0.3)
 
 
@@ -131,7 +132,7 @@ async def test_a_right_that_is_taken_holds_at_the_next_drawing(
         await changed(ada_training)
         lost, kept = (first, second) if loser == "ada" else (second, first)
         await told(kept, ada_training)
-        message = await lost.hear(is_topic("workloads"), 20)
+        message = await lost.hear(is_topic("workloads"))
         assert "denied" in message
         await lost.silent(is_rows, 0.3)
 
@@ -141,7 +142,7 @@ async def test_another_role_leads_to_another_class_and_a_fresh_fetch(connect, ad
         await looking(socket, ada_training)
         await asyncio.to_thread(AccessRule.objects.filter(user=ada).update, role=Role.VIEWER)
         await changed(ada_training)
-        message = await socket.hear(is_topic("workloads"), 20)
+        message = await socket.hear(is_topic("workloads"))
         assert message == {"topic": "workloads", "subscribed": True}
         await changed(ada_training)
         assert "not yours to stop" in (await told(socket, ada_training))["rows"]
@@ -154,7 +155,7 @@ async def test_another_role_is_seen_by_the_check_when_nothing_changes(
     async with connect(ada) as socket:
         await looking(socket, ada_training)
         await asyncio.to_thread(AccessRule.objects.filter(user=ada).update, role=Role.VIEWER)
-        await socket.hear(lambda m: m.get("subscribed"), 20)
+        await socket.hear(lambda m: m.get("subscribed"))
 
 
 async def test_a_project_that_leaves_the_department_leaves_what_its_head_is_sent(
@@ -164,7 +165,7 @@ async def test_a_project_that_leaves_the_department_leaves_what_its_head_is_sent
         await looking(socket, ada_training)
         await asyncio.to_thread(Project.objects.filter(pk=red.pk).update, department=blue.department)
         await changed(ada_training)
-        await socket.hear(is_topic("workloads"), 20)  # denied, or fetch afresh
+        await socket.hear(is_topic("workloads"))  # denied, or fetch afresh
         await socket.silent(is_rows, 0.4)
 
 
@@ -173,7 +174,7 @@ async def test_a_disabled_person_is_sent_nothing_more(connect, ada, ada_training
         await looking(socket, ada_training)
         await asyncio.to_thread(type(ada).objects.filter(pk=ada.pk).update, is_active=False)
         await changed(ada_training)
-        assert "denied" in await socket.hear(is_topic("workloads"), 20)
+        assert "denied" in await socket.hear(is_topic("workloads"))
         await socket.silent(is_rows, 0.3)
 
 
@@ -205,7 +206,7 @@ async def test_a_view_that_is_none_is_refused_in_words_and_hints_come(connect, a
         assert answer["subscribed"]
         assert words in answer["refused"]
         await changed(ada_training)
-        assert (await socket.hear(is_hint("workloads"), 20))["hint"] == [ada_training.pk]
+        assert (await socket.hear(is_hint("workloads")))["hint"] == [ada_training.pk]
 
 
 async def test_a_page_that_is_turned_is_sent_the_rows_it_shows_now(connect, ada, red, cluster, ada_training):
@@ -213,13 +214,13 @@ async def test_a_page_that_is_turned_is_sent_the_rows_it_shows_now(connect, ada,
     async with connect(ada) as socket:
         await looking(socket, ada_training)
         await changed(other)
-        assert other.pk in (await socket.hear(is_rows, 20))["entering"]  # no edges: it would be on the page
+        assert other.pk in (await socket.hear(is_rows))["entering"]  # no edges: it would be on the page
         await socket.say(subscribe="workloads", query="", drawn="", rows=[other.pk])
         await told(socket, other)  # what changed just before was missed, perhaps
         await socket.say(subscribe="workloads", query="phase=Bored", drawn="", rows=[other.pk])
         assert "There is no status" in (await socket.hear(lambda m: "refused" in m))["refused"]
         await changed(other)
-        assert other.pk in (await socket.hear(is_hint("workloads"), 20))["hint"]
+        assert other.pk in (await socket.hear(is_hint("workloads")))["hint"]
 
 
 async def test_only_rows_that_come_between_the_edges_of_a_page_enter_it(connect, ada, red, cluster):
@@ -234,7 +235,7 @@ async def test_only_rows_that_come_between_the_edges_of_a_page_enter_it(connect,
         await changed(inside, outside)
         entering = set()
         while not entering:
-            entering.update((await socket.hear(is_rows, 20))["entering"])
+            entering.update((await socket.hear(is_rows))["entering"])
         assert entering == {inside.pk}
 
 
@@ -252,7 +253,8 @@ async def test_a_row_that_no_longer_matches_and_one_that_is_gone_say_so(
         assert f'<tr data-row="{ada_training.pk}" data-left="hidden">' in frame["rows"]
 
 
-async def test_the_tally_comes_with_the_rows_and_at_most_once_a_second(connect, ada, ada_training):
+async def test_the_tally_comes_with_the_rows_and_not_again_too_soon(connect, ada, ada_training, monkeypatch):
+    monkeypatch.setattr(rows, "TALLY_SECONDS", 3_600)
     async with connect(ada) as socket:
         await looking(socket, ada_training)
         await changed(ada_training)
@@ -260,7 +262,9 @@ async def test_the_tally_comes_with_the_rows_and_at_most_once_a_second(connect, 
         await changed(ada_training)
         tallies.append('id="tally"' in (await told(socket, ada_training))["rows"])
         assert tallies == [True, False]
-        frame = await socket.hear(is_rows, 20)  # by itself, so that what changed last is counted too
+        for feed in [one for feeds in rows._by_hub.values() for one in feeds._by_class.values()]:
+            feed._tally_at = 0  # the hour is over
+        frame = await socket.hear(is_rows)  # by itself, so that what changed last is counted too
         assert 'id="tally"' in frame["rows"]
 
 
@@ -272,7 +276,7 @@ async def test_more_views_than_one_process_draws_get_hints(connect, ada, ada_tra
         assert answer["refused"] == rows.TOO_MANY
         await changed(ada_training)
         await told(first, ada_training)
-        assert (await second.hear(is_hint("workloads"), 20))["hint"] == [ada_training.pk]
+        assert (await second.hear(is_hint("workloads")))["hint"] == [ada_training.pk]
 
 
 async def test_more_changes_than_are_drawn_become_all(connect, ada, ada_training, monkeypatch):
@@ -281,7 +285,7 @@ async def test_more_changes_than_are_drawn_become_all(connect, ada, ada_training
         await looking(socket, ada_training)
         hint = (f"workloads:{ada_training.project_id}", list(range(1, 20)))
         await asyncio.to_thread(publish, hint)
-        assert (await socket.hear(is_hint("workloads"), 20))["hint"] == "all"
+        assert (await socket.hear(is_hint("workloads")))["hint"] == "all"
 
 
 async def test_a_drawing_that_fails_leaves_the_pages_to_fetch(
@@ -294,7 +298,7 @@ async def test_a_drawing_that_fails_leaves_the_pages_to_fetch(
     async with connect(ada) as socket:
         await looking(socket, ada_training)
         await changed(ada_training)
-        assert (await socket.hear(is_hint("workloads"), 20))["hint"] == [ada_training.pk]
+        assert (await socket.hear(is_hint("workloads")))["hint"] == [ada_training.pk]
     assert "pages are told to fetch" in caplog.text
 
 
@@ -304,4 +308,5 @@ async def test_nothing_is_kept_of_those_who_left(connect, ada, ada_training):
         await socket.say(unsubscribe="workloads")
         await changed(ada_training)
         await socket.silent(lambda m: is_rows(m) or "hint" in m, 0.5)
-    assert all(not feeds._by_class for feeds in list(rows._by_hub.values()))
+    gone = lambda: not any(feeds._by_class for feeds in list(rows._by_hub.values()))  # noqa: E731
+    await asyncio.to_thread(until, gone, what="the feeds to be closed")

@@ -53,7 +53,7 @@ def test_others_have_their_turn_while_a_page_waits_for_it(
     silent_cluster, server, ada, ada_training, monkeypatch
 ):
     """With one turn for all."""
-    turns = application.application_mapping["http"]
+    turns = application._app.application_mapping["http"]
     monkeypatch.setattr(turns, "_free", asyncio.Semaphore(1))
     monkeypatch.setattr(shown_manifests, "ANSWER_SECONDS", 90)
     site, headers = f"http://127.0.0.1:{server}", {"Cookie": cookie_of(ada)}

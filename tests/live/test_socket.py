@@ -145,7 +145,7 @@ async def test_each_person_hears_of_their_projects_and_no_other(
             await asyncio.to_thread(publish, *said)
             heard = set()
             while heard < wanted:
-                heard.update((await socket.hear(is_hint("workloads"), 20))["hint"])
+                heard.update((await socket.hear(is_hint("workloads")))["hint"])
             await socket.silent(is_hint("workloads"), 0.2)
         assert heard == wanted
 
@@ -158,9 +158,9 @@ async def test_who_is_given_another_project_hears_of_it_and_is_asked_to_fetch_af
         await hub_is_live(socket)
         await subscribed(socket, "workloads")
         await asyncio.to_thread(AccessRule.objects.create, user=ada, project=blue, role=Role.VIEWER)
-        await socket.hear(lambda message: message.get("subscribed"), 20)
+        await socket.hear(lambda message: message.get("subscribed"))
         await asyncio.to_thread(publish, (f"workloads:{blue.pk}", [5]))
-        assert (await socket.hear(is_hint("workloads"), 20))["hint"] == [5]
+        assert (await socket.hear(is_hint("workloads")))["hint"] == [5]
 
 
 async def test_who_loses_one_of_two_projects_hears_of_the_other_alone(
@@ -172,10 +172,10 @@ async def test_who_loses_one_of_two_projects_hears_of_the_other_alone(
         await hub_is_live(socket)
         await subscribed(socket, "workloads")
         await asyncio.to_thread(rule.delete)
-        await socket.hear(lambda message: message.get("subscribed"), 20)
+        await socket.hear(lambda message: message.get("subscribed"))
         red = ada_training.project_id
         await asyncio.to_thread(publish, (f"workloads:{blue.pk}", [5]), (f"workloads:{red}", [6]))
-        assert (await socket.hear(is_hint("workloads"), 20))["hint"] == [6]
+        assert (await socket.hear(is_hint("workloads")))["hint"] == [6]
         await socket.silent(is_hint("workloads"), 0.2)
 
 
@@ -196,7 +196,7 @@ async def test_signing_out_closes_the_sockets_of_that_session_at_once(server, ad
         socket = Socket(open_one)
         await hub_is_live(socket)
         await asyncio.to_thread(client.post, "/sign-out/")
-        assert await socket.closed(10) == consumer.NOT_SIGNED_IN
+        assert await socket.closed() == consumer.NOT_SIGNED_IN
 
 
 ENDS = {
@@ -215,15 +215,14 @@ async def test_a_session_that_ends_closes_the_socket(connect, ada, monkeypatch, 
         assert await socket.closed() == consumer.NOT_SIGNED_IN
 
 
-@pytest.mark.timeout(90)
 async def test_an_idle_socket_stays_up_for_thirty_seconds_and_then_still_hears(connect, ada, ada_training):
     async with connect(ada) as socket:
         await hub_is_live(socket)
         await subscribed(socket, "workloads")
         pings = 0
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while pings < 2:  # one each 15 s
-                await socket.hear(lambda message: "ping" in message, 40)
+                await socket.hear(lambda message: "ping" in message)
                 await socket.say(pong=pings)
                 pings += 1
         await asyncio.to_thread(publish, (f"workloads:{ada_training.project_id}", [1]))

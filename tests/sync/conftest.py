@@ -42,5 +42,5 @@ def syncing(real_cluster):
     thread.start()
     yield real_cluster
     stop.set()
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()

@@ -75,7 +75,7 @@ def collecting(store, monkeypatch):
     for stop, collector, thread in running:
         stop.set()
         collector.wake()
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -143,7 +143,7 @@ def test_each_run_of_a_container_that_starts_again_is_a_log_of_its_own(
     }
     connect(real_cluster).create("/apis/batch/v1/namespaces/default/jobs", job)
     done = KeptLog.objects.filter(complete=True, pod__workload__name="restarts")
-    until(lambda: done.filter(instance=0).exists() and done.filter(instance=1).exists(), 60, "two runs")
+    until(lambda: done.filter(instance=0).exists() and done.filter(instance=1).exists(), what="two runs")
     for log in done.order_by("instance")[:2]:
         assert (log.lines, log.notes) == (2, [])
     pod = Pod.objects.select_related("cluster").get(workload__name="restarts")
@@ -176,7 +176,7 @@ def test_a_collector_that_is_killed_is_followed_by_one_that_goes_on_where_it_was
     for wanted in (200, 900, 2500):
         collector = process(tmp_path / "kept")
         try:
-            until(lambda wanted=wanted: kept.filter(lines__gte=wanted).exists(), 60, f"{wanted} lines")
+            until(lambda wanted=wanted: kept.filter(lines__gte=wanted).exists(), what=f"{wanted} lines")
         finally:
             collector.kill()
             collector.wait()
@@ -203,7 +203,7 @@ def test_two_collectors_share_the_work_and_write_no_line_twice(dee, lab, syncing
     script = "import time; [print('line', n) or time.sleep(0.001) for n in range(500)]"
     found = [submit(dee, lab, syncing, f"shared-{number}", script) for number in range(3)]
     done = KeptLog.objects.filter(complete=True, pod__workload__in=found)
-    until(lambda: done.count() == 3, 60, "three logs")
+    until(lambda: done.count() == 3, what="three logs")
     assert [log.lines for log in done] == [500] * 3
     assert [log.epoch for log in done] == [1] * 3
 
@@ -216,7 +216,7 @@ def test_more_logs_than_streams_take_turns(dee, lab, syncing, store, collecting,
         reach(workload, Phase.RUNNING)
     collecting(most=1)
     rows = KeptLog.objects.filter(pod__workload__in=found)
-    until(lambda: rows.filter(lines=200).count() == 3, 60, "all three to be read")
+    until(lambda: rows.filter(lines=200).count() == 3, what="all three to be read")
     assert [log.notes for log in rows] == [[]] * 3
 
 
@@ -234,6 +234,6 @@ def test_a_silent_log_holds_no_database_connection(dee, lab, syncing, store, col
     monkeypatch.setattr(writing.Writer, "flush", flush)
     collecting()
     workload = submit(dee, lab, syncing, "silent", "import time; print('once'); time.sleep(60)")
-    until(lambda: KeptLog.objects.filter(pod__workload=workload, lines=1).exists(), 30, "its line")
+    until(lambda: KeptLog.objects.filter(pod__workload=workload, lines=1).exists(), what="its line")
     assert seen
     assert all(found is None or found.closed for found in seen)
