@@ -1,16 +1,15 @@
 """One upstream read per container log, however many watch it; a thread reads, the event loop serves.
 
-A feed begins where the kept part of the log ends, counts on from there, and has the newest lines in a ring;
-each watcher has a place of its own. What is older than the ring comes from what is kept; a watcher that falls
-behind what is neither is told how many lines it lost: memory stays bounded.
+Lines go from the cluster to the watchers in blocks of bytes, numbered by their first line, made ready to be
+sent once for all, and never taken apart on the way. A feed begins where the kept part of the log ends and has
+its newest blocks in a ring; it reads no further ahead of the fastest watcher than memory allows. A slower one
+is told what is kept, or how many lines it lost.
 """
 
 import asyncio
 import logging
 import threading
-from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from django.db import connection
@@ -19,74 +18,14 @@ from runyard.clusters.connection import ApiError, ClusterError
 from workloads import logs
 from workloads.keeping.store import StoreError
 from workloads.keeping.text import Again, Cutter, Place
-from workloads.keeping.upstream import lines_of, new_of
+from workloads.keeping.upstream import block_of, new_of
+from workloads.log_frames import BLOCK_BYTES, Coming, Frame, Ring, frame_of
 from workloads.models import Pod
 
-RING_LINES, RING_BYTES = 20_000, 8 * 2**20
-FRAME_LINES, FRAME_BYTES, GATHER_SECONDS = 1_000, 64 * 1024, 0.05
+KEPT_LINES, GATHER_SECONDS = 1_000, 0.05
 LINGER_SECONDS, RETRY_SECONDS, RESET_SECONDS = 10.0, 1.0, 3.0
 ENDED = "The container has ended."
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What a watcher is told next."""
-
-    first: int = 0
-    lines: tuple[logs.Line, ...] = ()
-    skipped: int = 0
-    note: str = ""
-    end: bool = False
-    reset: bool = False
-
-    def message(self, topic: str) -> dict[str, Any]:
-        if self.end:
-            return {"topic": topic, "end": True, "why": self.note}
-        if self.reset:
-            return {"topic": topic, "reset": True}
-        if self.skipped:
-            return {"topic": topic, "skipped": self.skipped}
-        if self.note:
-            return {"topic": topic, "note": self.note}
-        return {"topic": topic, "from": self.first, "lines": self.lines}
-
-
-class Ring:
-    """The newest lines of a log, by number."""
-
-    def __init__(self, first: int = 0) -> None:
-        self._lines: deque[logs.Line] = deque()
-        self._bytes = 0
-        self.first = first
-
-    @property
-    def next(self) -> int:
-        return self.first + len(self._lines)
-
-    def extend(self, lines: list[logs.Line]) -> None:
-        for line in lines:
-            self._lines.append(line)
-            self._bytes += len(line[1]) + 40
-        while len(self._lines) > RING_LINES or self._bytes > RING_BYTES:
-            self._bytes -= len(self._lines.popleft()[1]) + 40
-            self.first += 1
-
-    def frame(self, start: int) -> tuple[logs.Line, ...]:
-        """Lines from `start` (not before `first`), at most one frame's worth."""
-        places = range(start - self.first, min(len(self._lines), start - self.first + FRAME_LINES))
-        return frame_of(self._lines[place] for place in places)
-
-
-def frame_of(lines: Iterable[logs.Line]) -> tuple[logs.Line, ...]:
-    """The first of `lines`, about FRAME_BYTES of them."""
-    taken, size = [], 0
-    for line in lines:
-        taken.append(line)
-        size += len(line[1])
-        if size >= FRAME_BYTES:
-            break
-    return tuple(taken)
 
 
 class Feed:
@@ -94,10 +33,14 @@ class Feed:
 
     def __init__(self, pod: Pod, container: str, previous: bool):
         self._pod, self._container, self._previous = pod, container, previous
+        self._topic = f"log:{pod.pk}/{container}"
         self._loop = asyncio.get_running_loop()
         self._ring, self._note, self._ended = Ring(), "", False
         self._whole: logs.Whole | None = None  # None until it is known where to begin
-        self._news: set[asyncio.Event] = set()
+        self._watchers: dict[asyncio.Event, int] = {}  # what wakes each, and the line it is told next
+        self._coming = self._into_ring = Coming()  # the reader may be a run further than the ring
+        self._gathering: asyncio.TimerHandle | None = None
+        self._gathered_at = 0.0
         self._stream: logs.LogStream | None = None
         self._stopped = threading.Event()
         self._number, self._place = 0, Place()
@@ -109,55 +52,65 @@ class Feed:
         A start that the log does not reach (it began anew since the viewer counted) resets to 0; so does a
         container that begins anew.
         """
-        news, place, noted, whole = asyncio.Event(), start, "", None
-        self._news.add(news)
+        news, noted, whole = asyncio.Event(), "", None
+        self._watchers[news] = start
         try:
             while True:
                 news.clear()
                 if whole is not self._whole and whole is not None:
                     yield Frame(reset=True)
-                    place = 0
-                whole = self._whole
+                    self._watchers[news] = 0
+                whole, place = self._whole, self._watchers[news]
                 if whole is not None and place < self._ring.first:
                     async for frame in self._older(whole, place):
                         yield frame
-                        place = frame.first + len(frame.lines)
+                        self._has(news, frame)
+                    await asyncio.sleep(0)  # there may be more of them, and nobody would tell
+                elif self._ring.first <= place < self._ring.next:
+                    yield (frame := self._ring.frame(place))
+                    self._has(news, frame)
                     await asyncio.sleep(0)
-                    continue  # there may be more of them, and nobody would tell
-                lines = self._ring.frame(place) if self._ring.first <= place < self._ring.next else ()
-                if lines:
-                    yield Frame(place, lines)
-                    place += len(lines)
-                    await asyncio.sleep(0 if place < self._ring.next else GATHER_SECONDS)
                 elif self._ended:
                     yield Frame(note=self._note, end=True)
                     return
                 elif self._note != noted:
                     noted = self._note
-                    yield Frame(note=noted)
+                    if noted:
+                        yield Frame(note=noted)
                 elif not await _comes(news, RESET_SECONDS if whole and place > self._ring.next else None):
                     yield Frame(reset=True)
-                    place = 0
+                    self._watchers[news] = 0
         finally:
-            self._news.discard(news)
+            del self._watchers[news]
+            self._make_room()
 
     async def _older(self, whole: logs.Whole, place: int) -> AsyncGenerator[Frame, None]:
         """One step from `place` towards the ring: lines that are kept, or how many are lost."""
-        wanted = min(FRAME_LINES, self._ring.first - place)
+        wanted = min(KEPT_LINES, self._ring.first - place)
         page = await asyncio.to_thread(_kept, whole, place, wanted)
         first = min(page.first, self._ring.first) if page.lines else self._ring.first
         if first > place:
-            yield Frame(first=first, skipped=first - place)
-        if lines := frame_of(page.lines[: self._ring.first - first]):
-            yield Frame(first, lines)
+            yield Frame(place, first - place, skipped=first - place)
+        if lines := page.lines[: self._ring.first - first]:
+            yield frame_of(self._topic, first, block_of(lines))
+
+    def _has(self, news: asyncio.Event, frame: Frame) -> None:
+        self._watchers[news] = frame.first + frame.count
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Let the reader go on as far as memory allows beyond what the fastest watcher has."""
+        fastest = max(self._watchers.values(), default=self._ring.next)
+        self._into_ring.go_on(self._ring.bytes_from(fastest))
 
     @property
     def watched(self) -> bool:
-        return bool(self._news)
+        return bool(self._watchers)
 
     def stop(self) -> None:
         """End the reader thread."""
         self._stopped.set()
+        self._coming.close()
         if self._stream is not None:
             self._stream.interrupt()
 
@@ -170,7 +123,7 @@ class Feed:
                     return
             except Exception:
                 log.exception("the log of %s is read no more", self._pod.name)
-                return self._tell([], "Reading this log failed; reload the page to try again.", ended=True)
+                return self._say("Reading this log failed; reload the page to try again.", ended=True)
             finally:
                 connection.close()
 
@@ -182,10 +135,10 @@ class Feed:
             stream = self._open()
         except ApiError as error:
             over = error.code == 404 or (self._previous and error.code == 400)
-            self._tell([], ENDED if over and self._place.seen else logs.unavailable(error), ended=over)
+            self._say(ENDED if over and self._place.seen else logs.unavailable(error), ended=over)
             return over
         except (ClusterError, StoreError) as error:
-            self._tell([], logs.unavailable(error))
+            self._say(logs.unavailable(error))
             return False
         try:
             self._pump(stream)
@@ -199,12 +152,12 @@ class Feed:
         self._place = whole.place()
         self._start(whole)
         if whole.complete:
-            self._tell([], ENDED, ended=True)
+            self._say(ENDED, ended=True)
         return whole.complete
 
     def _start(self, whole: logs.Whole) -> None:
-        self._number = whole.number
-        self._on_loop(self._set, whole)
+        self._number, self._coming = whole.number, Coming()
+        self._on_loop(self._set, whole, self._coming)
 
     def _open(self) -> logs.LogStream:
         self._stream = logs.follow(self._pod, self._container, previous=self._previous, place=self._place)
@@ -215,8 +168,8 @@ class Feed:
     def _pump(self, stream: logs.LogStream) -> None:
         again, cutter = Again(self._place), Cutter()
         for chunk in stream:
-            self._tell(lines_of(new_of(again, cutter.feed(chunk))))
-        self._tell(lines_of(new_of(again, cutter.finish())))
+            self._tell(new_of(again, cutter.feed(chunk)))
+        self._tell(new_of(again, cutter.finish()))
 
     def _at_the_end(self) -> bool:
         """The stream ended: whether the log did. A container that runs again has a log of its own."""
@@ -226,19 +179,25 @@ class Feed:
             self._start(now)
             return False
         if self._has_ended():
-            self._tell([], ENDED, ended=True)
+            self._say(ENDED, ended=True)
             return True
         return False
 
-    def _tell(self, lines: list[logs.Line], note: str = "", ended: bool = False) -> None:
-        self._place = self._place.after(time for time, _ in lines)
-        self._on_loop(self._take, lines, note, ended)
+    def _tell(self, text: bytes) -> None:
+        """Whole lines, for the loop to pass on; waits while those who watch have not had what came before."""
+        if text:
+            self._place = self._place.after(text)
+            if self._coming.put(text):
+                self._on_loop(self._soon)
+
+    def _say(self, note: str, ended: bool = False) -> None:
+        self._on_loop(self._set_note, note, ended)
 
     def _on_loop(self, work: Callable[..., None], *args: Any) -> None:
         try:
             self._loop.call_soon_threadsafe(work, *args)
         except RuntimeError:  # the server is gone, and its loop
-            self._stopped.set()
+            self.stop()
 
     def _has_ended(self) -> bool:
         """Whether the container will write no more, as far as the rows know."""
@@ -247,17 +206,36 @@ class Feed:
 
     # --- and this on the loop again ---
 
-    def _set(self, whole: logs.Whole) -> None:
-        self._whole, self._ring = whole, Ring(whole.kept_lines)
+    def _set(self, whole: logs.Whole, coming: Coming) -> None:
+        self._gather()
+        self._whole, self._ring, self._into_ring = whole, Ring(whole.kept_lines), coming
         self._wake()
 
-    def _take(self, lines: list[logs.Line], note: str, ended: bool) -> None:
-        self._ring.extend(lines)
+    def _set_note(self, note: str, ended: bool) -> None:
+        self._gather()
         self._note, self._ended = note, ended
         self._wake()
 
+    def _soon(self) -> None:
+        """Pass on what came: at once, or GATHER_SECONDS after what came before."""
+        wait = self._gathered_at + GATHER_SECONDS - self._loop.time()
+        if wait <= 0 or self._into_ring.size >= BLOCK_BYTES:
+            self._gather()
+        elif self._gathering is None:
+            self._gathering = self._loop.call_later(wait, self._gather)
+
+    def _gather(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+        self._gathering, self._gathered_at = None, self._loop.time()
+        while text := self._into_ring.take():
+            self._ring.add(frame_of(self._topic, self._ring.next, text))
+            self._note = ""
+        self._make_room()
+        self._wake()
+
     def _wake(self) -> None:
-        for news in self._news:
+        for news in self._watchers:
             news.set()
 
 

@@ -3,7 +3,7 @@
 //
 //   const stop = watch("workloads", { hint, message, resume })
 //   hint(payload)    something about the topic changed
-//   message(frame)   any other frame of the topic (log lines, denials)
+//   message(frame)   any other frame of the topic (denials); lines of a log are its `bytes`
 //   resume()         something may have been missed: fetch what is shown again
 //   options()        further fields of the subscription, asked at each (re)connection
 // stop.again() subscribes once more, when the options have changed.
@@ -11,6 +11,7 @@ const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15000;
 const SILENT_AFTER = 40000;
 
+const utf8 = new TextDecoder();
 const watchers = new Map();
 const listeners = new Set();
 let socket = null;
@@ -54,6 +55,7 @@ function send(message) {
 
 function connect() {
   socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`);
+  socket.binaryType = "arraybuffer";
   socket.addEventListener("open", () => {
     wait = FIRST_WAIT;
     for (const [topic, all] of watchers) send({ subscribe: topic, ...[...all][0].options?.() });
@@ -61,7 +63,7 @@ function connect() {
   });
   socket.addEventListener("message", (event) => {
     listen();
-    receive(JSON.parse(event.data));
+    receive(typeof event.data === "string" ? JSON.parse(event.data) : withBytes(new Uint8Array(event.data)));
   });
   socket.addEventListener("close", (event) => {
     clearTimeout(silence);
@@ -70,6 +72,12 @@ function connect() {
     setTimeout(connect, wait * (0.5 + Math.random()));
     wait = Math.min(LONGEST_WAIT, wait * 2);
   });
+}
+
+// A frame of bytes begins with JSON that says what they are, and a line end.
+function withBytes(data) {
+  const end = data.indexOf(10);
+  return { ...JSON.parse(utf8.decode(data.subarray(0, end))), bytes: data.subarray(end + 1) };
 }
 
 // A half-open socket says nothing: without a ping for this long it is given up.

@@ -1,6 +1,7 @@
 // The logs of several pods as one, in the order of their times: a sheet of their ends, which grows by what is written
 // meanwhile, and where one went to a line farther up, a sheet of what is around it.
 import { plain } from "./ansi.js";
+import { linesOf } from "./log-blocks.js";
 
 const MOST = 20000; // lines held; the farthest go first
 const DROPPED_AT_ONCE = 1000;
@@ -94,7 +95,7 @@ export class MergedLog {
   receive(frame, topic) {
     const pod = this.pods.find((one) => one.topic === topic);
     const own = this.end.ends[pod.place];
-    if (frame.lines) this.add(pod, own, frame.from, frame.lines);
+    if (frame.bytes) this.add(pod, own, frame.from, linesOf(frame.bytes));
     else if (frame.skipped) this.remark(pod, own, frame.skipped);
     else if (frame.reset) Object.assign(own, { first: 0, total: 0 });
     else return false;

@@ -11,6 +11,9 @@ import { LogWindow } from "./log-window.js";
 import { onState, watch } from "./live.js";
 
 const MARGIN = 12; // pixels right of a line
+const REST = 30; // milliseconds between two drawings of what comes by itself, or
+const SHARE = 10; // so many times what the last one took
+const MOST_PAUSED = 8 * 2 ** 20; // bytes that wait while paused; the oldest of more are fetched when they are looked at
 
 export function start(section) {
   const view = new LogView(section);
@@ -23,7 +26,9 @@ class LogView {
     this.viewport = this.part("window");
     this.merged = Boolean(section.dataset.pods);
     this.following = true;
-    this.paused = null; // [frame, topic] that came while paused
+    this.paused = null; // {frames: [frame, topic] that came while paused, lines, bytes}
+    this.dirty = [Infinity, -1]; // lines from..to are others than those drawn
+    this.drawAt = 0; // not before
     this.wrap = false;
     this.opened = new Set(); // lines that are shown whole
     this.ended = new Set(); // topics
@@ -87,17 +92,23 @@ class LogView {
   }
 
   receive(frame, topic) {
-    if (this.paused && !frame.end) {
-      this.paused.push([frame, topic]);
-      return this.tellState();
-    }
-    if (this.log.receive(frame, topic)) {
-      this.complain("");
-      this.finder.more();
-      if (this.log.passed) this.tellFoot();
-    } else if (frame.end) this.end(topic, frame.why || "The log has ended.");
+    if (this.paused && !frame.end) return this.keep(frame, topic);
+    if (this.log.receive(frame, topic)) return this.part("error").hidden ? undefined : this.complain("");
+    if (frame.end) this.end(topic, frame.why || "The log has ended.");
     else if (frame.denied || frame.error || frame.note) this.complain(frame.denied ?? frame.error ?? frame.note);
     return this.tellState();
+  }
+
+  keep(frame, topic) {
+    const { paused } = this;
+    paused.frames.push([frame, topic]);
+    paused.lines += frame.count ?? frame.skipped ?? 0;
+    paused.bytes += frame.bytes?.length ?? 0;
+    while (paused.bytes > MOST_PAUSED) {
+      const oldest = paused.frames.findIndex(([one]) => one.bytes);
+      paused.bytes -= paused.frames.splice(oldest, 1)[0][0].bytes.length;
+    }
+    this.tellState();
   }
 
   // Whether more may come.
@@ -122,14 +133,29 @@ class LogView {
     foot.hidden = !foot.textContent;
   }
 
-  // Lines from..to (not included) are others than before.
+  // Lines from..to (not included) are others than before: drawn in the next frame that may draw.
   changed(from, to) {
     if (!this.window) return;
+    this.dirty = [Math.min(this.dirty[0], from), Math.max(this.dirty[1], to)];
+    this.resting ||= setTimeout(() => requestAnimationFrame(() => this.redraw()), this.drawAt - performance.now());
+  }
+
+  redraw() {
+    const [from, to] = this.dirty;
+    this.dirty = [Infinity, -1];
+    this.resting = 0;
+    if (this.stopped) return;
+    const began = performance.now();
     const keep = this.wrap && !this.following && this.window.hold();
     this.window.forget(from, to);
     if (this.wrap) this.measure(from, to);
     if (this.following) this.window.toEnd();
     else if (keep) keep();
+    this.window.paint();
+    this.finder.more();
+    if (this.log.passed) this.tellFoot();
+    this.tellState();
+    this.drawAt = performance.now() + Math.max(REST, SHARE * (performance.now() - began));
   }
 
   // Every line stands `by` further down.
@@ -206,14 +232,10 @@ class LogView {
   }
 
   pause() {
-    const frames = this.paused;
-    this.paused = frames ? null : [];
+    const { frames } = this.paused ?? {};
+    this.paused = frames ? null : { frames: [], lines: 0, bytes: 0 };
     for (const [frame, topic] of frames ?? []) this.receive(frame, topic);
     this.tellState();
-  }
-
-  get waiting() {
-    return (this.paused ?? []).reduce((sum, [frame]) => sum + (frame.lines?.length ?? frame.skipped ?? 0), 0);
   }
 
   tellState(state) {
@@ -223,7 +245,7 @@ class LogView {
     if (pause.lastChild.textContent !== (this.paused ? "Resume" : "Pause")) pause.lastChild.textContent = this.paused ? "Resume" : "Pause";
     press(this.part("follow"), this.following && !this.paused);
     this.part("jump").hidden = this.following && !this.paused;
-    if (this.paused) return this.say(`paused, ${this.waiting.toLocaleString("en")} lines wait`);
+    if (this.paused) return this.say(`paused, ${this.paused.lines.toLocaleString("en")} lines wait`);
     if (!this.live) {
       for (const name of ["follow", "pause"]) this.part(name).hidden = true;
       return this.say(this.log.topics.length || (this.log.count && !this.merged) ? "ended" : "");
@@ -353,6 +375,7 @@ class LogView {
   }
 
   stop() {
+    this.stopped = true;
     for (const stop of this.stops) stop();
     this.finder.stop();
     this.marks.stop();

@@ -66,7 +66,7 @@ export class WholeLog {
 
   // Whether something of block `number` is held.
   holds(number) {
-    return this.held.blocks.has(number);
+    return this.held.holds(number);
   }
 
   // `count` lines from `first` on as [time, text], from here or the server; fewer where some are kept nowhere.
@@ -91,8 +91,8 @@ export class WholeLog {
   // Takes a frame of the socket; whether it was lines.
   receive(frame) {
     const before = this.count;
-    if (frame.lines) this.heard(frame.from, frame.lines);
-    else if (frame.skipped) this.heard(this.next + frame.skipped, []);
+    if (frame.bytes) this.heard(frame.from, frame.count, frame.bytes);
+    else if (frame.skipped) this.heard(this.next + frame.skipped, 0);
     else if (frame.reset) this.restart();
     else return false;
     this.began ||= this.held.get(0)?.[0] ?? "";
@@ -100,11 +100,12 @@ export class WholeLog {
     return true;
   }
 
-  heard(from, lines) {
+  heard(from, count, bytes) {
     this.passed += Math.max(0, from - this.next);
-    this.next = Math.max(this.next, from + lines.length);
-    this.held.put(from, lines);
+    this.next = Math.max(this.next, from + count);
+    if (count) this.held.putBytes(from, count, bytes);
     this.held.total = Math.max(this.count, this.next);
+    this.held.trim(this.sight);
   }
 
   restart() {
@@ -161,7 +162,7 @@ export class WholeLog {
   take(first, end, page) {
     this.held.total = Math.max(this.count, page.total);
     const lacks = page.lines.length ? Math.min(end, page.first) : Math.min(end, this.count);
-    for (let n = first; n < lacks; n += 1) if (this.held.get(n) === undefined) this.held.put(n, [null]);
+    if (lacks > first) this.held.lack(first, lacks);
     this.held.put(page.first, page.lines);
     const block = (end - BLOCK) / BLOCK;
     this.wanted = this.wanted.filter((one) => one !== block || this.held.holes(first, end).length);

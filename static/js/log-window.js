@@ -14,7 +14,8 @@ export class LogWindow {
     viewport.replaceChildren(this.sheet);
     this.nodes = new Map();
     this.top = 0; // pixels of the whole that are above what is in sight
-    this.real = 0; // the same as the scroll bar has it
+    this.real = 0; // the same as the scroll bar has it, or will have it once it is `moved`, when rows are drawn
+    this.moved = false;
     this.frame = 0;
     this.probe();
     this.resize = new ResizeObserver(() => this.resized());
@@ -29,6 +30,7 @@ export class LogWindow {
     this.character = range.getBoundingClientRect().width / 100 || 7.2;
     this.row = row.getBoundingClientRect().height || 18;
     row.remove();
+    this.tall = this.viewport.clientHeight; // asked for only when it changes: the answer costs a layout
   }
 
   // Where the text of a line begins, in pixels from the left.
@@ -43,6 +45,7 @@ export class LogWindow {
 
   resized() {
     const atEnd = this.wasAtEnd;
+    this.tall = this.viewport.clientHeight;
     this.onResize?.();
     this.relayout();
     if (atEnd) this.toEnd();
@@ -54,7 +57,7 @@ export class LogWindow {
   }
 
   get furthest() {
-    return Math.max(0, this.height - this.viewport.clientHeight);
+    return Math.max(0, this.height - this.tall);
   }
 
   get atEnd() {
@@ -63,7 +66,7 @@ export class LogWindow {
 
   // The lines in sight, as [first, last].
   get inSight() {
-    const end = (this.top + this.viewport.clientHeight - 1) / this.row;
+    const end = (this.top + this.tall - 1) / this.row;
     return [this.heights.at(this.top / this.row), Math.min(this.heights.at(end), this.count() - 1)];
   }
 
@@ -76,30 +79,28 @@ export class LogWindow {
 
   // After the scroll bar moved: by how much the whole did.
   scrolled() {
-    const { scrollTop, clientHeight } = this.viewport;
+    const { scrollTop } = this.viewport;
     const by = scrollTop - this.real;
-    if (!by) return 0;
+    if (!by || this.moved) return 0;
     const before = this.top;
     this.real = scrollTop;
     if (this.height <= TALLEST) this.top = scrollTop;
-    else if (Math.abs(by) < 2 * clientHeight) this.top = Math.max(0, Math.min(this.furthest, this.top + by));
-    else this.top = (scrollTop / Math.max(1, TALLEST - clientHeight)) * this.furthest;
+    else if (Math.abs(by) < 2 * this.tall) this.top = Math.max(0, Math.min(this.furthest, this.top + by));
+    else this.top = (scrollTop / Math.max(1, TALLEST - this.tall)) * this.furthest;
     this.soon();
     clearTimeout(this.rest);
-    const stuck = (scrollTop <= 0 && this.top > 0) || (scrollTop >= TALLEST - clientHeight - 1 && this.top < this.furthest - 1);
+    const stuck = (scrollTop <= 0 && this.top > 0) || (scrollTop >= TALLEST - this.tall - 1 && this.top < this.furthest - 1);
     if (stuck) this.moveTo(this.top);
     else if (this.height > TALLEST) this.rest = setTimeout(() => this.moveTo(this.top), AT_REST);
     return this.top - before;
   }
 
-  // Show the whole from `top` pixels on, and put the scroll bar where that is.
+  // Show the whole from `top` pixels on; the scroll bar is put where that is when rows are drawn.
   moveTo(top) {
-    this.size();
     this.top = Math.max(0, Math.min(this.furthest, top));
-    const share = this.height <= TALLEST ? 1 : (TALLEST - this.viewport.clientHeight) / this.furthest;
-    this.viewport.scrollTop = this.top * share;
-    this.real = this.viewport.scrollTop;
-    if (this.height <= TALLEST) this.top = this.real;
+    const share = this.height <= TALLEST ? 1 : (TALLEST - this.tall) / this.furthest;
+    this.real = this.top * share;
+    this.moved = true;
     for (const [index, node] of this.nodes) this.place(index, node);
     this.soon();
   }
@@ -109,7 +110,7 @@ export class LogWindow {
   }
 
   to(index) {
-    this.moveTo(this.heights.top(index) * this.row - this.viewport.clientHeight / 2);
+    this.moveTo(this.heights.top(index) * this.row - this.tall / 2);
   }
 
   // What is in sight, to be put back there after heights or numbers changed: `moved` lines came before it.
@@ -160,6 +161,8 @@ export class LogWindow {
     }
     // From the last up: in the page they stand in the order in which they are read and copied.
     for (let index = to - 1, after = null; index >= from; index -= 1) after = this.put(index, after);
+    if (this.moved) this.viewport.scrollTop = this.real;
+    this.moved = false;
     this.painted(from, to);
   }
 

@@ -8,6 +8,7 @@ import pytest
 from runyard.clusters.connection import ApiError, Unreachable
 from tests.make import make_pod
 from workloads import log_feeds as feeds
+from workloads import log_frames
 from workloads.keeping import claims, writing
 from workloads.keeping.models import KeptLog
 from workloads.keeping.store import LocalStore, Store
@@ -116,21 +117,65 @@ async def test_a_start_beyond_the_log_is_reset(script, pod, monkeypatch):
     played.go_on.set()
 
 
-async def test_a_slow_watcher_is_told_what_it_lost(script, pod, monkeypatch):
-    monkeypatch.setattr(feeds, "RING_LINES", 3)
-    script([b"".join(line(n, f"line {n}") for n in range(10))])
-    skipped = [frame.skipped async for frame in feeds.watch(pod, "main", 0, previous=False)]
-    assert max(skipped) == 7
+@pytest.fixture
+def small(monkeypatch):
+    """Memory for a few lines, each a block of its own."""
+    monkeypatch.setattr(log_frames, "RING_BYTES", 300)
+    monkeypatch.setattr(log_frames, "AHEAD_BYTES", 1)
+    monkeypatch.setattr(feeds, "GATHER_SECONDS", 0)
 
 
-async def test_a_slow_watcher_has_what_is_kept_though_nothing_more_comes(script, pod, monkeypatch):
-    monkeypatch.setattr(feeds, "RING_LINES", 3)
-    monkeypatch.setattr(feeds, "FRAME_LINES", 2)
-    every = [("2026-01-02T03:04:00Z", f"line {n}") for n in range(10)]
+async def test_of_a_log_beyond_all_memory_no_line_is_lost_to_who_reads_slowly(script, pod, small):
+    every = [f"line {n}" for n in range(200)]
+    script([line(0, text) for text in every])
+    assert await lines_of(pod) == (every, [feeds.ENDED])
+
+
+async def test_who_comes_after_the_others_is_told_what_it_lost(script, pod, small):
+    played = script([*(line(n, f"line {n}") for n in range(20)), WAIT])
+    await lines_of(pod, most=20)
+    frames = []
+    async with asyncio.timeout(60):
+        async for frame in feeds.watch(pod, "main", 0, previous=False):
+            frames.append(frame)
+            if numbered([frame])[-1:] == [(19, "line 19")]:
+                break
+    told = numbered(frames)
+    assert (frames[0].skipped, told) == (told[0][0], [(n, f"line {n}") for n in range(told[0][0], 20)])
+    assert 0 < frames[0].skipped < 20
+    played.go_on.set()
+
+
+async def test_who_comes_after_the_others_has_what_is_kept_though_nothing_more_comes(
+    script, pod, small, monkeypatch
+):
+    monkeypatch.setattr(feeds, "KEPT_LINES", 2)
+    every = [("2026-01-02T03:04:00Z", f"line {n}") for n in range(20)]
     kept = lambda whole, place, count: feeds.logs.LogPage(place, every[place : place + count])  # noqa: E731
     monkeypatch.setattr(feeds, "_kept", kept)
-    played = script([b"".join(line(n, f"line {n}") for n in range(10)), WAIT])
-    assert (await lines_of(pod, most=10))[0] == [text for _, text in every]
+    played = script([*(line(n, f"line {n}") for n in range(20)), WAIT])
+    await lines_of(pod, most=20)
+    assert (await lines_of(pod, most=20))[0] == [text for _, text in every]
+    played.go_on.set()
+
+
+async def test_all_who_watch_are_sent_the_same_bytes(script, pod):
+    script([line(1, "one"), line(2, "two")], [line(3, "three")])
+
+    async def told():
+        return [frame.data async for frame in feeds.watch(pod, "main", 0, previous=False) if frame.data]
+
+    one, other = await asyncio.gather(told(), told())
+    assert one == other
+    assert all(mine is theirs for mine, theirs in zip(one, other, strict=True))
+
+
+async def test_who_goes_on_within_a_block_is_told_the_rest_of_it(script, pod):
+    played = script([b"".join(line(n, f"line {n}") for n in range(5)), WAIT])
+    await lines_of(pod, most=5)
+    async with asyncio.timeout(60):
+        frame = await anext(feeds.watch(pod, "main", 3, previous=False))
+    assert (frame.first, frame.count, [text for _, text in frame.lines]) == (3, 2, ["line 3", "line 4"])
     played.go_on.set()
 
 
@@ -224,8 +269,7 @@ async def test_a_container_that_begins_anew_begins_a_log_of_its_own(script, pod,
     assert numbered(frames) == [(0, "first run"), (0, "kept of it"), (1, "second run")]
 
 
-async def test_who_falls_behind_the_ring_is_told_the_kept_lines(script, pod, here, monkeypatch):
-    monkeypatch.setattr(feeds, "RING_LINES", 3)
+async def test_who_is_behind_the_ring_is_told_the_kept_lines(script, pod, here, small):
     await asyncio.to_thread(keep, pod, here, *(line(n, f"line {n}") for n in range(20)))
     script([*(line(n, f"line {n}") for n in range(19, 30))])
     frames = await frames_of(pod)

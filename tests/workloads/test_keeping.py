@@ -28,7 +28,7 @@ def s3():
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:
-        until(lambda: _answers(f"{url}/moto-api/"), 60, "the S3 server")
+        until(lambda: _answers(f"{url}/moto-api/"), what="the S3 server")
         urllib.request.urlopen(urllib.request.Request(f"{url}/runyard", method="PUT"))
         yield url
     finally:
@@ -38,7 +38,7 @@ def s3():
 
 def _answers(url):
     try:
-        return urllib.request.urlopen(url, timeout=1).status == 200
+        return urllib.request.urlopen(url, timeout=10).status == 200
     except OSError:
         return False
 
@@ -251,7 +251,7 @@ def test_what_a_dead_process_held_is_free_at_once_and_what_a_live_one_holds_is_n
 
 
 def place(*numbers):
-    return Place().after(line(number).split(b" ")[0].decode() for number in numbers)
+    return Place().after(block(numbers))
 
 
 def again(where, sent):
@@ -274,7 +274,7 @@ def test_what_the_cluster_let_go_of_is_a_gap_and_not_a_repeat():
 
 def test_many_lines_of_one_moment_are_counted():
     same = line(5) * 4
-    where = Place().after([line(5).split(b" ")[0].decode()] * 3)
+    where = Place().after(line(5) * 3)
     assert again(where, same) == (line(5), False)
 
 

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from workloads.keeping.models import KeptChunk, KeptLog
 from workloads.keeping.store import Missing, Store, store
-from workloads.keeping.text import SECONDS, Place, time_of, unpack
+from workloads.keeping.text import SECONDS, Place, offset_of, time_of, unpack
 
 
 def text_of(chunk: KeptChunk, where: Store | None = None) -> bytes:
@@ -16,8 +16,8 @@ def text_of(chunk: KeptChunk, where: Store | None = None) -> bytes:
         grown = KeptChunk.objects.filter(log=chunk.log_id, first_line=chunk.first_line).first()
         if grown is None or grown.key == chunk.key:
             raise
-        lines = unpack(where.get(grown.key)).split(b"\n")[: chunk.lines]
-        return b"".join(line + b"\n" for line in lines)
+        text = unpack(where.get(grown.key))
+        return text[: offset_of(text, chunk.lines)]
 
 
 def lines_of(chunk: KeptChunk) -> list[bytes]:
@@ -35,19 +35,20 @@ def _lines(key: str) -> list[bytes]:
 
 def place_of(log: KeptLog, where: Store | None = None) -> Place:
     """Where the first `log.lines` lines of it end, though more may be kept by now."""
-    times: list[str] = []
+    text, place = b"", Place()
     rows, before = KeptChunk.objects.filter(log=log).order_by("first_line"), log.lines
     while chunk := rows.filter(first_line__lt=before).last():
         before = chunk.first_line
         try:
-            lines = text_of(chunk, where).split(b"\n")[:-1]
+            more = text_of(chunk, where)
         except Missing:
             return _by_index(chunk)
-        times[:0] = [time_of(line) for line in lines[: log.lines - chunk.first_line]]
-        place = Place().after(times)
-        if times[0][:SECONDS] < place.since:
-            return place
-    return Place().after(times)
+        ours = len(more) if chunk.end <= log.lines else offset_of(more, log.lines - before)
+        text = more[:ours] + text
+        place = Place().after(text)
+        if time_of(text)[:SECONDS] < place.since:
+            break
+    return place
 
 
 def _by_index(chunk: KeptChunk) -> Place:

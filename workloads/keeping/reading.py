@@ -13,7 +13,7 @@ from runyard.clusters.connection import ApiError, ClusterError
 from workloads.keeping import chunks, upstream
 from workloads.keeping.models import KeptChunk, KeptLog
 from workloads.keeping.store import StoreError
-from workloads.keeping.text import Place, moment, time_of
+from workloads.keeping.text import Place, moment, offset_of, time_of
 from workloads.keeping.upstream import Line, as_line, lines_of
 from workloads.models import Pod
 
@@ -309,7 +309,7 @@ def text_upto(whole: Whole, chunk: KeptChunk) -> bytes:
     text = chunks.text_of(chunk)
     if chunk.end <= whole.kept_lines:
         return text
-    return b"".join(line + b"\n" for line in text.split(b"\n")[: whole.kept_lines - chunk.first_line])
+    return text[: offset_of(text, whole.kept_lines - chunk.first_line)]
 
 
 def without_times(block: bytes) -> bytes:

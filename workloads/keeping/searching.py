@@ -10,7 +10,7 @@ import re2
 from runyard.clusters.connection import ClusterError
 from workloads.keeping.reading import Whole, all_chunks, find, text_upto, unavailable, without_times
 from workloads.keeping.store import StoreError
-from workloads.keeping.text import time_of
+from workloads.keeping.text import offset_of, time_of
 from workloads.models import Pod
 
 LONGEST_PATTERN, MOST_HITS, MOST_SECONDS = 500, 10_000, 10.0
@@ -105,7 +105,7 @@ def _search_block(wanted: Wanted, first: int, text: bytes, limit: int, hits: Hit
     timed = text.split(b"\n") if plain else []
     text = without_times(text) if plain else text
     number, counted = first, 0
-    for start in _starts(wanted.regex, text, _offset(text, hits.searched_to - first), bool(plain)):
+    for start in _starts(wanted.regex, text, offset_of(text, hits.searched_to - first), bool(plain)):
         number += text.count(b"\n", counted, start)
         counted, hits.searched_to = start, number + 1
         hits.numbers.append(number)
@@ -125,11 +125,3 @@ def _starts(regex: "re2._Regexp", text: bytes, place: int, plain: bool) -> Itera
         if plain or regex.search(text[text.find(b" ", start, end) + 1 : end]):
             yield start
         place = end + 1
-
-
-def _offset(text: bytes, lines: int) -> int:
-    """Where the line after `lines` lines begins."""
-    place = 0
-    for _ in range(lines):
-        place = text.find(b"\n", place) + 1
-    return place

@@ -4,7 +4,6 @@ Each line is `<RFC 3339 time> <text>\n`, as the cluster wrote it. Text may be an
 """
 
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -56,6 +55,14 @@ class Cutter:
         return line
 
 
+def offset_of(text: bytes, lines: int) -> int:
+    """Where the line after the first `lines` lines begins."""
+    place = 0
+    for _ in range(lines):
+        place = text.find(b"\n", place) + 1
+    return place
+
+
 def pack(text: bytes) -> bytes:
     """One Zstandard frame; frames one after the other are one file of all their text."""
     with _packing:
@@ -100,20 +107,38 @@ class Place:
     first: str = ""
     last: str = ""
 
-    def after(self, times: Iterable[str]) -> "Place":
-        """The place once lines with these `times` were read too. A line without a time counts for nothing."""
-        since, seen, first, last = self.since, self.seen, self.first, self.last
-        for time in times:
-            second = time[:SECONDS]
-            if second == since:
-                seen, last = seen + 1, time
-            elif second > since and time[10:11] == "T":
-                since, seen, first, last = second, 1, time, time
-        return Place(since, seen, first, last)
+    def after(self, text: bytes) -> "Place":
+        """The place once these whole lines, which come in the order of their times, were read too."""
+        last = _last_time(text)
+        second = last[:SECONDS]
+        if second < self.since or not last:
+            return self
+        start = first_of(text, second.encode())
+        seen = text.count(b"\n", start)
+        if second == self.since:
+            return Place(second, self.seen + seen, self.first, last)
+        return Place(second, seen, time_of(text[start : start + 40]), last)
 
     def options(self) -> dict[str, str]:
         """What to ask the server for."""
         return {"sinceTime": self.since + zone(self.first)} if self.since else {}
+
+
+def first_of(text: bytes, begins: bytes) -> int:
+    """Where the first line stands that begins so; 0 where none does."""
+    return 0 if text.startswith(begins) else text.find(b"\n" + begins) + 1
+
+
+def _last_time(text: bytes) -> str:
+    """That of the last line that has one; "" where none has."""
+    end = len(text)
+    while end > 0:
+        start = text.rfind(b"\n", 0, end - 1) + 1
+        time = time_of(text[start:end])
+        if time[10:11] == "T":
+            return time
+        end = start
+    return ""
 
 
 class Again:

@@ -99,6 +99,11 @@ def lines_of(block: bytes) -> list[Line]:
     return [as_line(raw) for raw in block.split(b"\n")[:-1]]
 
 
+def block_of(lines: Iterable[Line]) -> bytes:
+    """Such lines as a block."""
+    return "".join(f"{time} {text}\n" for time, text in lines).encode("utf-8", "replace")
+
+
 def as_line(raw: bytes) -> Line:
     time, _, text = raw.decode("utf-8", "replace").partition(" ")
     return time, text

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from runyard.kit.streaming import stream_response
 from runyard.tenancy.access import forget_rules, may, require
 from workloads import log_feeds, logs, queries
+from workloads.log_frames import Frame
 from workloads.models import Pod, Workload
 
 PAGE_LINES, MOST_LINES = 5_000, 2**53
@@ -124,7 +125,7 @@ class _Asked:
         return text in ("true", "1")
 
 
-Shape = Callable[[log_feeds.Frame], bytes]
+Shape = Callable[[Frame, Sequence[logs.Line]], bytes]
 
 
 def _pages(asked: _Asked, shape: Shape) -> Iterator[bytes]:
@@ -146,17 +147,17 @@ def _page(asked: _Asked, start: int) -> logs.LogPage:
 def _following_pages(asked: _Asked, shape: Shape, page: logs.LogPage) -> Iterator[bytes]:
     place = asked.start
     while True:
-        lines = tuple(page.lines[: max(0, asked.end - page.first)])
+        lines = page.lines[: max(0, asked.end - page.first)]
         if lines and page.first > place:
-            yield shape(log_feeds.Frame(page.first, skipped=page.first - place))
+            yield shape(Frame(skipped=page.first - place), ())
         if lines:
-            yield shape(log_feeds.Frame(page.first, lines))
+            yield shape(Frame(page.first), lines)
         place = page.first + len(lines)
         if not lines or place >= asked.end:
             return
         page = _page(asked, place)
         if page.error:
-            yield shape(log_feeds.Frame(place, note=page.error))
+            yield shape(Frame(note=page.error), ())
 
 
 async def _follow(user: Any, asked: _Asked, shape: Shape) -> AsyncIterator[bytes]:
@@ -169,7 +170,7 @@ async def _follow(user: Any, asked: _Asked, shape: Shape) -> AsyncIterator[bytes
                 checked = clock()
                 if not await sync_to_async(_still)(user, asked.workload.pk):
                     return
-            yield shape(frame)
+            yield shape(frame, frame.lines)
 
 
 def _still(user: Any, pk: int) -> bool:
@@ -180,11 +181,10 @@ def _still(user: Any, pk: int) -> bool:
     return workload is not None and may(user, "read_logs", workload)
 
 
-def _ndjson(frame: log_feeds.Frame) -> bytes:
+def _ndjson(frame: Frame, lines: Sequence[logs.Line]) -> bytes:
     """One object a line; what is no line of the log says what it is."""
     said: list[dict[str, Any]] = [
-        {"line": number, "time": time, "text": text}
-        for number, (time, text) in enumerate(frame.lines, frame.first)
+        {"line": number, "time": time, "text": text} for number, (time, text) in enumerate(lines, frame.first)
     ]
     if frame.skipped:
         said.append({"skipped": frame.skipped})
@@ -197,7 +197,7 @@ def _ndjson(frame: log_feeds.Frame) -> bytes:
     return b"".join(json.dumps(one, separators=(",", ":")).encode() + b"\n" for one in said)
 
 
-def _text(frame: log_feeds.Frame) -> bytes:
+def _text(frame: Frame, lines: Sequence[logs.Line]) -> bytes:
     """The lines alone; what is missing among them in brackets."""
     skipped = f"[{frame.skipped} lines are not there]\n" if frame.skipped else ""
-    return (skipped + "".join(f"{text}\n" for _, text in frame.lines)).encode("utf-8", "replace")
+    return (skipped + "".join(f"{text}\n" for _, text in lines)).encode("utf-8", "replace")

@@ -179,7 +179,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
         frames = log_feeds.watch(*found.log, max(0, start or 0), options.get("previous") is True)
         async with aclosing(frames) as each:
             async for frame in each:
-                await self._say(frame.message(topic))
+                if frame.data:
+                    await self._send({"type": "websocket.send", "bytes": frame.data})
+                else:
+                    await self._say(frame.message(topic))
 
     # --- keeping it honest ---
 
@@ -220,7 +223,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         text = json.dumps(message, separators=(",", ":"))
         await self._send({"type": "websocket.send", "text": text})
 
-    async def _send(self, event: dict[str, str]) -> None:
+    async def _send(self, event: dict[str, Any]) -> None:
         """Nothing once closed. Waits while the client does not read; one that is gone is no error."""
         if not self._closed:
             with suppress(OSError):  # `disconnect` follows

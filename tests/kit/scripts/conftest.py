@@ -72,6 +72,12 @@ class Stage:
         """A frame from the server."""
         self.sockets[-1].send(json.dumps(message))
 
+    def say_lines(self, topic, first, lines):
+        """Lines of a log as (time, text), as the server sends them."""
+        head = json.dumps({"topic": topic, "from": first, "count": len(lines)})
+        text = "".join(f"{time} {line}\n" for time, line in lines)
+        self.sockets[-1].send(f"{head}\n{text}".encode())
+
     def wait_for(self, expression, arg=None):
         self.page.wait_for_function(expression, arg=arg)
 

@@ -108,7 +108,7 @@ def merged(stage):
 
 
 def say(stage, pod, start, *lines):
-    stage.say(topic=f"log:{10 + pod}/main", **{"from": start}, lines=[list(line) for line in lines])
+    stage.say_lines(f"log:{10 + pod}/main", start, lines)
 
 
 def row(stage, text):

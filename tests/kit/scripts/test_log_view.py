@@ -21,7 +21,7 @@ def section(lines, first=0, total=0, place=None, merged=None, **more):
     """The log as templates/workloads/log.html draws it; `more` of its context is as given."""
     pod = SimpleNamespace(pk=7, name="redwood-0", containers=[{"name": "main"}], gone_at=None)
     context = {
-        "workload": SimpleNamespace(pk=1),
+        "workload": SimpleNamespace(pk=1, project=None),
         "pods": [pod],
         "pod": None if merged else pod,
         "merged_live": True,
@@ -87,7 +87,7 @@ def log(stage):
 
 
 def write(stage, start, lines):
-    stage.say(topic=TOPIC, **{"from": start}, lines=[[TIME, line] for line in lines])
+    stage.say_lines(TOPIC, start, [(TIME, line) for line in lines])
 
 
 def keep_words_of(stage, part):
