@@ -8,18 +8,19 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Model, Q
 from django.utils import timezone
 
 from runyard.clusters import objects
 from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen
-from runyard.kit.writing import insert_rows, write_columns
+from runyard.kit.loading import load
+from runyard.kit.writing import insert_rows, write_changes, write_columns
 from runyard.tenancy.models import Project
-from workloads import amounts, node_pools, observing_changes, observing_events, transitions
+from workloads import node_pools, observing_changes, observing_events, transitions
 from workloads.fit import Room
 from workloads.kinds import BY_RESOURCE, KINDS, kind_of
 from workloads.models import Event, PhaseChange, Pod, SpecChange, Workload
@@ -29,15 +30,6 @@ from workloads.queueing.schedulers import KUEUE_QUEUE, SCHEDULERS
 from workloads.reading import pod_fields, workload_fields
 from workloads.spec import KEY_LABEL
 from workloads.status import Desired
-
-_POD_COLUMNS = tuple(f.name for f in Pod._meta.concrete_fields if f.name not in ("id", "cluster", "uid"))
-_ROOT_COLUMNS = (
-    "uid", "resource_version", "generation", "desired", "suspended", "terminal", "terminal_reason",
-    "terminal_message", "terminating_at", "finalizers", "image", *amounts.FIELDS, "pods_requested",
-    "runs_requested", "architecture", "priority", "preemptible", "application", "owner_chain", "labels",
-    "node_pools", "queueing", "tools", "completed_at", "created_at", "deleted_at", "version", "changed_at",
-    "project", "retries", *transitions.SETTLED,
-)  # fmt: skip
 
 #: Namespace and uid: what lives elsewhere may name any uid as its owner, and owns nothing by it.
 Owner = tuple[str, str]
@@ -50,22 +42,42 @@ class Batch:
     cluster: Cluster
     now: datetime
     entries: Entries
+    pods_seen: set[str]
+    owners_seen: set[str]  # uids of roots that were observed, or whose pods were
+    projects: dict[str, int]  # namespace -> key
     by_uid: dict[str, Workload] = field(default_factory=dict)
-    by_key: dict[str, Workload] = field(default_factory=dict)
+    by_key: dict[str, Workload] = field(default_factory=dict)  # submissions that no object answers yet
     by_name: dict[tuple[str, str, str], Workload] = field(default_factory=dict)  # live, on the cluster
-    pods: dict[str, Pod] = field(default_factory=dict)
-    pods_of: dict[Owner, dict[str, Pod]] = field(default_factory=lambda: defaultdict(dict))
+    before: dict[Model, dict[str, Any]] = field(default_factory=dict)  # row -> its `vars` as they were read
     new: list[Workload] = field(default_factory=list)
     touched: dict[str, Workload] = field(default_factory=dict)  # by workload uid
+    confirmed: dict[str, Workload] = field(default_factory=dict)  # nothing new but their version; by uid
     changed_pods: dict[str, Pod] = field(default_factory=dict)
     events: dict[str, Event] = field(default_factory=dict)
     changes: list[PhaseChange] = field(default_factory=list)
     spec_changes: list[SpecChange] = field(default_factory=list)
-    projects: dict[str, Project] = field(default_factory=dict)
     room: Room = field(init=False)
 
     def __post_init__(self) -> None:
         self.room = Room(self.cluster.pk)
+
+    @cached_property
+    def pods(self) -> dict[str, Pod]:
+        """Those observed and all of the workloads, by uid; read only where something asks for one."""
+        rows = Pod.objects.filter(cluster=self.cluster).filter(
+            Q(uid__among=self.pods_seen) | Q(owner_uid__among=self.owners_seen | self.by_uid.keys())
+        )
+        pods = {pod.uid: pod for pod in load(rows)}
+        self.before.update((pod, dict(vars(pod))) for pod in pods.values())
+        return pods
+
+    @cached_property
+    def pods_of(self) -> dict[Owner, dict[str, Pod]]:
+        """`pods` by what they name as their owner, in their own namespace."""
+        found: dict[Owner, dict[str, Pod]] = defaultdict(dict)
+        for pod in self.pods.values():
+            found[pod.namespace, pod.owner_uid][pod.uid] = pod
+        return found
 
 
 def observe(cluster: Cluster, seen: Sequence[Seen]) -> int:
@@ -87,40 +99,37 @@ def observe(cluster: Cluster, seen: Sequence[Seen]) -> int:
 
 def _load(cluster: Cluster, seen: Sequence[Seen]) -> Batch:
     roots = {s.uid for s in seen if s.resource in BY_RESOURCE}
-    pods = {s.uid for s in seen if s.resource == "pods"}
-    projects, entries = {p.namespace: p for p in Project.objects.all()}, Entries(cluster, seen)
-    batch = Batch(cluster, timezone.now(), entries, projects=projects)
-    touched = _touched(cluster, seen, roots, pods) | entries.touched()
-    rows = Workload.objects.select_for_update().filter(pk__in=touched)
-    for workload in rows.order_by("pk"):
-        batch.by_key[str(workload.key)] = workload
-        if workload.uid:
+    pods = [s for s in seen if s.resource == "pods"]
+    owners = {c.uid for s in pods if s.object and (c := s.object.metadata.controller)}
+    projects, entries = dict(Project.objects.values_list("namespace", "pk")), Entries(cluster, seen)
+    batch = Batch(cluster, timezone.now(), entries, {s.uid for s in pods}, roots | owners, projects)
+    touched = _touched(batch, seen) | entries.touched()
+    rows = Workload.objects.filter(pk__among=touched).order_by("pk")
+    for workload in load(rows.select_for_update(no_key=True)):
+        batch.before[workload] = dict(vars(workload))
+        if workload.uid is None:
+            batch.by_key[str(workload.key)] = workload
+        else:
             batch.by_uid[workload.uid] = workload
             if not workload.deleted_at:
                 batch.by_name[_name(workload.kind, workload)] = workload
-    for pod in Pod.objects.filter(cluster=cluster).filter(
-        Q(uid__in=pods) | Q(owner_uid__in=roots) | Q(workload__in=batch.by_key.values())
-    ):
-        batch.pods[pod.uid] = pod
-        batch.pods_of[pod.namespace, pod.owner_uid][pod.uid] = pod
-    entries.load(touched, (roots | pods) - batch.by_uid.keys() - batch.pods.keys())
+    new_pods = batch.pods_seen - batch.pods.keys() if batch.pods_seen else set()
+    entries.load(touched, (roots - batch.by_uid.keys()) | new_pods)
     return batch
 
 
-def _touched(cluster: Cluster, seen: Sequence[Seen], roots: set[str], pods: set[str]) -> set[int]:
+def _touched(batch: Batch, seen: Sequence[Seen]) -> set[int]:
     """The keys of the workloads that `seen` may touch. Not locked yet: that is done in one order, by key."""
-    owners = {
-        c.uid for s in seen if s.resource == "pods" and s.object and (c := s.object.metadata.controller)
-    }
-    mine = Workload.objects.filter(cluster=cluster)
-    found = dict(mine.filter(uid__in=roots | owners).values_list("uid", "pk"))
-    known = Pod.objects.filter(cluster=cluster, uid__in=pods).exclude(workload=None)
+    mine = Workload.objects.filter(cluster=batch.cluster)
+    found = dict(mine.filter(uid__among=batch.owners_seen).values_list("uid", "pk"))
+    gone = {s.uid for s in seen if s.resource == "pods" and s.object is None}
+    left = Pod.objects.filter(cluster=batch.cluster, uid__among=gone).exclude(workload=None)
     unknown = [
         s.object for s in seen if s.resource in BY_RESOURCE and s.object is not None and s.uid not in found
     ]
     return {
         *found.values(),
-        *known.values_list("workload_id", flat=True),
+        *(left.values_list("workload_id", flat=True) if gone else ()),
         *(mine.filter(_theirs(unknown)).values_list("pk", flat=True) if unknown else ()),
     }
 
@@ -159,13 +168,27 @@ def _root(batch: Batch, seen: Seen) -> None:
         and not _is_queues_to_set(workload, seen.object)
     ):
         workload.desired = Desired.STOPPED if fields["suspended"] else Desired.RUNNING
+    if _is_confirmed(batch, workload, fields):
+        workload.resource_version = fields["resource_version"]
+        batch.confirmed[seen.uid] = workload
+        return
     batch.spec_changes += observing_changes.changes(workload, fields, seen.object.metadata, batch.now)
     _assign(workload, fields)
     if workload.project_id is None:  # the project may be younger than the workload
-        workload.project = batch.projects.get(workload.namespace)
+        workload.project_id = batch.projects.get(workload.namespace)
     if batch.entries.of(workload.namespace, [seen.uid]):
         _sum_up(batch, workload)
     _settle(batch, workload)
+
+
+def _is_confirmed(batch: Batch, workload: Workload, fields: dict[str, Any]) -> bool:
+    """Whether its object, seen before, says nothing new: it is written whenever one of its pods changes."""
+    had = vars(workload)
+    return (
+        workload.resource_version != ""
+        and all(had[name] == said for name, said in fields.items() if name != "resource_version")
+        and (workload.project_id is not None or workload.namespace not in batch.projects)
+    )
 
 
 def _is_queues_to_set(workload: Workload, root: Any) -> bool:
@@ -218,7 +241,7 @@ def _discover(batch: Batch, seen: Seen) -> Workload:
     _retire_namesake(batch, seen)
     workload = Workload(
         cluster=batch.cluster,
-        project=batch.projects.get(meta.namespace),
+        project_id=batch.projects.get(meta.namespace),
         kind=kind,
         namespace=meta.namespace,
         name=meta.name,
@@ -288,9 +311,8 @@ def _settle(batch: Batch, workload: Workload) -> None:
     batch.touched[workload.uid or ""] = workload
 
 
-def _assign(row: Any, fields: dict[str, Any]) -> None:
-    for name, value in fields.items():
-        setattr(row, name, value)
+def _assign(row: Model, fields: dict[str, Any]) -> None:
+    vars(row).update(fields)  # plain columns, and many of them: not one by one
 
 
 def _write(batch: Batch) -> int:
@@ -298,7 +320,8 @@ def _write(batch: Batch) -> int:
     node_pools.place(batch.cluster, batch.touched.values())
     for workload in batch.touched.values():
         workload.version, workload.changed_at = workload.version + 1, batch.now
-    write_columns(old, _ROOT_COLUMNS)
+    write_changes(old, batch.before)
+    write_columns([w for uid, w in batch.confirmed.items() if uid not in batch.touched], ["resource_version"])
     insert_rows(batch.new)
     places = _write_pods(batch) | batch.entries.write(partial(_workload_at, batch))
     for change in batch.changes:  # made before their workloads had keys
@@ -324,6 +347,6 @@ def _write_pods(batch: Batch) -> dict[observing_events.Place, int]:
         if owner is not None:
             pod.workload_id = places[pod.namespace, pod.uid] = owner.pk
     changed = batch.changed_pods.values()
-    write_columns([pod for pod in changed if pod.pk], _POD_COLUMNS)
+    write_changes([pod for pod in changed if pod.pk], batch.before)
     insert_rows([pod for pod in changed if not pod.pk])
     return places

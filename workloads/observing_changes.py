@@ -29,7 +29,8 @@ def changes(workload: Workload, fields: dict[str, Any], meta: RootMeta, now: dat
     """What the columns `fields`, just observed, say otherwise than `workload`; none the first time."""
     if not workload.resource_version:
         return []
-    told = [(name, *_texts(name, getattr(workload, name), fields[name])) for name in FIELDS]
+    had = vars(workload)
+    told = [(name, *_texts(name, had[name], fields[name])) for name in FIELDS if had[name] != fields[name]]
     differing = [one for one in told if one[1] != one[2]]
     of_spec = [one for one in differing if one[0] != "labels"]  # they are metadata, and no new generation
     if not of_spec and 0 < workload.generation < fields["generation"]:

@@ -172,17 +172,28 @@ def event_fields(event: objects.Event) -> dict[str, Any]:
 
 
 def storable(fields: dict[str, Any]) -> dict[str, Any]:
-    """What PostgreSQL can hold: text without NUL, numbers within its columns."""
-    return {name: _one(value, amounts.MOST if name in _BIG else MOST) for name, value in fields.items()}
+    """`fields`, made into what PostgreSQL can hold: text without NUL, numbers within its columns."""
+    for name, value in fields.items():
+        kind = type(value)  # thousands of objects come here at once, and next to none needs a change
+        if kind is str:
+            if "\0" in value:
+                fields[name] = value.replace("\0", "")
+        elif kind is int:
+            most = amounts.MOST if name in _BIG else MOST
+            if not -most <= value <= most:
+                fields[name] = max(-most, min(value, most))
+        elif kind is list or kind is dict:
+            fields[name] = _inside(value)
+    return fields
 
 
-def _one(value: Any, most: int) -> Any:
-    if isinstance(value, str):
-        return value.replace("\0", "")
-    if isinstance(value, int) and not isinstance(value, bool):
-        return max(-most, min(value, most))
-    if isinstance(value, list):
-        return [_one(item, most) for item in value]
-    if isinstance(value, dict):
-        return {key: _one(item, most) for key, item in value.items()}
-    return value
+def _inside(value: Any) -> Any:
+    """The same of what lists and JSON hold, where every number may be large."""
+    kind = type(value)
+    if kind is str:
+        return value.replace("\0", "") if "\0" in value else value
+    if kind is list:
+        return [_inside(item) for item in value]
+    if kind is dict:
+        return {key: _inside(item) for key, item in value.items()}
+    return max(-amounts.MOST, min(value, amounts.MOST)) if kind is int else value

@@ -25,6 +25,8 @@ from workloads.passing import passed
 from workloads.phases import active, derive
 from workloads.status import Desired, Phase, Reason, Status
 
+#: What pods ask for -> what of it they hold.
+_ALLOCATED = {name: f"{name}_allocated" for name in amounts.FIELDS}
 #: Columns that `settle` decides; written together with whatever else changed.
 SETTLED = (
     "phase",
@@ -36,7 +38,7 @@ SETTLED = (
     "restarts",
     "exit_code",
     "nodes",
-    *(f"{name}_allocated" for name in amounts.FIELDS),
+    *_ALLOCATED.values(),
     "started_at",
     "time_pending",
     "time_running",
@@ -93,9 +95,9 @@ def _count(workload: Workload, pods: Sequence[Pod]) -> None:
     if failed:
         workload.exit_code = max(failed, key=lambda pod: pod.finished_at or pod.created_at).exit_code
     workload.nodes = sorted({pod.node for pod in living or pods if pod.node})
-    for name in amounts.FIELDS:
-        held = sum(getattr(pod, name) for pod in living if pod.scheduled)
-        setattr(workload, f"{name}_allocated", min(held, amounts.MOST))
+    placed = [pod for pod in living if pod.scheduled]
+    for name, allocated in _ALLOCATED.items():
+        setattr(workload, allocated, min(sum([getattr(pod, name) for pod in placed]), amounts.MOST))
 
 
 def submitted(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from runyard.kit.writing import insert_rows, write_columns
+from runyard.kit.writing import insert_rows, write_changes, write_columns
 from tests.make import make_workload
 from workloads.models import Workload
 from workloads.status import Phase
@@ -46,6 +46,27 @@ def test_only_these_columns_of_these_rows_are_written_in_one_statement(red, clus
     written = list(Workload.objects.order_by("pk").values_list("image", "retries"))
     assert written[:2] == [(f"image-{rows[0].pk}", 0), (f"image-{rows[1].pk}", 0)]
     assert written[2] != (f"image-{rows[2].pk}", 9)
+
+
+def test_what_differs_in_one_row_is_written_of_all_and_nothing_else(red, cluster):
+    rows = [make_workload(red, cluster, name=f"w-{n}", image="old", nodes=["a"]) for n in range(2)]
+    before = {row: dict(vars(row)) for row in rows}
+    Workload.objects.update(message="of somebody else")
+    rows[0].image, rows[1].nodes = "new", ["a", "b"]
+    with CaptureQueriesContext(connection) as queries:
+        write_changes(rows, before)
+    written = Workload.objects.order_by("pk").values_list("image", "nodes", "message")
+    others = "of somebody else"
+    assert list(written) == [("new", ["a"], others), ("old", ["a", "b"], others)]
+    assert len(queries) == 1
+
+
+def test_rows_that_are_as_they_were_are_no_statement(red, cluster):
+    row = make_workload(red, cluster)
+    with CaptureQueriesContext(connection) as queries:
+        write_changes([row], {row: dict(vars(row))})
+        write_changes([], {})
+    assert len(queries) == 0
 
 
 def test_no_rows_are_no_statement(db):

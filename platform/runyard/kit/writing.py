@@ -4,7 +4,8 @@ Django's `bulk_update` and `bulk_create` build an expression for each row and co
 the writing itself. Here the rows are one JSON text, read by PostgreSQL by the types of its own columns.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from django.db import connection
@@ -16,9 +17,28 @@ def write_columns(rows: Sequence[Model], columns: Iterable[str]) -> None:
 
     Values are plain ones, no expressions.
     """
-    if not rows:
+    if rows:
+        _update(rows, _attributes(rows[0], set(columns)))
+
+
+def write_changes(rows: Sequence[Model], before: Mapping[Model, Mapping[str, Any]]) -> None:
+    """As `write_columns`, of the columns in which any of `rows` differs from its `vars` of `before`.
+
+    What the statement does not name costs nothing: no value is sent, and no trigger runs for it.
+    """
+    if rows:
+        changed = set().union(*(_differing(vars(row), before[row]) for row in rows))
+        _update(rows, {column: name for column, name in _attributes(rows[0]).items() if name in changed})
+
+
+def _differing(row: Mapping[str, Any], before: Mapping[str, Any]) -> set[str]:
+    return {name for name, was in before.items() if row[name] is not was and row[name] != was}
+
+
+def _update(rows: Sequence[Model], attributes: dict[str, str]) -> None:
+    if not attributes:
         return
-    attributes, pk = _attributes(rows[0], set(columns)), str(rows[0]._meta.pk.column)
+    pk = str(rows[0]._meta.pk.column)
     table, quoted = _name(rows[0]._meta.db_table), _name(pk)
     changes = ", ".join(f"{column} = new.{column}" for column in map(_name, attributes))
     _execute(
