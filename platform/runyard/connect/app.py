@@ -13,7 +13,7 @@ from django.conf import settings
 from django.http import parse_cookie
 from django.urls import reverse
 
-from runyard.connect import visits
+from runyard.connect import upstream, visits
 from runyard.connect.answering import is_visit, problem, redirect
 from runyard.connect.door import Door
 from runyard.connect.forward import NoAnswer, forward
@@ -36,7 +36,9 @@ class Tools:
         self._app, self._door = app, Door()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] not in ("http", "websocket") or not is_tool_host(_header(scope, b"host")):
+        if scope["type"] == "lifespan":
+            return await _live(receive, send)
+        if not is_tool_host(_header(scope, b"host")):
             return await self._app(scope, receive, send)
         place = place_of(_header(scope, b"host"))
         handle = self._http if scope["type"] == "http" else self._websocket
@@ -50,7 +52,7 @@ class Tools:
             if scope["path"] == ENTER:
                 return await _enter(scope, send, place)
             if not _same_origin(scope, place):
-                raise Denied("This was asked for by a page of another origin.")
+                return await problem(send, scope, 403, "A page of another origin asked for this.", back)
             asked = Asked.of(scope)
             target = await self._door.open(_cookie(scope), place)
             headers = to_tool(scope["headers"], _host(place), _ours(), is_secure())
@@ -86,6 +88,14 @@ class Tools:
             return await send({"type": "websocket.close", "code": GONE})
         headers = to_tool(scope["headers"], _host(place), _ours(), is_secure())
         return await tunnel(scope, receive, send, target, asked, headers, still)
+
+
+async def _live(receive: Any, send: Any) -> None:
+    """Nothing to begin; at the end the connections are given back."""
+    while (event := (await receive())["type"]) != "lifespan.shutdown":
+        await send({"type": f"{event}.complete"})
+    await upstream.close()
+    await send({"type": "lifespan.shutdown.complete"})
 
 
 async def _enter(scope: dict[str, Any], send: Any, place: Place) -> None:

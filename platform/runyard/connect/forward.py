@@ -4,6 +4,7 @@ An answer that breaks off breaks off here too, so that nobody takes half of it f
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -14,6 +15,7 @@ from runyard.connect.headers import Headers, from_tool
 from runyard.connect.targets import Target
 from runyard.connect.upstream import SILENT_SECONDS, Asked, client, with_ours
 
+log = logging.getLogger(__name__)
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[Any], Awaitable[None]]
 
@@ -88,13 +90,15 @@ async def _exchange(
                 allow_redirects=False,
                 ssl=target.tls if target.tls is not None else True,
             ) as answer:
-                await _refuse(answer)
+                first = await _refused(answer)
                 started = True
-                await _relay(answer, scope, send, target)
+                await _relay(answer, first, send, target)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            if started:
-                raise  # the server ends the connection: the answer is not whole
-            raise _words(error) from error
+            if not started:
+                raise _words(error) from error
+            log.info(
+                "a tool's answer broke off: %s", error
+            )  # and so does ours: the server ends the connection
 
 
 def _length(scope: dict[str, Any]) -> Headers:
@@ -109,25 +113,28 @@ def _data(scope: dict[str, Any], body: Body) -> AsyncIterator[bytes] | None:
     return None
 
 
-async def _refuse(answer: aiohttp.ClientResponse) -> None:
-    """The API server's own words for a pod it cannot reach, which are no answer of the tool."""
-    if answer.status in (500, 502, 503) and answer.content_type == "application/json":
-        start = await answer.content.read(65_536)
-        if b'"kind":"Status"' in start.replace(b" ", b""):
-            raise NoAnswer("The cluster cannot reach it: nothing listens on its port yet, or any more.", 503)
-        answer.content.unread_data(start)
+async def _refused(answer: aiohttp.ClientResponse) -> bytes:
+    """The start of an answer that may be the API server's own, for a pod it cannot reach. Raises NoAnswer."""
+    if answer.status not in (500, 502, 503) or answer.content_type != "application/json":
+        return b""
+    start = await answer.content.read(65_536)
+    if b'"kind":"Status"' in start.replace(b" ", b""):
+        raise NoAnswer("The cluster cannot reach it: nothing listens on its port yet, or any more.", 503)
+    return start
 
 
-async def _relay(answer: aiohttp.ClientResponse, scope: dict[str, Any], send: Send, target: Target) -> None:
+async def _relay(answer: aiohttp.ClientResponse, first: bytes, send: Send, target: Target) -> None:
     headers = from_tool(answer.raw_headers, target.prefix)
     rewriting = _is_rewritten(answer)
     if rewriting:
         headers = [(name, value) for name, value in headers if name not in (b"content-length", b"etag")]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    held, prefix = b"", target.prefix.encode()
+    held, prefix = first, target.prefix.encode()
     async for chunk in answer.content.iter_any():
         if rewriting:
             chunk, held = unprefix(held + chunk, prefix)
+        elif held:
+            chunk, held = held + chunk, b""
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": held})
 

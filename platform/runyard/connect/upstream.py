@@ -1,8 +1,7 @@
-"""The one HTTP client towards tools, for the event loop it is first used on; bodies stay as they come."""
+"""The one HTTP client towards tools, for all of an event loop; bodies stay as they come."""
 
 import asyncio
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -53,22 +52,30 @@ class Asked:
             raise BadPath("The address must begin with a slash.")
 
 
-@cache
-def _client(loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=30),
-        timeout=_TIMES,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-        max_line_size=MOST_HEADER_BYTES,
-        max_field_size=MOST_HEADER_BYTES,
-        read_bufsize=2**18,
-    )
+_clients: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
 
 
 def client() -> aiohttp.ClientSession:
-    return _client(asyncio.get_running_loop())
+    """That of the running event loop; made when it is first asked for."""
+    loop = asyncio.get_running_loop()
+    if loop not in _clients:
+        _clients[loop] = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=30),
+            timeout=_TIMES,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            max_line_size=MOST_HEADER_BYTES,
+            max_field_size=MOST_HEADER_BYTES,
+            read_bufsize=2**18,
+        )
+    return _clients[loop]
+
+
+async def close() -> None:
+    """The server ends: give all connections back."""
+    if session := _clients.pop(asyncio.get_running_loop(), None):
+        await session.close()
 
 
 def with_ours(headers: list[tuple[bytes, bytes]], target: Target) -> list[tuple[str, str]]:

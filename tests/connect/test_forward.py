@@ -1,0 +1,241 @@
+"""Requests through the door, to backends that behave and backends that do not."""
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from runyard.connect import upstream
+from runyard.connect.forward import unprefix
+from tests.connect.conftest import HOST, PREFIX, ask, backend, says, scope_of
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-type: text/plain\r\n\r\nhello"
+
+
+async def test_a_request_reaches_the_tool_below_its_prefix_and_its_answer_comes_back(door):
+    heads = []
+
+    async def talk(head, reader, writer):
+        heads.append(head.decode())
+        await says(OK)(head, reader, writer)
+
+    async with backend(talk) as (port, _):
+        answer = await ask(door(port), "/lab/tree%20x?a=1&b=%2F", headers={"cookie": "runyard_tool=t; a=1"})
+    assert (answer.status, answer.body, answer.whole) == (200, b"hello", True)
+    head = heads[0].lower()
+    assert head.startswith(f"get {PREFIX}/lab/tree%20x?a=1&b=%2f http/1.1")
+    assert f"host: {HOST}" in head
+    assert "cookie: a=1\r\n" in head
+    assert "authorization: bearer cluster" in head
+
+
+async def test_a_body_is_streamed_to_the_tool(door):
+    got = []
+
+    async def talk(head, reader, writer):
+        got.append(await reader.readexactly(200_000))
+        await says(OK)(head, reader, writer)
+
+    async with backend(talk) as (port, _):
+        body = b"x" * 200_000
+        answer = await ask(door(port), "/up", "POST", {"content-length": "200000"}, body)
+    assert (answer.status, got) == (200, [body])
+
+
+async def test_other_hosts_go_on_to_our_pages(door):
+    assert (await ask(door(1), "/", host="127.0.0.1:8000")).status == 299
+
+
+async def test_a_name_of_the_domain_that_is_no_tools_leads_nowhere(door):
+    answer = await ask(door(1), "/", host="w7.localhost:8000", headers={"accept": "text/html"})
+    assert answer.status == 404
+    assert b"No tool has this address" in answer.body
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../secrets",
+        "/a/..",
+        "/%2e%2e/x",
+        "/.%2E/x",
+        "/a/%2e%2e%2fsecrets",
+        "/..%2f..%2fx",
+        "/..%5cx",
+        "/a/..;/x",
+        "/%252e%252e/x",
+        "/./x",
+        "/x%00y",
+        "/x%0d%0aHost:%20evil",
+        "/x#y",
+    ],
+)
+async def test_no_path_climbs_out_of_the_tool(door, path):
+    answer = await ask(door(1), path)
+    assert answer.status == 400
+    assert b"address" in answer.body
+
+
+@pytest.mark.parametrize("path", ["//x", "/a//b", "/a%2fb", "/...", "/a..b", "/x?y=../.."])
+async def test_odd_paths_that_stay_inside_pass_as_they_are(door, path):
+    heads = []
+
+    async def talk(head, reader, writer):
+        heads.append(head.decode())
+        await says(OK)(head, reader, writer)
+
+    async with backend(talk) as (port, _):
+        assert (await ask(door(port), path)).status == 200
+    assert heads[0].startswith(f"GET {PREFIX}{path} HTTP/1.1")
+
+
+async def test_nothing_listens(door):
+    answer = await ask(door(1), "/", headers={"sec-fetch-mode": "navigate"})
+    assert answer.status == 502
+    assert b"does not answer" in answer.body
+    assert b"/workloads/7/" in answer.body
+
+
+async def test_a_script_is_told_in_a_line(door):
+    answer = await ask(door(1), "/api")
+    assert (answer.status, answer["content-type"]) == (502, "text/plain; charset=utf-8")
+
+
+async def test_the_api_servers_own_words_for_a_pod_it_cannot_reach_are_not_the_tools(door):
+    status = b'{"kind": "Status", "apiVersion": "v1", "reason": "ServiceUnavailable", "code": 503}'
+    head = b"HTTP/1.1 503 x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(status)
+    async with backend(says(head + status)) as (port, _):
+        answer = await ask(door(port), "/")
+    assert answer.status == 503
+    assert b"nothing listens on its port" in answer.body
+
+
+async def test_a_tools_own_error_passes_as_it_is(door):
+    body = b'{"message": "kernel died"}'
+    head = b"HTTP/1.1 500 x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    async with backend(says(head + body)) as (port, _):
+        answer = await ask(door(port), "/")
+    assert (answer.status, answer.body) == (500, body)
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"",
+        b"junk\r\n\r\n",
+        b"HTTP/1.1 200\r\nbad header\r\n\r\n",
+        b"\x16\x03\x01\x02\x00",
+        b"HTTP/1.1 999999 x\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_said_to_be_none(door, junk):
+    async with backend(says(junk)) as (port, _):
+        answer = await ask(door(port), "/")
+    assert answer.status == 502
+    assert b"no HTTP" in answer.body or b"does not answer" in answer.body
+
+
+async def test_a_header_of_ten_mebibytes_is_refused(door):
+    async with backend(says(b"HTTP/1.1 200 OK\r\nx: ", b"a" * 10 * 2**20, b"\r\n\r\n")) as (port, _):
+        assert (await ask(door(port), "/")).status == 502
+
+
+async def test_a_backend_that_says_nothing_is_given_up(door, monkeypatch):
+    monkeypatch.setattr(upstream, "_TIMES", aiohttp.ClientTimeout(total=None, sock_read=0.3))
+
+    async def talk(head, reader, writer):
+        await reader.read()
+
+    async with backend(talk) as (port, _):
+        answer = await ask(door(port), "/")
+    assert answer.status == 504
+    assert b"sent nothing" in answer.body
+
+
+async def test_half_an_answer_is_not_taken_for_a_whole_one(door):
+    async with backend(says(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")) as (port, _):
+        answer = await ask(door(port), "/")
+    assert (answer.status, answer.body, answer.whole) == (200, b"half", False)
+
+
+async def test_an_endless_answer_ends_when_the_browser_goes(door):
+    async def talk(head, reader, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        while True:
+            writer.write(b"5\r\nhello\r\n")
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    async with backend(talk) as (port, open_ones):
+        heard, gone = asyncio.Event(), asyncio.Event()
+        first = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+        async def receive():
+            if (event := next(first, None)) is not None:
+                return event
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(event):
+            if event.get("body"):
+                heard.set()
+
+        async with asyncio.timeout(30):
+            asked = asyncio.create_task(door(port)(scope_of("/endless"), receive, send))
+            await heard.wait()
+            gone.set()
+            await asked
+            while open_ones:
+                await asyncio.sleep(0.01)
+
+
+async def test_links_that_the_api_server_rewrote_are_the_tools_own_again(door):
+    page = f'<a href="{PREFIX}/tree">'.encode() * 3
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: %d\r\n\r\n" % len(
+        page
+    )
+    async with backend(says(head + page[:50], page[50:])) as (port, _):
+        answer = await ask(door(port), "/")
+    assert answer.body == b'<a href="/tree">' * 3
+    assert answer.whole
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_a_prefix_is_found_wherever_the_chunks_are_cut(size):
+    data, prefix, out, held = b"aa/api/p" * 5 + b"/api" + b"/ap", b"/api/p", b"", b""
+    for start in range(0, len(data), size):
+        chunk, held = unprefix(held + data[start : start + size], prefix)
+        out += chunk
+    assert out + held == data.replace(prefix, b"")
+
+
+@pytest.mark.parametrize(
+    ("headers", "method", "status"),
+    [
+        ({"sec-fetch-site": "same-origin", "origin": f"http://{HOST}"}, "POST", 200),
+        ({"sec-fetch-site": "none", "sec-fetch-mode": "navigate"}, "GET", 200),
+        (
+            {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"},
+            "GET",
+            200,
+        ),
+        ({"sec-fetch-site": "same-site", "sec-fetch-mode": "cors"}, "GET", 403),
+        (
+            {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"},
+            "GET",
+            403,
+        ),
+        (
+            {"sec-fetch-site": "same-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"},
+            "POST",
+            403,
+        ),
+        ({"origin": "http://w8-jupyter.localhost:8000"}, "POST", 403),
+        ({"origin": "null"}, "POST", 403),
+        ({}, "GET", 200),
+    ],
+)
+async def test_only_the_tools_own_page_may_ask_but_anybody_may_link_to_it(door, headers, method, status):
+    async with backend(says(OK)) as (port, _):
+        headers |= {"content-length": "0"} if method == "POST" else {}
+        assert (await ask(door(port), "/", method, headers)).status == status

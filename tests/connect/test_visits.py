@@ -1,0 +1,87 @@
+"""Tickets and visits: who is let in, how often, and for how long."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from runyard.connect import visits
+from runyard.connect.hosts import Place
+from runyard.connect.models import Visit
+from runyard.tenancy.access import Denied
+from runyard.tenancy.models import AccessRule
+
+
+@pytest.fixture
+def place(ada_training):
+    return Place(ada_training.pk, "jupyter")
+
+
+@pytest.fixture
+def session_key(browse, ada):
+    return browse(ada).session.session_key
+
+
+@pytest.fixture
+def ticket(ada, session_key, ada_training):
+    return visits.admit(ada, session_key, ada_training, "jupyter")
+
+
+def test_ada_enters_once_and_is_known_by_her_cookie(ada, ticket, place):
+    cookie = visits.enter(ticket, place)
+    assert visits.guest(cookie, place).user == ada
+    with pytest.raises(Denied, match="used before"):
+        visits.enter(ticket, place)
+
+
+def test_neither_ticket_nor_cookie_stands_in_the_database(ticket, place):
+    cookie = visits.enter(ticket, place)
+    row = Visit.objects.values().get()
+    assert {ticket, cookie}.isdisjoint(map(str, row.values()))
+
+
+def test_a_ticket_is_for_one_tool_of_one_workload(ticket, place):
+    for other in (Place(place.workload, "tensorboard"), Place(place.workload + 1, "jupyter")):
+        with pytest.raises(Denied):
+            visits.enter(ticket, other)
+    assert visits.enter(ticket, place)
+
+
+def test_a_ticket_is_good_for_seconds(ticket, place):
+    Visit.objects.update(asked_at=timezone.now() - timedelta(seconds=visits.TICKET_SECONDS + 1))
+    with pytest.raises(Denied, match="too old"):
+        visits.enter(ticket, place)
+
+
+def test_a_cookie_is_of_no_use_at_another_tool(ticket, place):
+    cookie = visits.enter(ticket, place)
+    with pytest.raises(Denied):
+        visits.guest(cookie, Place(place.workload, "tensorboard"))
+
+
+@pytest.mark.parametrize("ends", ["rule", "session", "person", "age", "deleted visit"])
+def test_a_visit_ends_with_what_it_stood_on(browse, ada, session_key, ticket, place, ends):
+    cookie = visits.enter(ticket, place)
+    if ends == "rule":
+        AccessRule.objects.filter(user=ada).delete()
+    elif ends == "session":
+        browse(ada).session.flush()
+        from django.contrib.sessions.models import Session
+
+        Session.objects.all().delete()
+    elif ends == "person":
+        ada.is_active = False
+        ada.save()
+    elif ends == "age":
+        Visit.objects.update(entered_at=timezone.now() - visits.LONGEST)
+    else:
+        Visit.objects.all().delete()
+    with pytest.raises(Denied):
+        visits.guest(cookie, place)
+
+
+def test_eve_and_a_viewer_get_no_ticket(eve, vi, session_key, ada_training):
+    for person in (eve, vi):
+        with pytest.raises(Denied, match="connect"):
+            visits.admit(person, session_key, ada_training, "jupyter")
+    assert not Visit.objects.exists()
