@@ -24,10 +24,10 @@ class Silence:
     see: str = ""
 
 
-def kept_until(pod: Pod) -> str:
+def kept_until(pod: Pod, days: int) -> str:
     """For how long a log that has ended can be read; empty while it is written, or when that is over."""
     ended = pod.finished_at or pod.gone_at
-    until = ended + timedelta(days=settings.LOG_DAYS) if ended else None
+    until = ended + timedelta(days=days) if ended else None
     return f"Kept until {until:%-d %B %Y}." if until and until > timezone.now() else ""
 
 
@@ -39,14 +39,14 @@ def of_workload(workload: Any) -> Silence:
 
 
 def of_container(
-    pod: Pod, container: str, *, previous: bool = False, error: str = "", total: int = 0
+    pod: Pod, container: str, *, previous: bool = False, error: str = "", total: int = 0, days: int = 0
 ) -> Silence:
     """Where the container wrote nothing, or its `total` lines cannot be had (any more, or for an `error`)."""
     if error:
         return Silence(error, "events")
     if total:
-        days = f"for {settings.LOG_DAYS} days, and while the project has room"
-        return Silence(f"Its {total:,} lines are not kept any more: logs are kept {days}.", "events")
+        limit = f"for {days or settings.LOG_DAYS} days, and while the project has room"
+        return Silence(f"Its {total:,} lines are not kept any more: logs are kept {limit}.", "events")
     if previous:
         return Silence("The run before the restart wrote nothing.", "events")
     state: dict[str, Any] = next((one for one in pod.containers if one["name"] == container), {})

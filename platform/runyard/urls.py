@@ -6,6 +6,7 @@ handler500 = "runyard.console.errors.server_error"
 urlpatterns = [
     path("", include("runyard.console.urls")),
     path("workloads/", include("workloads.urls")),
+    path("projects/", include("workloads.project_urls")),
     path("workloads/", include("runyard.connect.urls")),
     path("api/v1/", include("runyard.api.urls")),
 ]

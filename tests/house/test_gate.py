@@ -26,6 +26,7 @@ OF_ONE = sorted(
     name for name, p in ADDRESSES.items() if "pk" in p.pattern.converters or "<pk>" in str(p.pattern)
 )
 OF_VIEW = sorted(name for name, p in ADDRESSES.items() if "view" in p.pattern.converters)
+OF_PROJECT = sorted(name for name, p in ADDRESSES.items() if "project" in p.pattern.converters)
 OTHERS = sorted(set(ADDRESSES) - set(OF_ONE) - PUBLIC)
 
 
@@ -45,6 +46,7 @@ def view_of(workload):
 
 def url_of(name, workload):
     parts = {"pk": workload.pk, "verb": "stop", "bulk": bulk_of(workload), "view": view_of(workload).pk}
+    parts["project"] = workload.project.name
     wanted = {key: value for key, value in parts.items() if f"{key}>" in str(ADDRESSES[name].pattern)}
     return reverse(name, kwargs=wanted)
 
@@ -88,6 +90,17 @@ def test_eve_finds_no_saved_view_of_red(browse, eve, ada_training, name, method)
     assert response.status_code in (404, 405)
     assert b"redwood" not in content(response)
     assert list(view.values()) == before
+
+
+@pytest.mark.parametrize("name", OF_PROJECT)
+@pytest.mark.parametrize("method", METHODS)
+def test_eve_finds_nothing_of_red_under_its_name(browse, eve, ada_training, name, method):
+    response = call(browse(eve), method, url_of(name, ada_training), ada_training)
+    assert response.status_code in (404, 405)
+
+
+def test_there_are_addresses_of_one_project_to_try():
+    assert {"api-log-limits", "project-settings"} <= set(OF_PROJECT)
 
 
 def test_there_are_addresses_of_one_saved_view_to_try():

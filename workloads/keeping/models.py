@@ -1,14 +1,17 @@
-"""What is kept of logs, and where each part of it lies. Written by `writing` and `retention` alone.
+"""What is kept of logs, and where each part of it lies. Written by `writing` and `retention` alone, and
+the limits of projects by `workloads.log_limits`.
 
 A log belongs to one run of one container: `instance` is its restart count; the run before has one less.
 """
 
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from runyard.tenancy.access import ScopedQuerySet
+from runyard.tenancy.models import Project
 
 
 class OfPod(ScopedQuerySet[Any]):
@@ -81,3 +84,26 @@ class KeptChunk(models.Model):
     def end(self) -> int:
         """The number of the first line after it."""
         return self.first_line + self.lines
+
+
+class LogLimits(models.Model):
+    """A project's own limits of its kept logs; where one is null, that of the settings counts."""
+
+    project = models.OneToOneField(Project, models.CASCADE, related_name="log_limits")
+    days = models.IntegerField(null=True, help_text="Lines older than this are let go of.")
+    bytes = models.BigIntegerField(null=True, help_text="In the store, compressed; the oldest lines go.")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    changed_at = models.DateTimeField(auto_now=True)
+
+    objects = ScopedQuerySet["LogLimits"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="log_limits_are_some",
+                condition=(Q(days=None) | Q(days__gt=0)) & (Q(bytes=None) | Q(bytes__gt=0)),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"log limits of {self.project}"

@@ -6,15 +6,16 @@ Celery's beat runs `forget_logs` every hour. The rows of logs stay with their po
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from celery import shared_task
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, Q, QuerySet, Sum
 from django.utils import timezone
 
-from workloads.keeping.models import KeptChunk, KeptLog
+from workloads.keeping.models import KeptChunk, KeptLog, LogLimits
 from workloads.keeping.store import Store, store
 from workloads.keeping.writing import forget
 
@@ -27,38 +28,77 @@ _AT_REST = Q(log__complete=True) | Q(first_line__lt=F("log__lines") - F("lines")
 
 @shared_task(name="workloads.forget_logs")
 def forget_logs() -> None:
-    """Everything that is over a limit."""
-    where = store()
-    forget_old(where, timedelta(days=settings.LOG_DAYS))
-    forget_most(where, settings.LOG_PROJECT_BYTES)
+    """Everything that is over a limit: a project's own, or else that of the settings."""
+    where, own = store(), list(LogLimits.objects.all())
+    days = {limits.project_id: limits.days for limits in own if limits.days}
+    for project, most in days.items():
+        forget_old(where, timedelta(days=most), Q(**{_PROJECT: project}))
+    forget_old(where, timedelta(days=settings.LOG_DAYS), ~Q(**{f"{_PROJECT}__in": list(days)}))
+    forget_most(
+        where, settings.LOG_PROJECT_BYTES, {limits.project_id: limits.bytes for limits in own if limits.bytes}
+    )
     forget_unknown(where)
 
 
-def forget_old(where: Store, age: timedelta) -> int:
+def forget_old(where: Store, age: timedelta, whose: Q | None = None) -> int:
     """Let go of chunks whose last line is older than `age`; how many."""
+    old = KeptChunk.objects.filter(whose or Q(), _too_old(age))
+    return sum(_forget(where, batch) for batch in _batches(old))
+
+
+def _too_old(age: timedelta) -> Q:
     cutoff = timezone.now() - age
-    old = Q(last_at__lt=cutoff) | Q(last_at=None, log__created_at__lt=cutoff)
-    return sum(_forget(where, batch) for batch in _batches(KeptChunk.objects.filter(_AT_REST & old)))
+    return _AT_REST & (Q(last_at__lt=cutoff) | Q(last_at=None, log__created_at__lt=cutoff))
 
 
-def forget_most(where: Store, most_bytes: int) -> int:
-    """Let go of the oldest chunks of each project that has more than `most_bytes` in the store; how many."""
+def forget_most(where: Store, most_bytes: int, own: dict[int, int] | None = None) -> int:
+    """Let go of the oldest chunks of each project that has more in the store than `most_bytes`; how many.
+
+    `own` are the limits of projects that have one of their own.
+    """
     sums = KeptChunk.objects.values_list(_PROJECT).annotate(Sum("stored_bytes"))
     return sum(
-        _forget(where, _oldest(project, stored - most_bytes))
+        _forget(where, _oldest(KeptChunk.objects.filter(**{_PROJECT: project}), over))
         for project, stored in sums.order_by()
-        if stored > most_bytes
+        if (over := stored - (own or {}).get(project, most_bytes)) > 0
     )
 
 
-def _oldest(project: int | None, over: int) -> Iterator[KeptChunk]:
-    """Chunks of a project that have `over` bytes together."""
-    rows = KeptChunk.objects.filter(_AT_REST, **{_PROJECT: project})
-    for chunk in rows.order_by(F("last_at").asc(nulls_first=True)).iterator(AT_ONCE):
+def _oldest(rows: QuerySet[KeptChunk], over: int) -> Iterator[KeptChunk]:
+    """The oldest of `rows` that have `over` bytes together."""
+    for chunk in rows.filter(_AT_REST).order_by(F("last_at").asc(nulls_first=True)).iterator(AT_ONCE):
         if over <= 0:
             return
         over -= chunk.stored_bytes
         yield chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So many logs have so many bytes in the store; the last of their lines was written `until`."""
+
+    logs: int = 0
+    bytes: int = 0
+    until: datetime | None = None
+
+
+def kept_of(project: int) -> Share:
+    """What is kept of a project's logs."""
+    return _share(KeptChunk.objects.filter(**{_PROJECT: project}))
+
+
+def lost_of(project: int, age: timedelta, most_bytes: int) -> Share:
+    """What would be let go of now, were these a project's limits: `logs` are those that lose lines."""
+    rows = KeptChunk.objects.filter(**{_PROJECT: project})
+    old, rest = rows.filter(_too_old(age)), rows.exclude(pk__in=rows.filter(_too_old(age)).values("pk"))
+    over = (rest.aggregate(sum=Sum("stored_bytes"))["sum"] or 0) - most_bytes
+    going = [chunk.pk for chunk in _oldest(rest, over)]
+    return _share(rows.filter(Q(pk__in=old.values("pk")) | Q(pk__in=going)))
+
+
+def _share(rows: QuerySet[KeptChunk]) -> Share:
+    found = rows.aggregate(logs=Count("log", distinct=True), bytes=Sum("stored_bytes"), until=Max("last_at"))
+    return Share(found["logs"], found["bytes"] or 0, found["until"])
 
 
 def forget_unknown(where: Store) -> int:

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_safe
 from runyard.clusters.connection import ClusterError
 from runyard.kit.streaming import stream_response
 from runyard.tenancy.access import denial, may
-from workloads import log_text, log_zip, logs, merging, silence
+from workloads import log_limits, log_text, log_zip, logs, merging, silence
+from workloads.log_limits import Limits
 from workloads.models import Pod, Workload
 from workloads.views.workload import find, header, latest
 
@@ -38,13 +39,15 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     context |= {"part": part, "plain": log_text.plain, "note": NOTES.get(request.GET.get("note", ""), "")}
     place = Place(request)
     context |= {"problem": place.problem, "merged": None, "place": None, "silence": None, "kept": ""}
+    limits = log_limits.limits_of(workload.project)
+    context |= {"limits": limits, "may_limit": may(request.user, log_limits.VERB, workload.project)}
     if not may(request.user, "read_logs", workload):
         said = silence.Silence(denial("read_logs", workload))
         context |= {"pod": None, "container": "", "previous": False, "log": logs.LogPage(), "silence": said}
     elif request.GET.get("pod") == ALL and not part:
         context |= _merged(request, workload, context["pods"], place)
     else:
-        context |= _log(request, workload, context["pods"], place, FEW_LINES if part else LINES)
+        context |= _log(request, workload, context["pods"], place, FEW_LINES if part else LINES, limits)
     template = "workloads/log.html" if part else "workloads/logs.html"
     return render(request, template, context, status=400 if place.problem else 200)
 
@@ -96,7 +99,7 @@ def moment(text: str) -> datetime | None:
 
 
 def _log(
-    request: HttpRequest, workload: Workload, pods: list[Pod], place: Place, count: int
+    request: HttpRequest, workload: Workload, pods: list[Pod], place: Place, count: int, limits: Limits
 ) -> dict[str, Any]:
     previous, pod = request.GET.get("previous") == "1", pod_of(request, pods)
     container = container_of(request, pod)
@@ -112,14 +115,16 @@ def _log(
         found = logs.lines(pod, container, max(0, line - count // 2), count, previous)
         if not found.lines and not found.error:  # beyond the end
             found = logs.tail(pod, container, count, previous=previous)
-    said = silence.of_container(pod, container, previous=previous, error=found.error, total=found.total)
+    said = silence.of_container(
+        pod, container, previous=previous, error=found.error, total=found.total, days=limits.days
+    )
     query = _query(pod, container, previous)
     return context | {
         "log": found,
         "place": line,
         "silence": None if found.lines else said,
         "here": query,
-        "kept": silence.kept_until(pod),
+        "kept": silence.kept_until(pod, limits.days),
         "lines_url": f"{reverse('workload-log-lines', args=[workload.pk])}?{query}",
         "search_url": f"{reverse('workload-log-search', args=[workload.pk])}?{query}",
         "earlier": max(1, found.first - count // 2 + 1) if found.first else 0,

@@ -88,6 +88,14 @@ class ViewChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     default: bool | msgspec.UnsetType = msgspec.UNSET
 
 
+class LogLimitsBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """PUT /projects/red/log-limits: null for the default; `delete` agrees to lose what is over them now."""
+
+    days: int | None
+    bytes: int | None
+    delete: bool = False
+
+
 def submission(data: Any) -> Submission:
     """Raises Invalid, naming the field where msgspec does."""
     return _convert(data, Submission)
@@ -114,6 +122,11 @@ def new_view(data: Any) -> NewView:
 
 def view_change(data: Any) -> ViewChange:
     body: ViewChange = _convert(data, ViewChange)
+    return body
+
+
+def log_limits(data: Any) -> LogLimitsBody:
+    body: LogLimitsBody = _convert(data, LogLimitsBody)
     return body
 
 

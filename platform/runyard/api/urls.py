@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from runyard.api import history, logs, metrics, saved_views, views
+from runyard.api import history, logs, metrics, projects, saved_views, views
 
 urlpatterns = [
     path("workloads", views.Workloads.as_view(), name="api-workloads"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("workloads/<int:pk>/log", views.Log.as_view(), name="api-log"),
     path("workloads/<int:pk>/logs", logs.Logs.as_view(), name="api-logs"),
     path("workloads/<int:pk>/metrics", metrics.Metrics.as_view(), name="api-metrics"),
+    path("projects/<slug:project>/log-limits", projects.LogLimits.as_view(), name="api-log-limits"),
     path("views", saved_views.SavedViews.as_view(), name="api-views"),
     path("views/<int:view>", saved_views.OneSavedView.as_view(), name="api-view"),
 ]
