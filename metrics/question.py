@@ -108,4 +108,5 @@ def range_of(since: str, until: str) -> tuple[datetime, datetime]:
         end = moments(until, "to")[1] if until else now
     except BadQuery as error:
         raise BadQuestion(str(error)) from error
+    end = end.replace(microsecond=0)  # a moment is a microsecond long
     return start or end - timedelta(hours=1), end

@@ -3,6 +3,7 @@
 One call answers all charts of a page, all on one time axis. Raises `question.BadQuestion` in words.
 """
 
+import math
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -88,7 +89,7 @@ def _time_of(pod: Pod) -> PodTime:
         pod.name,
         pod.node,
         int((pod.scheduled_at or pod.created_at).timestamp()),
-        int(ended.timestamp()) + 1 if ended else None,
+        math.ceil(ended.timestamp()) if ended else None,
     )
 
 

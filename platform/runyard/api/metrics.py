@@ -21,7 +21,7 @@ PARAMETERS = {"metric", "from", "to", "points", "pod", "gpu"}
 
 
 class Metrics(APIView):
-    """`metric` (repeated, or with commas), `from`, `to`, `points`; `pod` (ids) and `gpu` (UUIDs) choose some."""
+    """`metric` (repeated, or with commas), `from`, `to`, `points`; `pod` (ids) and `gpu` (UUIDs) choose."""
 
     def get(self, request: Request, pk: int) -> Response:
         try:
