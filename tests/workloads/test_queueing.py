@@ -5,8 +5,10 @@ import json
 import msgspec
 import pytest
 
+from runyard.clusters.connection import ApiError
 from runyard.clusters.observed import Seen
 from tests.workloads.test_observing import NOW, job, pod
+from workloads import actions, tasks
 from workloads.models import Event, PhaseChange, QueueEntry, Workload
 from workloads.observing import observe
 from workloads.queueing.schedulers import KAI, KUEUE, SCHEDULERS, VOLCANO
@@ -156,8 +158,6 @@ def test_kueue_that_gives_up_says_why(red, cluster):
 
 
 def test_a_stop_that_was_asked_for_stands_until_kueue_is_told(red, cluster, bo):
-    from workloads import actions
-
     observe(cluster, [job(spec=HELD), claim(waits())])
     actions.stop(row(), bo)
     assert row().phase == Phase.STOPPING
@@ -189,6 +189,65 @@ def test_without_its_kueue_object_nothing_is_said_for_kueue_any_more(red, cluste
     observe(cluster, [job(spec=HELD), claim(waits())])
     observe(cluster, [Seen(KUEUE.resource, "claim-1")])
     assert (row().queueing, row().phase, QueueEntry.objects.count()) == ({}, Phase.CREATING, 0)
+
+
+# --- Kueue: stop and run ---
+
+
+class Api:
+    """A cluster that refuses some paths; what was asked of it."""
+
+    def __init__(self, **codes):
+        self.codes, self.asked = codes, []
+
+    def patch(self, path, change):
+        self.asked.append((path, change["spec"]))
+        code = next((code for part, code in self.codes.items() if f"/{part}/" in path), 0)
+        if code:
+            raise ApiError(code, "", "no")
+
+
+@pytest.fixture
+def act(red, cluster, bo, monkeypatch):
+    """`act(api, verb)`: Bo asks for it of a job that Kueue holds, and it is performed on `api`."""
+
+    def perform(api, verb):
+        monkeypatch.setattr(tasks, "connect", lambda _: api)
+        monkeypatch.setattr(tasks, "wake_all", lambda pks: None)
+        action = actions.VERBS[verb](row(), bo)
+        tasks.perform(action.pk)
+        action.refresh_from_db()
+        return action
+
+    observe(cluster, [job(spec=HELD), claim(waits())])
+    return perform
+
+
+CLAIM = "/apis/kueue.x-k8s.io/{}/namespaces/red/workloads/job-llama-claim-1"
+
+
+def test_stop_switches_it_off_in_its_queue_and_leaves_the_job(act):
+    api = Api()
+    assert act(api, "stop").state == "done"
+    assert api.asked == [(CLAIM.format("v1beta2"), {"active": False})]
+
+
+def test_an_older_kueue_is_asked_in_its_own_version(act):
+    api = Api(v1beta2=404)
+    assert act(api, "stop").state == "done"
+    assert api.asked[-1] == (CLAIM.format("v1beta1"), {"active": False})
+
+
+def test_what_its_queue_holds_no_more_is_suspended_itself(act):
+    api = Api(v1beta2=404, v1beta1=404)
+    assert act(api, "stop").state == "done"
+    assert api.asked[-1] == ("/apis/batch/v1/namespaces/red/jobs/llama", {"suspend": True})
+
+
+def test_a_stop_that_kueue_refuses_is_told_and_taken_back(act):
+    action = act(Api(v1beta2=403), "stop")
+    assert (action.state, action.error) == ("failed", "no")
+    assert (row().desired, row().phase) == ("Running", Phase.PENDING)
 
 
 # --- KAI and Volcano ---
@@ -236,7 +295,6 @@ def test_volcanos_group_says_what_it_waits_for_until_it_was_scheduled(red, clust
     assert "says" not in row().queueing
 
 
-TOP_OWNER = {"annotations": {"kai.scheduler/top-owner-metadata": "name: llama\nuid: {root}\nkind: Job\n"}}
 ROOT = "3f6e2a10-9c1b-4f52-8a77-0d2b6c1e5f90"
 
 
