@@ -6,7 +6,10 @@ which other tests need for themselves.
 
 import signal
 from collections.abc import Iterator
+from contextlib import closing, suppress
+from datetime import UTC, datetime
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
@@ -81,8 +84,18 @@ def signed_in(page: Page, password: str) -> Page:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """With a failure, the end of every log of the product, and a picture of the page."""
+    """With a failure, the end of every log of the product; what the test made goes, as it may run again."""
     report = yield
     if report.failed and (up := item.funcargs.get("product")) is not None:
         report.sections.append(("The product's logs", up.tails()))
+        if call.when == "call":
+            _delete_made_since(datetime.fromtimestamp(call.start, UTC), up)
     return report
+
+
+def _delete_made_since(moment: datetime, up: Up) -> None:
+    with suppress(httpx.HTTPError), closing(Api(up.url, "admin", up.shown("Password"))) as api:
+        for row in api.call("GET", "/workloads").json()["workloads"]:
+            if datetime.fromisoformat(row["created_at"]) > moment:
+                api.delete(row["id"])
+                api.insist(lambda pk=row["id"]: api.read(pk)["deleted_at"], 60, "it to be gone")
