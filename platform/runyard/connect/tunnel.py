@@ -48,30 +48,28 @@ async def _relay(
     tool: aiohttp.ClientWebSocketResponse, receive: Receive, send: Send, still: Callable[[], Awaitable[bool]]
 ) -> None:
     """Until either side closes or the right is gone."""
-    ways = [
-        asyncio.create_task(way) for way in (_to_tool(tool, receive), _from_tool(tool, send), _while(still))
-    ]
+    leaving = asyncio.create_task(_to_tool(tool, receive))
+    others = [asyncio.create_task(_from_tool(tool, send)), asyncio.create_task(_while(still))]
     try:
-        done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        code = next(iter(done)).result()
-    except (aiohttp.ClientError, OSError, ValueError):
-        code = FAILED
+        done, _ = await asyncio.wait({leaving, *others}, return_when=asyncio.FIRST_COMPLETED)
+        if leaving in done:
+            await tool.close(code=_code(leaving.result()))
+        else:
+            await send({"type": "websocket.close", "code": done.pop().result()})
     finally:
-        for task in ways:
+        for task in (leaving, *others):
             task.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
-    if code is not None:
-        await send({"type": "websocket.close", "code": code})
+        await asyncio.gather(leaving, *others, return_exceptions=True)
 
 
-async def _to_tool(tool: aiohttp.ClientWebSocketResponse, receive: Receive) -> None:
-    """Returns when the browser has closed: nothing can be sent there any more."""
+async def _to_tool(tool: aiohttp.ClientWebSocketResponse, receive: Receive) -> int | None:
+    """The code with which the browser has closed: nothing can be sent there any more."""
     while (event := await receive())["type"] == "websocket.receive":
         if event.get("text") is not None:
             await tool.send_str(event["text"])
         else:
             await tool.send_bytes(event["bytes"])
-    await tool.close(code=_code(event.get("code")))
+    return event.get("code")
 
 
 async def _from_tool(tool: aiohttp.ClientWebSocketResponse, send: Send) -> int:
