@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP = $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check install --quiet
 TEMPLATES = $(shell find templates -name '*.html' 2>/dev/null)
+DEBIAN := chromium fonts-inter prometheus
 SOURCES := platform workloads metrics tests examples manage.py
 
 .DEFAULT_GOAL := run
@@ -70,11 +71,11 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
 	@touch $@
 
 $(VENV)/browser.stamp: | $(VENV)/dev.stamp
-	@if ! command -v chromium >/dev/null; then \
+	@if ! command -v chromium >/dev/null || ! command -v prometheus >/dev/null; then \
 	  if [ "$$(id -u)" = 0 ]; then \
-	    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-inter >/dev/null; \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends $(DEBIAN) >/dev/null; \
 	  else \
-	    echo "The tests need a browser; install it: sudo apt-get install chromium fonts-inter"; exit 1; \
+	    echo "The tests need a browser and a Prometheus: sudo apt-get install $(DEBIAN)"; exit 1; \
 	  fi; \
 	fi
 	@touch $@
