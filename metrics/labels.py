@@ -27,8 +27,11 @@ def pairs(text: bytes) -> dict[str, str]:
     return found
 
 
-def ours(metric: Metric, given: Mapping[str, str], node: str = "") -> Labels | None:
-    """What a sample with the labels `given` is about, on `node` where known; None: nothing of ours."""
+def ours(metric: Metric, given: Mapping[str, str], node: str = "", *, whole: bool = False) -> Labels | None:
+    """What a sample with the labels `given` is about, on `node` where known; None: nothing of ours.
+
+    `whole`: figures of containers were summed by pod already.
+    """
     namespace, pod, container = (_exported(given, name) for name in ("namespace", "pod", "container"))
     node = node or given.get("node") or given.get("Hostname") or given.get("instance", "")
     if metric.scope is Scope.GPU:
@@ -43,7 +46,7 @@ def ours(metric: Metric, given: Mapping[str, str], node: str = "") -> Labels | N
         return Labels(node=node)
     if not pod or given.get("interface") == "lo":
         return None
-    if metric.each_container:
+    if metric.each_container and not whole:
         if container in WHOLE_POD:
             return None
         return Labels(namespace=namespace, pod=pod, container=container, node=node)

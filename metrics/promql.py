@@ -55,7 +55,7 @@ def _tagged(metric: Metric, name: Name, where: str, step: int, matchers: str) ->
     if metric.key.startswith("network"):
         only = 'interface!="lo"'
     matched = f"{name.text}{{{','.join(filter(None, (where, only, matchers)))}}}"
-    factor = "" if name.factor == 1 else f" * {name.factor:g}"
+    factor = "" if name.factor == 1 else f" * {name.factor:.17g}"
     by = f"max by ({_GPU})" if metric.scope is Scope.GPU else f"sum by ({_POD})"
     # The name of the metric keeps its series apart from those of a later name for the same figure.
     tagged = f'label_replace({by} ({_over(matched, metric, step)}{factor}), "{TAG}", "{metric.key}", "", "")'

@@ -52,7 +52,7 @@ class Server:
             for one in self.client.ask(
                 "/api/v1/query", {"query": promql.now(metric, self.matchers)}, "vector"
             ):
-                labels = ours(metric, one.metric)
+                labels = ours(metric, one.metric, whole=True)
                 value = float(one.value[1])
                 if labels is not None and np.isfinite(value):
                     model = one.metric.get("modelName", "")
@@ -100,7 +100,7 @@ class Prometheus:
         values: dict[_Place, Values] = {}
         for one in found:  # the first name of a metric comes first
             metric = METRICS[one.metric[promql.TAG]]
-            labels = ours(metric, one.metric)
+            labels = ours(metric, one.metric, whole=True)
             if labels is None or (question.gpus is not None and labels.gpu_uuid not in {*question.gpus, ""}):
                 continue
             for pod in pods.get((labels.namespace, labels.pod), ()):
