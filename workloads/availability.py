@@ -20,6 +20,7 @@ class Availability:
     def __init__(self, user: Any) -> None:
         self._user = user
         self._denials: dict[tuple[str, int | None], Refusal | None] = {}
+        self._by_project: dict[int | None, dict[str, Refusal]] = {}
 
     @cached_property
     def _whom(self) -> dict[int, str]:
@@ -28,9 +29,11 @@ class Availability:
 
     def why_not(self, workload: Workload) -> dict[str, Refusal | None]:
         """By verb, and for "copy", why it cannot be done to `workload` now; None where it can."""
-        return {verb.value: self.refusal(verb, workload) for verb in VERBS} | {
-            "copy": self._denied("copy", workload)
-        }
+        project = workload.project_id
+        if project not in self._by_project:
+            denied = {verb: self._denied(verb, workload) for verb in ("stop", "run", "delete", "copy")}
+            self._by_project[project] = {verb: why for verb, why in denied.items() if why}
+        return {"copy": None, **policies.refusals(workload), **self._by_project[project]}
 
     def connect(self, workload: Workload) -> Refusal | None:
         """Why no tool of `workload` can be opened now."""

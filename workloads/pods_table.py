@@ -1,4 +1,4 @@
-"""The table of one workload's pods: columns, filters, order. Drawn by templates/workloads/pod_cells.html."""
+"""The table of one workload's pods: columns, filters, order. `workloads.pod_cells` draws what is special."""
 
 from django.db.models import CharField, TextChoices
 from django.db.models.fields.json import KT
@@ -6,7 +6,7 @@ from django.db.models.functions import Cast
 
 from runyard.kit.columns import Choice, Instant, Number, Text
 from runyard.kit.tables import Filter, Table
-from workloads import queries
+from workloads import pod_cells, queries
 
 _IMAGE = Cast(KT("containers__0__image"), CharField())
 
@@ -36,9 +36,10 @@ class PodTable(Table):
     always = ("workload_id", "resource_version", "name", "phase")
     filters = {"workload": Filter("workload", "workload_id")}
 
-    name = Text(label="Pod", width=190, detail=True)
+    name = Text(label="Pod", draws=pod_cells.name, width=190, detail=True)
     state = Choice(
         label="State",
+        draws=pod_cells.state,
         of="phase",
         choices=PodPhase,
         needs=("phase", "ready", "scheduled", "reason", "message", "gone_at"),
@@ -50,11 +51,12 @@ class PodTable(Table):
         detail=True,
     )
     role = Text(label="Role", width=84, detail=True)
-    node = Text(label="Node", width=120, detail=True)
+    node = Text(label="Node", code=True, width=120, detail=True)
     gpus = Number(label="GPUs", of="gpu_millis", scale=1000, width=58)
     restarts = Number(label="Restarts", width=74)
     exit_code = _Code(
         label="Ended with",
+        draws=pod_cells.exit_code,
         nullable=True,
         needs=("exit_code", "reason", "message", "containers", "phase"),
         exports=(
@@ -69,4 +71,6 @@ class PodTable(Table):
     placed = Instant(label="Given a node", of="scheduled_at", nullable=True, width=150, default=False)
     running = Instant(label="Running since", of="running_at", nullable=True, width=150)
     ended = Instant(label="Ended", of="finished_at", nullable=True, width=150)
-    image = Text(label="Image", of=_IMAGE, needs=("containers",), width=240, detail=True)
+    image = Text(
+        label="Image", draws=pod_cells.image, of=_IMAGE, needs=("containers",), width=240, detail=True
+    )

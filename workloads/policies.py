@@ -4,6 +4,8 @@ Pure; rights are asked of `runyard.tenancy.access`.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -33,9 +35,33 @@ class Refusal:
         return self.sentence
 
 
+class State(NamedTuple):
+    """All of a workload that decides what can be done to it."""
+
+    kind: str
+    phase: str
+    desired: str
+    deleted: bool
+    ending: bool
+
+    @classmethod
+    def of(cls, row: Workload) -> "State":
+        return cls(row.kind, row.phase, row.desired, bool(row.deleted_at), bool(row.terminating_at))
+
+
 def refusal(verb: Verb, workload: Workload) -> Refusal | None:
     """Why `verb` cannot be done to `workload` now; None when it can."""
-    return _RULES[verb](workload)
+    return _RULES[verb](State.of(workload))
+
+
+def refusals(workload: Workload) -> dict[str, Refusal | None]:
+    """`refusal` of each verb that is for what is there."""
+    return _refusals(State.of(workload))
+
+
+@lru_cache(1000)
+def _refusals(now: State) -> dict[str, Refusal | None]:
+    return {verb.value: _RULES[verb](now) for verb in (Verb.STOP, Verb.RUN, Verb.DELETE)}
 
 
 def loses(verb: Verb, workload: Workload) -> bool:
@@ -59,7 +85,7 @@ def connecting(workload: Workload) -> Refusal | None:
         return _NO_DOMAIN
     if workload.phase in (Phase.STOPPED, Phase.STOPPING):
         return Refusal("It is stopped; run it first.", "stopped")
-    return _ended(workload, "Copy it to run it again.")
+    return _ended(State.of(workload), "Copy it to run it again.")
 
 
 _NO_TOOLS = Refusal("It has no tools to connect to.", "without tools")
@@ -68,45 +94,45 @@ _NO_DOMAIN = Refusal(
 )
 
 
-def _stop(workload: Workload) -> Refusal | None:
-    if workload.kind not in KINDS or not KINDS[workload.kind].stop:
+def _stop(now: State) -> Refusal | None:
+    if now.kind not in KINDS or not KINDS[now.kind].stop:
         return Refusal(
-            f"A {workload.kind} cannot be stopped; delete it instead.", "of a kind that cannot be stopped"
+            f"A {now.kind} cannot be stopped; delete it instead.", "of a kind that cannot be stopped"
         )
-    if workload.phase == Phase.STOPPED:
+    if now.phase == Phase.STOPPED:
         return _STOPPED
-    if workload.phase == Phase.STOPPING or workload.desired == Desired.STOPPED:
+    if now.phase == Phase.STOPPING or now.desired == Desired.STOPPED:
         return _STOPPING
-    return _ended(workload, "There is nothing left to stop.")
+    return _ended(now, "There is nothing left to stop.")
 
 
-def _run(workload: Workload) -> Refusal | None:
-    if workload.kind not in KINDS or not KINDS[workload.kind].run:
+def _run(now: State) -> Refusal | None:
+    if now.kind not in KINDS or not KINDS[now.kind].run:
         return Refusal(
-            f"A {workload.kind} cannot be run again; copy it instead.", "of a kind that cannot be run again"
+            f"A {now.kind} cannot be run again; copy it instead.", "of a kind that cannot be run again"
         )
-    if ended := _ended(workload, "Copy it to run it again."):
+    if ended := _ended(now, "Copy it to run it again."):
         return ended
-    if workload.desired == Desired.STOPPED:
+    if now.desired == Desired.STOPPED:
         return None
-    return _RUNS if workload.phase in _RUNNING else _STARTS
+    return _RUNS if now.phase in _RUNNING else _STARTS
 
 
-def _delete(workload: Workload) -> Refusal | None:
-    if workload.deleted_at:
+def _delete(now: State) -> Refusal | None:
+    if now.deleted:
         return _DELETED
-    return _DELETING if workload.desired == Desired.DELETED else None
+    return _DELETING if now.desired == Desired.DELETED else None
 
 
-def _ended(workload: Workload, advice: str) -> Refusal | None:
+def _ended(now: State, advice: str) -> Refusal | None:
     """The refusal of what can neither stop nor run any more."""
-    if workload.deleted_at:
+    if now.deleted:
         return _DELETED
-    if workload.desired == Desired.DELETED or workload.terminating_at:
+    if now.desired == Desired.DELETED or now.ending:
         return _DELETING
-    if workload.phase == Phase.COMPLETED:
+    if now.phase == Phase.COMPLETED:
         return Refusal(f"It has completed. {advice}", "completed")
-    if workload.phase == Phase.FAILED:
+    if now.phase == Phase.FAILED:
         return Refusal(f"It has failed. {advice}", "failed")
     return None
 

@@ -1,4 +1,4 @@
-"""The table of workloads: its columns, filters and order. Drawn by templates/workloads/cells.html."""
+"""The table of workloads: its columns, filters and order. `workloads.cells` draws what is special."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from django.db.models.functions import Cast, Coalesce, Concat, NullIf, Trim
 
 from runyard.kit.columns import Age, Choice, Instant, Lasting, Number, Text, Words
 from runyard.kit.tables import Filter, Table
-from workloads import queries
+from workloads import cells, queries
 from workloads.kinds import KINDS
 from workloads.kinds.kind import Architecture, Category
 from workloads.models import Preemptible, SubmittedThrough
@@ -64,9 +64,10 @@ class WorkloadTable(Table):
         "cluster": Filter("cluster", "cluster__name"),
     }
 
-    name = Text(label="Name", width=182)
+    name = Text(label="Name", draws=cells.name, width=182)
     status = Choice(
         label="Status",
+        draws=cells.status,
         of="phase",
         choices=Phase,
         needs=("phase", "reason", "message", "phase_at"),
@@ -76,7 +77,7 @@ class WorkloadTable(Table):
         detail=True,
     )
     reason = Choice(label="Reason", choices=Reason, width=180, default=False, detail=True)
-    kind = Text(label="Kind", width=92)
+    kind = Text(label="Kind", draws=cells.kind, width=92)
     category = Choice(
         label="Category",
         of=_CATEGORY,
@@ -98,14 +99,15 @@ class WorkloadTable(Table):
         detail=True,
     )
     preemptible = Choice(label="Preemptible", choices=Preemptible, width=96, default=False)
-    project = Text(label="Project", of="project__name", width=96, detail=True)
+    project = Text(label="Project", draws=cells.project, of="project__name", width=96, detail=True)
     department = Text(
         label="Department", of="project__department__name", width=110, default=False, detail=True
     )
     cluster = Text(label="Cluster", of="cluster__name", width=110, default=False, detail=True)
-    namespace = Text(label="Namespace", width=120, default=False, detail=True)
+    namespace = Text(label="Namespace", code=True, width=120, default=False, detail=True)
     created_by = Text(
         label="Created by",
+        draws=cells.created_by,
         of=Coalesce(_FULL_NAME, "created_by__username", Value("")),
         also=("created_by__username",),
         needs=("created_by__first_name", "created_by__last_name", "created_by__username"),
@@ -116,8 +118,8 @@ class WorkloadTable(Table):
     submitted_through = Choice(label="Submitted through", choices=SubmittedThrough, width=130, default=False)
     application = Text(label="AI application", width=130, default=False, detail=True)
     owner_chain = Text(label="Owner chain", width=220, default=False, detail=True)
-    labels = Words(label="Labels", width=220, default=False, detail=True)
-    image = Text(label="Image", width=240, default=False, detail=True)
+    labels = Words(label="Labels", draws=cells.labels, width=220, default=False, detail=True)
+    image = Text(label="Image", code=True, width=240, default=False, detail=True)
     gpus = Number(label="GPUs", of="gpu_millis", scale=1000, api={"gpus": "gpus_requested"}, width=66)
     gpus_allocated = Number(
         label="GPUs allocated",
@@ -147,6 +149,7 @@ class WorkloadTable(Table):
     memory_allocated = _memory("Memory allocated", "memory_bytes_allocated", width=126, default=False)
     pods = Number(
         label="Pods",
+        draws=cells.pods,
         of="pods_requested",
         needs=("pods_running", "pods_requested"),
         exports=(
@@ -205,6 +208,7 @@ class WorkloadTable(Table):
     )
     pending_time = Lasting(
         label="Total pending time",
+        draws=cells.pending_time,
         of="time_pending",
         since="phase_at",
         going=Q(phase=Phase.PENDING),
@@ -215,6 +219,7 @@ class WorkloadTable(Table):
     )
     run_time = Lasting(
         label="Total runtime",
+        draws=cells.run_time,
         of="time_running",
         since="phase_at",
         going=Q(phase=Phase.RUNNING),

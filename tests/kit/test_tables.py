@@ -3,7 +3,6 @@
 import pytest
 from django.db import connection
 from django.http import QueryDict
-from django.template import engines
 from django.test.utils import CaptureQueriesContext
 
 from tests.make import make_workload
@@ -248,18 +247,14 @@ def test_each_column_reads_its_own_fields_and_no_row_costs_more(ada, six, key, d
     from workloads.views.changed import row_data
 
     data = row_data(ada)
-    draw = getattr(cells(), WorkloadTable.columns[key].cell)
+    draw = WorkloadTable.columns[key].drawing()
     with django_assert_num_queries(5):
         rows = page(ada, f"columns={key}").rows
-        assert all(str(draw(row)).strip() for row in rows)
+        assert all(draw(row).strip() for row in rows)
         assert len({row.project.name for row in rows}) == 1
     data(rows[0])  # asks for the viewer's rights once
     with django_assert_num_queries(0):
         assert all(data(row)["name"] for row in rows)
-
-
-def cells():
-    return engines["jinja2"].env.get_template("workloads/cells.html").module
 
 
 def test_a_page_reads_no_column_that_is_not_shown(ada, six):

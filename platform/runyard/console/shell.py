@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import Sum
 from django.http import HttpRequest, QueryDict
+from django.template.backends.utils import csrf_input
 
 from runyard.clusters.models import Node
 from runyard.sync.freshness import freshness
@@ -23,6 +24,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     page = match.url_name if match else ""
     projects, phases = known_projects(request.user), all_by_phase(request.user)
     return {
+        "csrf_input": csrf_input(request),  # of the sign-out form, and of each other: made once
         "user": request.user,
         "page": page,
         "projects": projects,

@@ -3,10 +3,11 @@
 Declared as attributes of a `runyard.kit.tables.Table`; the attribute's name is the column's key in URLs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR
+from functools import cached_property
 from typing import Any, ClassVar
 
 from django.db.models import (
@@ -33,7 +34,8 @@ from django.db.models.lookups import (
 )
 from django.utils import timezone
 
-from runyard.kit import plain
+from runyard.kit import cells, plain
+from runyard.kit.pages import cores, gib
 from runyard.kit.values import BadQuery, duration, moments, number
 
 # Operators of a filter in a URL, and the words people read for them.
@@ -48,6 +50,7 @@ OPERATORS = {
     "=$": "ends with",
 }
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+_AMOUNTS = {1000: cores, 2**30: gib}  # as people read them, by scale
 
 
 @dataclass(kw_only=True)
@@ -57,7 +60,7 @@ class Column:
     label: str
     of: Any = ""
     needs: Sequence[str] = ()
-    cell: str = ""  # the macro that draws it; by default the column's key
+    draws: Callable[[Any], str] | None = None  # HTML of a row's cell, where `cell` is not what to show
     width: int = 120  # pixels, until the viewer changes it
     default: bool = True  # whether it is shown to somebody who has chosen nothing
     sortable: bool = True
@@ -77,7 +80,6 @@ class Column:
     def __set_name__(self, owner: type, name: str) -> None:
         self.key = name
         self.of = self.of or name
-        self.cell = self.cell or name
         self.classes = f"{self.align} cut" if self.detail else self.align
         self.needs = tuple(self.needs) or ((self.of,) if isinstance(self.of, str) else ())
         self.api = self.api or ({name: self.of} if isinstance(self.of, str) else {})
@@ -86,6 +88,19 @@ class Column:
     def options(self) -> list[tuple[str, str]]:
         """Every value a filter can take, with its words; empty where that is open."""
         return []
+
+    def drawing(self) -> Callable[[Any], str]:
+        """What draws the HTML of a row's cell: what `of` names, or what the API shows of an expression."""
+        if self.draws is not None:
+            return self.draws
+        cell, path = self.cell, self.of if isinstance(self.of, str) else next(iter(self.api.values()))
+        if "__" in path:
+            return lambda row: cell(_reach(row, path))
+        return lambda row: cell(getattr(row, path))
+
+    def cell(self, value: Any) -> str:
+        """HTML of a cell that holds `value`."""
+        return cells.words(value)
 
     def order(self, at: datetime | None = None) -> Any:
         """What rows are sorted by, as of the moment `at`; never NULL, so that a keyset can compare it."""
@@ -127,9 +142,13 @@ class Text(Column):
     """Words; sorted without regard to case, nothing first. `also` are fields a filter looks into besides."""
 
     also: Sequence[str] = ()
+    code: bool = False  # whether it is read sign by sign
 
     operators = _words("=@", "!@", "==", "!=", "=^", "=$")
     hint = "any text; case does not matter"
+
+    def cell(self, value: Any) -> str:
+        return cells.code(value) if self.code else cells.words(value)
 
     def order(self, at: datetime | None = None) -> Any:
         return Lower(Coalesce(super().order(), Value("")))
@@ -154,6 +173,9 @@ class Words(Column):
 
     operators = _words("=@", "!@", "==", "!=")
     hint = "any text; case does not matter"
+
+    def cell(self, value: Any) -> str:
+        return cells.several(value)
 
     def condition(self, operator: str, value: str) -> Q:
         if not value:
@@ -184,6 +206,13 @@ class Choice(Column):
     def options(self) -> list[tuple[str, str]]:
         return [(str(value), str(label)) for value, label in self.choices.choices if value]
 
+    @cached_property
+    def _labels(self) -> dict[str, str]:
+        return {value: str(label) for value, label in self.choices.choices}  # made anew each time
+
+    def cell(self, value: Any) -> str:
+        return cells.words(self._labels.get(value, ""))
+
     def order(self, at: datetime | None = None) -> Any:
         field = plain.value_of(self.of)
         places = [When(Exact(field, Value(v)), then=Value(i)) for i, v in enumerate(self.choices.values)]
@@ -211,6 +240,9 @@ class Number(Column):
     operators = _words(">=", "<=", "==", "!=")
     hint = "a number such as 8 or 0.5"
 
+    def cell(self, value: Any) -> str:
+        return cells.NONE if value is None else _AMOUNTS.get(self.scale, str)(value)
+
     def order(self, at: datetime | None = None) -> Any:
         return Coalesce(super().order(), Value(-1)) if self.nullable else super().order()
 
@@ -237,6 +269,9 @@ class Instant(Column):
     operators = _words(">=", "<=")
     hint = "2026-11-22, 2026-11-22T14:00Z, or 7d for seven days ago"
 
+    def cell(self, value: Any) -> str:
+        return cells.at(value)
+
     def order(self, at: datetime | None = None) -> Any:
         return Coalesce(super().order(), Value(_LONG_AGO)) if self.nullable else super().order()
 
@@ -257,6 +292,9 @@ class Age(Instant):
 
     reversed = True
     hint = "a length of time: 90s, 30m, 12h, 7d or 2w"
+
+    def cell(self, value: Any) -> str:
+        return cells.ago(value)
 
     def condition(self, operator: str, value: str) -> Q:
         since = timezone.now() - duration(value, self.label)

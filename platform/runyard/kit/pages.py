@@ -26,7 +26,7 @@ def environment(**options: Any) -> Environment:
     env = Environment(**options)  # noqa: S701 - Django's backend sets autoescape=True in options
     once = lru_cache(1000)  # addresses of a process never change
     env.globals.update(url=once(url), static=once(static), now=timezone.now, query=query, once=once)
-    env.policies["json.dumps_function"] = _json
+    env.policies["json.dumps_function"] = to_json
     env.filters.update(
         duration=duration,
         age=age,
@@ -46,7 +46,7 @@ def url(name: str, *args: Any, **kwargs: Any) -> str:
     return reverse(name, args=args or None, kwargs=kwargs or None)
 
 
-def _json(value: Any, **_: Any) -> str:
+def to_json(value: Any, **_: Any) -> str:
     """For `tojson`, which escapes what HTML would take for its own: ten times as quick as `json.dumps`."""
     return msgspec.json.encode(value).decode()
 
@@ -86,7 +86,7 @@ def age(moment: datetime) -> str:
 
 def iso(moment: datetime | None) -> str:
     """ISO 8601 in UTC to the second; empty for none."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
+    return f"{moment.astimezone(UTC).isoformat()[:19]}Z" if moment else ""  # `strftime` takes thrice as long
 
 
 def clock(moment: datetime) -> str:

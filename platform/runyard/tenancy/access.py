@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
+from runyard.kit.rows import narrow
 from runyard.tenancy.models import AccessRule, Department, Project, SavedView, User
 from runyard.tenancy.roles import Role, allows
 
@@ -33,10 +34,13 @@ def readable_projects(user: Any) -> QuerySet[Project]:
     return _ruled(_rules_of(user))
 
 
+_KNOWN = ("name", "namespace", "department_id")
+
+
 def known_projects(user: Any) -> list[Project]:
     """`readable_projects` by name: one query a request, however many ask."""
     if (found := getattr(user, "_known_projects", None)) is None:
-        found = user._known_projects = list(readable_projects(user).order_by("name"))
+        found = user._known_projects = narrow(readable_projects(user).order_by("name"), _KNOWN)
     return found
 
 
