@@ -11,7 +11,7 @@ from datetime import datetime
 from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen
 from runyard.kit.writing import write_columns
-from workloads import folding
+from workloads import folding, refusals
 from workloads.models import Event, Pod, QueueEntry, Workload
 from workloads.queueing.schedulers import SCHEDULERS
 from workloads.reading import event_fields
@@ -49,6 +49,7 @@ def write(cluster: Cluster, events: Collection[Event]) -> set[int]:
         event.workload_id = next((owners[place] for place in places if place in owners), None)
     _renew({event.uid: event for event in fresh}, have)
     _add([event for event in fresh if event.uid not in have], cluster)
+    refusals.tell(fresh)
     return {event.workload_id for event in fresh if event.workload_id}
 
 
@@ -97,6 +98,7 @@ def adopt(cluster: Cluster, places: dict[Place, int]) -> None:
     for event in found:
         event.workload_id = places[event.namespace, event.regarding_uid]
     Event.objects.bulk_update(found, ["workload"], batch_size=500)
+    refusals.tell(found)
 
 
 def _about(event: Event) -> str:

@@ -9,6 +9,7 @@ from workloads.explain import why_failed, why_held, why_not_ready, why_unschedul
 from workloads.models import Pod, Workload
 from workloads.queueing.saying import is_switched
 from workloads.queueing.schedulers import KUEUE_QUEUE
+from workloads.refusals import still_said
 from workloads.status import Desired, Phase, Reason, Status
 
 _ENDED_PODS = frozenset({"Succeeded", "Failed"})
@@ -68,7 +69,7 @@ def _queued(workload: Workload, living: list[Pod]) -> Status:
 
 def _without_pods(workload: Workload, pods: Sequence[Pod]) -> Status:
     if workload.phase in _WAS_STOPPED:
-        return Status(Phase.RESUMING, Reason.NO_PODS)
+        return Status(Phase.RESUMING, Reason.NO_PODS, still_said(workload))
     if workload.suspended and any(label.startswith(f"{KUEUE_QUEUE}=") for label in workload.labels):
         return Status(Phase.PENDING, Reason.QUEUED, "Kueue has not taken it up yet")
     failed = sum(pod.phase == "Failed" for pod in pods)
@@ -81,7 +82,7 @@ def _without_pods(workload: Workload, pods: Sequence[Pod]) -> Status:
         return Status(Phase.RUNNING, message="finishing")
     if workload.pods_requested == 0:
         return Status(Phase.STOPPED, Reason.NO_PODS_WANTED)
-    return Status(Phase.CREATING, Reason.NO_PODS)
+    return Status(Phase.CREATING, Reason.NO_PODS, still_said(workload))
 
 
 def _with_pods(workload: Workload, pods: Sequence[Pod], living: list[Pod]) -> Status:

@@ -14,7 +14,7 @@ from runyard.clusters.observed import Seen
 from tests.make import make_workload
 from workloads.models import Event, PhaseChange, Pod, Workload
 from workloads.observing import observe
-from workloads.status import Phase
+from workloads.status import Phase, Reason
 
 NOW = "2026-01-02T03:04:05Z"
 
@@ -285,6 +285,56 @@ def test_what_is_said_of_a_pod_group_is_said_of_its_workload(red, blue, cluster,
     observe(cluster, said)
     assert Event.objects.get(uid="mine").workload == Workload.objects.get(uid=ROOT)
     assert Event.objects.get(uid="forged").workload is None
+
+
+QUOTA = (
+    'Error creating: pods "llama-x7k2p" is forbidden: exceeded quota: gpus, requested: '
+    "requests.nvidia.com/gpu=8, used: requests.nvidia.com/gpu=4, limited: requests.nvidia.com/gpu=8"
+)
+
+
+def no_pod(uid="no", about="job-1", message=QUOTA, version="1", **fields):
+    seen = event(uid, about=about, message=message, version=version, **fields)
+    seen.object.reason, seen.object.involved_object.kind = "FailedCreate", "Job"
+    return seen
+
+
+@pytest.mark.parametrize("order", ["job first", "event first", "together"])
+def test_why_no_pod_can_be_made_stands_beside_the_phase_until_there_is_one(red, cluster, order):
+    batches = {
+        "job first": [[job()], [no_pod()]],
+        "event first": [[no_pod()], [job()]],
+        "together": [[no_pod(), job()]],
+    }
+    for seen in batches[order]:
+        observe(cluster, seen)
+    workload = Workload.objects.get()
+    assert (workload.phase, workload.reason) == (Phase.CREATING, Reason.NO_PODS)
+    assert workload.why.startswith(
+        "the quota “gpus” of its namespace is used up: 8 GPUs asked for, 4 of 8 in use"
+    )
+    observe(cluster, [job(version="2")])
+    assert Workload.objects.get().message == workload.message
+    observe(cluster, [pod(ready=False, phase="Pending")])
+    assert "quota" not in Workload.objects.get().why
+
+
+def test_the_newest_refusal_counts_and_bumps_the_row_once(red, cluster):
+    observe(cluster, [job()])
+    observe(cluster, [no_pod()])
+    version = Workload.objects.get().version
+    observe(cluster, [no_pod(version="2", count=2)])
+    assert Workload.objects.get().version == version
+    denied = 'admission webhook "team.example" denied the request: label team is missing'
+    observe(cluster, [no_pod("other", message=denied)])
+    assert "label team is missing" in Workload.objects.get().why
+    assert Workload.objects.get().version == version + 1
+
+
+def test_a_refusal_is_told_of_nobody_else(red, blue, cluster):
+    observe(cluster, [job(), pod()])
+    observe(cluster, [no_pod(), no_pod("forged", namespace="blue")])
+    assert "quota" not in Workload.objects.get().why
 
 
 def test_a_project_made_after_the_job_was_seen_gets_it(cluster, red):
