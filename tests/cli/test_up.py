@@ -11,15 +11,19 @@ import pytest
 from runyardctl.poll import until
 from runyardctl.process import is_gone
 from tests.embedded import free_port
+from tests.metrics.exporter.driver import MACHINE
 from tests.product import Up
 
-NAMES = ("PostgreSQL", "Valkey", "Cluster", "Worker", "Beat", "Collector", "Web")
+NAMES = ("PostgreSQL", "Valkey", "Cluster", "Exporter", "Worker", "Beat", "Collector", "Web")
 
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory) -> Iterator[Up]:
-    """The first start; the tests below go on from one another's state, as a person's machine does."""
-    running = Up(tmp_path_factory.mktemp("up") / "home", free_port())
+    """The first start; the tests below go on from one another's state, as a person's machine does.
+
+    It finds two scripted GPUs; the later starts find none, and start no exporter.
+    """
+    running = Up(tmp_path_factory.mktemp("up") / "home", free_port(), **MACHINE)
     running.wait_until_serving()
     running.wait_for("Ctrl-C")
     yield running
@@ -64,6 +68,7 @@ def test_ctrl_c_leaves_nothing_and_the_next_start_serves_again(up):
         again.wait_until_serving()
         again.wait_for("Ctrl-C")
         assert "Password" not in again.text
+        assert "Exporter" not in again.text
         processes = again.processes()
     finally:
         again.end(signal.SIGKILL)

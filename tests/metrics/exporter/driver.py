@@ -5,12 +5,15 @@ What a `Gpu` says can be changed at any time; `lost`, `hangs` and `broken` make 
 """
 
 import ctypes
-import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pynvml
 
+HERE = Path(__file__).resolve().parent
+#: In the environment of a program: it finds two scripted GPUs, by machine/sitecustomize.py.
+MACHINE = {"PYTHONPATH": f"{HERE / 'machine'}:{HERE.parents[2]}"}
 GIB = 2**30
 GPU_HANDLE, SLICE_HANDLE = 0x10000, 0x20000
 
@@ -51,7 +54,6 @@ class Gpu:
     lost: bool = False
     broken: int = 0
     hangs: bool = False
-    _answers: threading.Event = field(default_factory=threading.Event)
 
     def check(self) -> int:
         """The error that every call meets now; waits while the GPU hangs."""

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,9 +11,8 @@ import yaml
 from tests.embedded import free_port, until
 from tests.localcluster.running import pod, shell
 from tests.metrics.exporter.conftest import Page
+from tests.metrics.exporter.driver import MACHINE
 
-ROOT = Path(__file__).resolve().parents[3]
-MACHINE = {"PYTHONPATH": f"{Path(__file__).parent / 'machine'}:{ROOT}"}  # its sitecustomize.py
 PATH = "/api/v1/nodes/n1:9400/proxy/metrics"
 
 
