@@ -5,10 +5,10 @@ from pathlib import Path
 
 from celery import Celery
 from celery.signals import beat_init, worker_ready
-from django.conf import settings
+
+from runyard.settings import METRICS_SECONDS  # not by django.conf: its settings may be these, half read
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "runyard.settings")
-METRICS_SECONDS = float(settings.METRICS_SECONDS)
 app = Celery("runyard")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["runyard.tenancy", "workloads", "metrics", "runyard.sync"])
@@ -22,7 +22,11 @@ app.conf.beat_schedule = {
     "reap": {"task": "workloads.reap", "schedule": 5.0, "options": {"expires": 5}},
     "reap_bulks": {"task": "workloads.reap_bulks", "schedule": 5.0, "options": {"expires": 5}},
     "probe_tools": {"task": "connect.probe", "schedule": 15.0, "options": {"expires": 15}},
-    "look": {"task": "metrics.look", "schedule": METRICS_SECONDS, "options": {"expires": METRICS_SECONDS}},
+    "look": {
+        "task": "metrics.look",
+        "schedule": float(METRICS_SECONDS),
+        "options": {"expires": METRICS_SECONDS},
+    },
     "fold": {"task": "metrics.fold", "schedule": 120.0, "options": {"expires": 120}},
     "forget_samples": {"task": "metrics.forget", "schedule": 3600.0, "options": {"expires": 1800}},
     "forget_logs": {"task": "workloads.forget_logs", "schedule": 3600.0, "options": {"expires": 1800}},
