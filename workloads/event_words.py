@@ -74,6 +74,10 @@ SENTENCES: dict[str, str] = {
     "PodsNotReady": "Its queue counts its pods as not ready.",
     "Requeued": "It is back in the queue.",
     "Finished": "Its queue counts it as ended.",
+    "NonPreemptibleOverQuota": "It may not be preempted, and would go over its queue's quota.",
+    "OverLimit": "Its queue is at its limit.",
+    "QueueDoesNotExist": "Its queue does not exist on the cluster.",
+    "PreemptionDelayNotElapsed": "It may not take the place of others yet.",
     "FilteringFailed": "No node has GPUs free as they are asked for.",
     "BindingFailed": "The GPUs that were found could not be given to the pod.",
 }

@@ -13,6 +13,7 @@ from workloads.models import Event, PhaseChange, QueueEntry, Workload
 from workloads.observing import observe
 from workloads.queueing.schedulers import KAI, KUEUE, SCHEDULERS, VOLCANO
 from workloads.status import Phase, Reason
+from workloads.waiting.sources import why
 
 HELD = {"suspend": True}
 QUEUED = {"kueue.x-k8s.io/queue-name": "team-a"}
@@ -149,12 +150,13 @@ def test_switched_off_in_its_queue_it_is_stopped_and_runs_again_when_switched_on
     assert (row().phase, row().desired) == (Phase.PENDING, "Running")
 
 
-def test_kueue_that_gives_up_says_why(red, cluster):
-    why = "The workload is deactivated due to exceeding the maximum number of re-queuing retries"
-    gave_up = condition("Evicted", reason="DeactivatedDueToRequeuingLimitExceeded", message=why)
+def test_kueue_that_gives_up_says_why(red, cluster, dee):
+    told = "The workload is deactivated due to exceeding the maximum number of re-queuing retries"
+    gave_up = condition("Evicted", reason="DeactivatedDueToRequeuingLimitExceeded", message=told)
     observe(cluster, [job(spec=HELD), claim(gave_up, active=False)])
     words = "it was switched off in its queue because of exceeding the maximum number of re-queuing retries"
     assert (row().phase, row().why) == (Phase.STOPPED, words)
+    assert why(dee, row(), []).words.startswith("It was switched off in its queue because of exceeding")
 
 
 def test_a_stop_that_was_asked_for_stands_until_kueue_is_told(red, cluster, bo):

@@ -22,7 +22,9 @@ from workloads.queueing.schedulers import KUEUE, SCHEDULERS, entry_fields
 #: Namespace and uid, of a root, a pod or an entry.
 Place = tuple[str, str]
 _COLUMNS = tuple(f.name for f in QueueEntry._meta.concrete_fields if f.name not in ("id", "cluster", "uid"))
-_BAD = frozenset({("QuotaReserved", "False"), ("Evicted", "True"), ("Preempted", "True")})
+_BAD = frozenset({("QuotaReserved", "False"), ("Evicted", "True")})
+#: Told by other conditions or by the pods.
+_UNTOLD = frozenset({"Preempted", "Scheduled"})
 
 
 class Entries:
@@ -148,7 +150,7 @@ def _title(condition: dict[str, str]) -> str:
         return type_ if true else reason or "QuotaNotReserved"
     if type_ == "PodsReady":
         return type_ if true else "PodsNotReady"
-    if not true or type_ == "Scheduled":  # of the others only what is true is news; pods tell of their nodes
+    if not true or type_ in _UNTOLD:  # of the others only what is true is news
         return ""
     return f"EvictedDueTo{reason}" if type_ == "Evicted" else type_
 

@@ -63,6 +63,7 @@ _TITLES = {
     Phase.FAILED: "Why it failed",
     Phase.DEGRADED: "Why it is degraded",
     Phase.RUNNING: "Why not all pods are ready",
+    Phase.STOPPED: "Why it is stopped",
 }
 _ASKED = {Phase.CREATING, Phase.PENDING, Phase.INITIALIZING, Phase.RESUMING, *_TITLES}
 
@@ -73,6 +74,8 @@ def why(user: Any, workload: Workload, pods: Sequence[Pod]) -> Why | None:
     if workload.deleted_at or phase not in _ASKED:
         return None
     if phase == Phase.RUNNING and workload.reason != Reason.NOT_READY:
+        return None
+    if phase == Phase.STOPPED and not workload.queueing.get("says"):  # somebody stopped it
         return None
     if phase == Phase.FAILED:
         return _failed(workload, pods)
