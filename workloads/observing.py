@@ -26,7 +26,7 @@ from workloads.kinds import BY_RESOURCE, KINDS, kind_of
 from workloads.models import Event, PhaseChange, Pod, SpecChange, Workload
 from workloads.queueing.entries import Entries
 from workloads.queueing.saying import is_switched, summed
-from workloads.queueing.schedulers import KUEUE_QUEUE, SCHEDULERS
+from workloads.queueing.schedulers import SCHEDULERS, is_queued
 from workloads.reading import pod_fields, workload_fields
 from workloads.spec import KEY_LABEL
 from workloads.status import Desired
@@ -165,7 +165,7 @@ def _root(batch: Batch, seen: Seen) -> None:
     if (
         workload.suspended != fields["suspended"]
         and workload.desired != Desired.DELETED
-        and not _is_queues_to_set(workload, seen.object)
+        and not _is_by_queue(workload, fields)
     ):
         workload.desired = Desired.STOPPED if fields["suspended"] else Desired.RUNNING
     if _is_confirmed(batch, workload, fields):
@@ -191,10 +191,9 @@ def _is_confirmed(batch: Batch, workload: Workload, fields: dict[str, Any]) -> b
     )
 
 
-def _is_queues_to_set(workload: Workload, root: Any) -> bool:
-    """Whether Kueue suspends it, and no person: it holds it, or is asked to from its birth on."""
-    born = not workload.resource_version and KUEUE_QUEUE in (root.metadata.labels or {})
-    return born or is_switched(workload.queueing)
+def _is_by_queue(workload: Workload, fields: dict[str, Any]) -> bool:
+    """Whether Kueue suspends or resumes it, and no person: it holds it, or is asked to by its label."""
+    return is_switched(workload.queueing) or (fields["suspended"] and is_queued(fields["labels"]))
 
 
 def _requeue(batch: Batch, workload: Workload | None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from workloads.explain import why_failed, why_held, why_not_ready, why_unscheduled
 from workloads.models import Pod, Workload
 from workloads.queueing.saying import is_switched
-from workloads.queueing.schedulers import KUEUE_QUEUE
+from workloads.queueing.schedulers import is_queued
 from workloads.refusals import still_said
 from workloads.status import Desired, Phase, Reason, Status
 
@@ -70,8 +70,8 @@ def _queued(workload: Workload, living: list[Pod]) -> Status:
 def _without_pods(workload: Workload, pods: Sequence[Pod]) -> Status:
     if workload.phase in _WAS_STOPPED:
         return Status(Phase.RESUMING, Reason.NO_PODS, still_said(workload))
-    if workload.suspended and any(label.startswith(f"{KUEUE_QUEUE}=") for label in workload.labels):
-        return Status(Phase.PENDING, Reason.QUEUED, "Kueue has not taken it up yet")
+    if workload.suspended and is_queued(workload.labels):
+        return Status(Phase.PENDING, Reason.QUEUED, "waits for Kueue to take it up")
     failed = sum(pod.phase == "Failed" for pod in pods)
     if failed > workload.retries:  # the cluster is about to say so
         return why_failed(workload, pods)

@@ -88,9 +88,26 @@ def test_a_job_that_kueue_holds_is_pending_in_kueues_words(red, cluster, order, 
 
 def test_a_job_made_for_a_queue_is_never_shown_stopped_before_kueue_sees_it(red, cluster):
     observe(cluster, [job(spec=HELD, labels=QUEUED)])
-    assert (row().phase, row().message) == (Phase.PENDING, "Kueue has not taken it up yet")
+    assert (row().phase, row().message) == (Phase.PENDING, "waits for Kueue to take it up")
     observe(cluster, [claim(waits())])
     assert life() == [Phase.PENDING]
+
+
+def test_an_eviction_is_no_stop_though_kueues_own_object_may_not_be_read(red, cluster):
+    observe(cluster, [job(labels=QUEUED), pod()])
+    observe(cluster, [job(version="2", labels=QUEUED, spec=HELD), Seen("pods", "pod-1")])
+    assert (row().phase, row().message) == (Phase.PENDING, "waits for Kueue to take it up")
+    observe(cluster, [job(version="3", labels=QUEUED), pod("pod-2", ready=False, phase="Pending")])
+    assert row().phase == Phase.INITIALIZING
+
+
+def test_a_stop_of_a_labelled_job_stays_a_stop_until_it_is_resumed(red, cluster, bo):
+    observe(cluster, [job(labels=QUEUED), pod()])
+    actions.stop(row(), bo)
+    observe(cluster, [job(version="2", labels=QUEUED, spec=HELD), Seen("pods", "pod-1")])
+    assert row().phase == Phase.STOPPED
+    observe(cluster, [job(version="3", labels=QUEUED)])
+    assert (row().phase, row().desired) == (Phase.RESUMING, "Running")
 
 
 def test_a_suspended_job_of_nobodys_queue_is_stopped_as_ever(red, cluster):

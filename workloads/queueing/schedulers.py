@@ -18,7 +18,7 @@ from workloads.reading import storable
 
 MOST, LONGEST = 30, 10_000  # conditions of an object, characters of a message
 _YEARS = range(2000, 2200)  # of times that are taken for what they say
-KUEUE_QUEUE = "kueue.x-k8s.io/queue-name"
+_QUEUE_NAME = "kueue.x-k8s.io/queue-name="
 _JOB_UID = "kueue.x-k8s.io/job-uid"
 _TOP_OWNER = "kai.scheduler/top-owner-metadata"  # YAML
 _UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -64,6 +64,11 @@ def entry_fields(scheduler: Scheduler, found: Any) -> dict[str, Any]:
         **scheduler.facts(found),
     }
     return storable(fields)
+
+
+def is_queued(labels: Iterable[str]) -> bool:
+    """Whether a workload with `labels` (key=value) is made for a queue of Kueue."""
+    return any(label.startswith(_QUEUE_NAME) for label in labels)
 
 
 def _root_uid(meta: Meta) -> str:
