@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from .device import Identity, ProcessFigures, Reading
 from .fleet import Look
 from .owners import Owner
-from .pods import Attribution, Holder, Holders
+from .pods import Holder, Holders, Known
 
 Labels = dict[str, str]
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
@@ -45,7 +45,7 @@ DCGM = {
 }
 
 
-def text(look: Look, pods: Attribution, hostname: str, owner_of: Callable[[int], Owner | None]) -> bytes:
+def text(look: Look, pods: Known, hostname: str, owner_of: Callable[[int], Owner | None]) -> bytes:
     """One scrape's answer. `owner_of` finds whose a process is."""
     readings = [reading for state in look.devices for reading in state.readings]
     lines: list[str] = []
@@ -128,14 +128,14 @@ def _process_labels(
     return labels | _pod_labels(named[0] if named else None) | {"pod_uid": owner.uid}
 
 
-def _ups(look: Look, pods: Attribution, hostname: str) -> list[str]:
+def _ups(look: Look, pods: Known, hostname: str) -> list[str]:
     """What is up, 1 or 0 with the reason, so that a gap says why it is one."""
     driver = [({"Hostname": hostname, "reason": look.reason}, float(not look.reason))]
     gpus = [
         (_device_labels(state.identity, hostname) | {"reason": state.reason}, float(not state.reason))
         for state in look.devices
     ]
-    source = {"Hostname": hostname, "source": pods.source.name, "reason": pods.reason}
+    source = {"Hostname": hostname, "source": pods.source, "reason": pods.reason}
     return [
         *_family("runyard_gpu_exporter_up", "gauge", "Whether the NVIDIA driver answers.", driver),
         *_family("runyard_gpu_up", "gauge", "Whether a GPU answers.", gpus),

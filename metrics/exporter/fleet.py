@@ -117,8 +117,7 @@ class Fleet:
     def _read(self) -> None:
         """One call for each GPU, all at once."""
         deadline = time.monotonic() + self.seconds
-        lanes = [self._lanes.setdefault(one.index, Lane(f"gpu {one.index}")) for one in self._devices]
-        calls = [lane.start(one.read) for lane, one in zip(lanes, self._devices, strict=True)]
+        calls = [self._lane(one.index).start(one.read) for one in self._devices]
         for device, call in zip(self._devices, calls, strict=True):
             try:
                 readings = result(call, deadline)
@@ -127,6 +126,12 @@ class Fleet:
                 self._fail(device, "hangs")
             except Exception as error:
                 self._fail(device, reason(error), error)
+
+    def _lane(self, index: int) -> Lane:
+        """One for each GPU, for good: a start of NVML does not free a call that hangs."""
+        if index not in self._lanes:
+            self._lanes[index] = Lane(f"gpu {index}")
+        return self._lanes[index]
 
     def _fail(self, device: Device, why: str, error: Exception | None = None) -> None:
         identity = device.identity_or_unknown

@@ -6,6 +6,7 @@ JSON through its API server. Both are asked on a lane and for a few seconds only
 
 import json
 import logging
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from .lanes import Hangs, Lane
 log = logging.getLogger(__name__)
 FRESH_SECONDS = 5.0
 ASK_SECONDS = 3.0
+RECONNECT_MS = 5000  # after a kubelet has gone; gRPC's own two minutes are long
 _LARGEST_BYTES = 16 * 2**20
 
 
@@ -116,29 +118,36 @@ def _collect(pods: list[dict[str, Any]], found: Holders) -> None:
                     found.setdefault(uuid, []).append(holder)
 
 
-@dataclass
-class Attribution:
-    """The last answer of a source, dropped when the source fails; `reason` says why there is none."""
+@dataclass(frozen=True)
+class Known:
+    """What a source said last, by its name; `reason` says why there is nothing."""
 
-    source: Source
+    source: str
     reason: str = ""
     holders: Holders = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self._lane = Lane("pods")
-        self._asked_at = float("-inf")
 
-    def refresh(self) -> None:
-        """Asks again when the last answer is some seconds old. Never raises; bounded."""
-        if time.monotonic() - self._asked_at < FRESH_SECONDS:
-            return
-        before, self.reason, self.holders = self.reason, "", {}
+class Attribution:
+    """Asks a source, at most once in some seconds. What it does not repeat is dropped, not kept."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._lane, self._turn = Lane("pods"), threading.Lock()
+        self._known, self._asked_at = Known(source.name), float("-inf")
+
+    def now(self) -> Known:
+        """Never raises; bounded."""
+        with self._turn:
+            if time.monotonic() - self._asked_at > FRESH_SECONDS:
+                self._known, self._asked_at = self._ask(), time.monotonic()
+            return self._known
+
+    def _ask(self) -> Known:
         try:
-            self.holders = self._lane.call(self.source.ask, ASK_SECONDS + 1)
+            return Known(self.source.name, holders=self._lane.call(self.source.ask, ASK_SECONDS + 1))
         except Hangs:
-            self.reason = "hangs"
+            return Known(self.source.name, "hangs")
         except Exception as error:
-            self.reason = "unreachable"
-            if before != self.reason:
+            if not self._known.reason:
                 log.warning("the %s does not tell which pods have GPUs: %s", self.source.name, error)
-        self._asked_at = time.monotonic()
+            return Known(self.source.name, "unreachable")

@@ -23,8 +23,8 @@ class Exporter(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def metrics(self) -> bytes:
-        self.pods.refresh()
-        return exposition.text(self.fleet.look(), self.pods, self.hostname, owner_of)
+        known = self.pods.now()
+        return exposition.text(self.fleet.look(), known, self.hostname, owner_of)
 
     def is_healthy(self) -> bool:
         """A machine without a driver is well; one whose driver went away needs us to load it anew."""
