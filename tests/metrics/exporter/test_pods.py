@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import grpc
 import pytest
 
-from metrics.exporter import wire
+from metrics.exporter import fleet, pods, wire
 from metrics.exporter.owners import Owner, owner_of
 from metrics.exporter.pods import EmbeddedNode, Holder, Kubelet
 from tests.metrics.exporter.driver import GIB, Gpu, Slice
@@ -46,10 +46,12 @@ def kubelet(tmp_path):
 
     class Kubelet:
         answer = b""
+        asked = 0
         socket = str(tmp_path / "kubelet.sock")
 
         def list(self, request, context):
             assert request == b""
+            self.asked += 1
             if isinstance(self.answer, grpc.StatusCode):
                 context.abort(self.answer, "no")
             return self.answer
@@ -103,6 +105,17 @@ def test_a_kubelet_that_goes_away_takes_its_names_along_and_is_told(exporter, ku
         assert not page.all("DCGM_FI_DEV_GPU_UTIL", pod="train-0")
     kubelet.answer = given("train-1", "GPU-0")
     assert asked.metrics().all("DCGM_FI_DEV_GPU_UTIL", pod="train-1")
+
+
+def test_scrapes_at_once_share_the_kubelets_answer(exporter, kubelet, monkeypatch):
+    monkeypatch.setattr(pods, "FRESH_SECONDS", 3600.0)
+    monkeypatch.setattr(fleet, "FRESH_SECONDS", 3600.0)
+    kubelet.answer = given("train-0", "GPU-0")
+    asked = exporter([Gpu("GPU-0")], Kubelet(kubelet.socket))
+    with futures.ThreadPoolExecutor(8) as pool:
+        pages = list(pool.map(lambda _: asked.metrics(), range(16)))
+    assert all(page.all("DCGM_FI_DEV_GPU_UTIL", pod="train-0") for page in pages)
+    assert kubelet.asked == 1
 
 
 def test_an_answer_cut_off_anywhere_is_refused_or_read_in_part():

@@ -1,6 +1,7 @@
 """GPUs and drivers that misbehave: the others go on, and what is missing says why."""
 
 import logging
+import threading
 
 import pynvml
 import pytest
@@ -116,3 +117,15 @@ def test_one_broken_function_costs_one_figure(exporter):
     page = exporter(driver).metrics()
     assert page.one("DCGM_FI_DEV_GPU_UTIL") == 50
     assert not page.all("DCGM_FI_DEV_POWER_USAGE")
+
+
+def test_however_often_it_is_asked_there_is_one_thread_for_each_gpu(exporter, eight):
+    def lanes():
+        return sorted(one.name for one in threading.enumerate() if one.name.startswith("gpu "))
+
+    asked = exporter(eight)
+    asked.metrics()
+    before = lanes()
+    for _ in range(5):
+        asked.metrics()
+    assert lanes() == before
