@@ -167,6 +167,13 @@ def test_switched_off_in_its_queue_it_is_stopped_and_runs_again_when_switched_on
     assert (row().phase, row().desired) == (Phase.PENDING, "Running")
 
 
+@pytest.mark.parametrize("told", ["The workload is deactivated", TAKEN])
+def test_what_people_stopped_says_nothing_of_what_was_before(red, cluster, told):
+    evicted = condition("Evicted", reason="Preempted", message=told)
+    observe(cluster, [job(spec=HELD), claim(evicted, waits(), active=False)])
+    assert (row().phase, row().why) == (Phase.STOPPED, "")
+
+
 def test_kueue_that_gives_up_says_why(red, cluster, dee):
     told = "The workload is deactivated due to exceeding the maximum number of re-queuing retries"
     gave_up = condition("Evicted", reason="DeactivatedDueToRequeuingLimitExceeded", message=told)

@@ -12,7 +12,7 @@ from workloads.queueing.models import QueueEntry
 from workloads.queueing.schedulers import KUEUE, SCHEDULERS
 
 MOST, LONGEST = 3, 5_000
-_PLAIN = ("", "The workload is deactivated")  # what Kueue says of what people switched off
+_GAVE_UP = "workload is deactivated due to"  # of what people switch off Kueue gives no cause
 
 Sum = dict[str, Any]
 Condition = dict[str, str]
@@ -49,7 +49,7 @@ def _why(claim: QueueEntry) -> list[dict[str, Any]]:
     if _true(claim, "Finished"):
         return []
     if not claim.active:
-        return [_say(claim, evicted)] if evicted and evicted["message"] not in _PLAIN else []
+        return [_say(claim, evicted)] if evicted and _GAVE_UP in evicted["message"].lower() else []
     if _true(claim, "Admitted") and not evicted:
         return []
     says = [_say(claim, evicted, evicted=True)] if evicted else []
