@@ -19,10 +19,11 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Cast, Coalesce, Concat, NullIf, Trim, TruncSecond
+from django.db.models.functions import Cast, Coalesce, Concat, NullIf, Trim, TruncSecond, Upper
+from django.db.models.lookups import Contains
 
 from workloads import event_words, queries
-from workloads.models import Action, Verb, Workload
+from workloads.models import EVENT_WORDS, Action, Verb, Workload
 from workloads.status import Phase, Reason
 
 ASKED, SAID, CAME_TO = 0, 1, 2  # places within a second
@@ -269,11 +270,15 @@ _EVENT = {
 
 
 def _event_words(word: str) -> Q:
-    texts = ("reason", "message", "source", "regarding_kind", "regarding_name")
-    found = Q(reason__in=event_words.reasons_with(word))
-    for text in texts:
-        found |= Q(**{f"{text}__icontains": word})
+    """Those whose texts hold the word, or whose reason's sentence does: all of it found by one index."""
+    found = _holding(word)
+    for reason in event_words.reasons_with(word):
+        found |= _holding(reason) & Q(reason=reason)
     return found
+
+
+def _holding(word: str) -> Q:
+    return Q(Contains(EVENT_WORDS, Upper(Value(word))))
 
 
 def _normal(user: Any, workload: Workload) -> QuerySet[Any]:

@@ -288,6 +288,15 @@ class Pod(models.Model):
         return self.workload.project if self.workload else None
 
 
+#: What people search an event by, upper-cased, as the index has it; a word holds no space.
+EVENT_WORDS = models.Func(
+    *map(models.F, ("reason", "message", "source", "regarding_kind", "regarding_name")),
+    template="UPPER(%(expressions)s)",
+    arg_joiner=" || ' ' || ",
+    output_field=models.TextField(),
+)
+
+
 class Event(models.Model):
     """A cluster event about a workload or one of its pods, kept after the cluster forgets it.
 
@@ -332,6 +341,11 @@ class Event(models.Model):
                 fields=["workload", "-until", "-id"],
                 condition=Q(folded_into=None, type="Warning"),
                 name="warning_events",
+            ),
+            GinIndex(
+                OpClass(EVENT_WORDS, name="gin_trgm_ops"),
+                condition=Q(folded_into=None),
+                name="events_by_words",
             ),
         ]
 
