@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from runyard.kit.columns import OPERATORS
 from runyard.tenancy.models import User
+from tests.answers import content
 from tests.make import make_workload
 from workloads.tables import WorkloadTable
 
@@ -174,3 +175,33 @@ def test_the_page_on_addresses_names_every_column_and_operator():
     page = (settings.BASE_DIR / "docs" / "table.md").read_text()
     assert [key for key in WorkloadTable.columns if f"`{key}`" not in page] == []
     assert [operator for operator in OPERATORS if f"`{operator}`" not in page] == []
+
+
+def test_the_pods_of_a_workload_have_columns_of_their_own(ada, bo, ada_training, browse):
+    client, address = browse(ada), f"/workloads/{ada_training.pk}/pods"
+    mine, bos, of_workloads = (
+        heads(client.get(address)),
+        heads(browse(bo).get(address)),
+        heads(client.get("/workloads/")),
+    )
+    answer = choose(client, "node", "placed", width=["node:300"], table="pods", next=address)
+    assert answer["Location"] == f"{address}?"
+    page = client.get(address)
+    assert heads(page) == ["name", "node", "placed"]
+    assert '<col width="300">' in page.content.decode()
+    assert 'name="table" value="pods"' in page.content.decode()
+    assert 'aria-label="Width of Node"' in page.content.decode()
+    assert content(client.get(f"{address}.csv")).decode().lstrip("\ufeff").startswith("Pod,Node,Given a node")
+    assert heads(browse(bo).get(address)) == bos
+    assert heads(client.get("/workloads/")) == of_workloads
+    choose(client, reset="1", table="pods", next=address)
+    assert heads(client.get(address)) == mine
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [("nodes", "name"), ("pods", "image_pull"), ("pods", "priority")]
+)
+def test_a_table_or_a_column_that_is_none_is_a_400_in_words(ada, browse, table, column):
+    answer = choose(browse(ada), column, table=table)
+    assert answer.status_code == 400
+    assert "no table" in answer.content.decode() or "no column" in answer.content.decode()

@@ -7,39 +7,49 @@ from django.views.decorators.http import require_POST, require_safe
 
 from runyard.kit.layout import Layout, as_saved
 from runyard.kit.pages import query
+from runyard.kit.tables import Table
 from runyard.kit.values import BadQuery
 from runyard.tenancy.preferences import keep_table_choice, table_choice
+from workloads.pods_table import PodTable
 from workloads.tables import WorkloadTable
 
-TABLE = "workloads"
+TABLE, PODS = "workloads", "pods"
+#: Those whose columns people choose, by the names under which their choices are kept.
+TABLES: dict[str, type[Table]] = {TABLE: WorkloadTable, PODS: PodTable}
 
 
 @require_POST
 def columns(request: HttpRequest) -> HttpResponse:
-    """Keep `column` (once each, in order) and `width` (`key:pixels`) for the viewer; `reset` forgets them.
+    """Keep `column` (once each, in order) and `width` (`key:pixels`) of a `table` for the viewer.
+
+    `reset` forgets them.
 
     At a saved view they go into the address instead, where the view can be saved with them. Without any
     `column` those chosen before stay. `up` and `down` name a column to move first, for pages
     without scripts.
     """
-    keys = request.POST.getlist("column") or _chosen(request)
-    for step, name in ((-1, "up"), (1, "down")):
-        keys = _moved(keys, request.POST.get(name, ""), step)
+    name = request.POST.get("table", TABLE)
+    if name not in TABLES:
+        return HttpResponseBadRequest(f"There is no table “{name[:40]}”.", content_type="text/plain")
+    declared = TABLES[name].columns
+    keys = request.POST.getlist("column") or _chosen(request, name)
+    for step, button in ((-1, "up"), (1, "down")):
+        keys = _moved(keys, request.POST.get(button, ""), step)
     widths = dict(text.partition(":")[::2] for text in request.POST.getlist("width"))
     try:
-        choice = None if "reset" in request.POST else as_saved(WorkloadTable.columns, keys, widths)
+        choice = None if "reset" in request.POST else as_saved(declared, keys, widths)
     except BadQuery as problem:
         return HttpResponseBadRequest(str(problem), content_type="text/plain")
     path, params = _origin(request)
     if "column" in request.POST and params.get("view", "").isdigit():
-        layout = Layout.read(WorkloadTable.columns, None, choice)
+        layout = Layout.read(declared, None, choice)
         return HttpResponseRedirect(path + query(params, **layout.params))
-    keep_table_choice(request.user, TABLE, choice)
+    keep_table_choice(request.user, name, choice)
     return HttpResponseRedirect(path + query(params, columns=None, widths=None))
 
 
-def _chosen(request: HttpRequest) -> list[str]:
-    return Layout.read(WorkloadTable.columns, None, table_choice(request.user, TABLE)).keys
+def _chosen(request: HttpRequest, name: str) -> list[str]:
+    return Layout.read(TABLES[name].columns, None, table_choice(request.user, name)).keys
 
 
 def _moved(keys: list[str], key: str, step: int) -> list[str]:

@@ -19,8 +19,10 @@ from runyard.kit.columns import OPERATORS
 from runyard.kit.csv import TRY_AGAIN_SECONDS, Busy, csv_response, table_csv
 from runyard.kit.pages import query
 from runyard.kit.values import BadQuery
+from runyard.tenancy.preferences import table_choice
 from workloads.models import Workload
 from workloads.pods_table import PodTable
+from workloads.views.columns import PODS
 from workloads.views.workload import find, header
 
 _FILTER = ("column", "operator", "value")
@@ -35,7 +37,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     workload = find(request, pk)
     if "column" in request.GET:
         return HttpResponseRedirect(_filtered(request.GET))
-    found = PodTable.page(request.user, _params(request, workload))
+    found = PodTable.page(request.user, _params(request, workload), table_choice(request.user, PODS))
     context = header(request, workload, "pods") | {
         "table": PodTable,
         "operators": OPERATORS,
@@ -55,7 +57,7 @@ def rows(request: HttpRequest, pk: int) -> HttpResponse:
     params = _params(request, workload)
     if drawn := params.pop("drawn", [""])[-1]:
         params["columns"] = drawn
-    found = PodTable.page(request.user, params)
+    found = PodTable.page(request.user, params, table_choice(request.user, PODS))
     if found.problem:
         return HttpResponseBadRequest(found.problem, content_type="text/plain")
     return HttpResponse(render_to_string("workloads/pod_rows.html", {"rows": found, "row_data": _row_data}))
@@ -66,7 +68,8 @@ def download(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpRespo
     """What the tab shows, all rows of it, as CSV; 400 and 503 as for the table of workloads."""
     workload = find(request, pk)
     try:
-        export = table_csv(PodTable, request.user, _params(request, workload))
+        choice = table_choice(request.user, PODS)
+        export = table_csv(PodTable, request.user, _params(request, workload), choice)
         return csv_response(export, "pods", workload.name)
     except BadQuery as problem:
         return HttpResponseBadRequest(str(problem), content_type="text/plain; charset=utf-8")
