@@ -239,3 +239,36 @@ def test_a_cross_site_post_is_refused(ada, ada_training):
     assert client.post(url, "{}", content_type="application/json").status_code == 403
     assert client.post(url, "{}", content_type="text/plain").status_code in (403, 415)
     assert not Action.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("tool", "words"),
+    [
+        ({"kind": "custom", "port": 22}, "port from 1024"),
+        ({"kind": "custom", "port": 0}, "port from 1024"),
+        ({"kind": "custom", "port": 65_536}, "port from 1024"),
+        ({"kind": "nothing"}, "no kind of tool"),
+        ({"kind": "custom", "path": "//evil.example"}, "one slash"),
+        ({"kind": "custom", "path": "/../x"}, "one slash"),
+        ({"kind": "custom", "name": "Not A Label"}, "lower-case"),
+    ],
+)
+def test_a_tool_that_cannot_be_is_refused_in_words(browse, ada, red, cluster, tool, words):
+    body = {"name": "x", "project": "red", "image": "i", "command": "c", "kind": "workspace", "tools": [tool]}
+    answer = browse(ada).post("/api/v1/workloads", body, content_type="application/json")
+    assert answer.status_code == 422
+    assert words in answer.text
+
+
+def test_a_workspace_says_how_its_tools_are_reached(browse, ada, red, cluster):
+    body = {"name": "nb", "project": "red", "image": "i", "command": "c", "kind": "workspace"}
+    answer = browse(ada).post(
+        "/api/v1/workloads", body | {"tools": [{"kind": "jupyter"}]}, content_type="application/json"
+    )
+    row = Workload.objects.get(pk=answer.json()["id"])
+    assert (answer.status_code, row.kind) == (202, "workspace")
+    pod = row.manifest["spec"]["template"]
+    assert pod["metadata"]["annotations"]["runyard.io/tools"].startswith('[{"name":"jupyter","port":8888')
+    variables = {one["name"]: one for one in pod["spec"]["containers"][0]["env"]}
+    assert len(variables["JUPYTER_TOKEN"]["value"]) == 40
+    assert variables["POD_IP"]["valueFrom"] == {"fieldRef": {"fieldPath": "status.podIP"}}

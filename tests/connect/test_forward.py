@@ -106,8 +106,10 @@ async def test_the_api_servers_own_words_for_a_pod_it_cannot_reach_are_not_the_t
     head = b"HTTP/1.1 503 x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(status)
     async with backend(says(head + status)) as (port, _):
         answer = await ask(door(port), "/")
+        visit = await ask(door(port), "/", headers={"sec-fetch-mode": "navigate"})
     assert answer.status == 503
     assert b"nothing listens on its port" in answer.body
+    assert (visit.status, visit["location"]) == (303, "http://127.0.0.1:8000/workloads/7/connect/jupyter")
 
 
 async def test_a_tools_own_error_passes_as_it_is(door):

@@ -16,7 +16,7 @@ from django.urls import reverse
 from runyard.connect import upstream, visits
 from runyard.connect.answering import is_visit, problem, redirect
 from runyard.connect.door import Door
-from runyard.connect.forward import NoAnswer, forward
+from runyard.connect.forward import NoAnswer, Unreached, forward
 from runyard.connect.headers import to_tool
 from runyard.connect.hosts import Place, is_secure, is_tool_host, origin_of, place_of
 from runyard.connect.targets import NotReady
@@ -57,14 +57,13 @@ class Tools:
             target = await self._door.open(_cookie(scope), place)
             headers = to_tool(scope["headers"], _host(place), _ours(), is_secure())
             return await forward(scope, receive, send, target, asked, headers)
-        except Denied as error:
-            if is_visit(scope) and scope["method"] == "GET":
+        except (Denied, NotReady, Unreached) as error:
+            if is_visit(scope) and scope["method"] == "GET":  # there one reads why, and comes back by oneself
+                self._door.forget(_cookie(scope), place)
                 return await redirect(send, settings.ORIGINS[0] + _connect_page(place))
-            return await problem(send, scope, 403, str(error), back)
+            return await problem(send, scope, 403 if isinstance(error, Denied) else 503, str(error), back)
         except BadPath as error:
             return await problem(send, scope, 400, str(error), back)
-        except NotReady as error:
-            return await problem(send, scope, 503, str(error), back)
         except NoAnswer as error:
             return await problem(send, scope, error.status, str(error), back)
 

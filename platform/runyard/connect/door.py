@@ -43,6 +43,10 @@ class Door:
             task.add_done_callback(lambda done: self._asking.pop(key, None))
         return (await asyncio.shield(task)).target
 
+    def forget(self, cookie: str, place: Place) -> None:
+        """What was known proved wrong: ask again."""
+        self._passes.pop((cookie, place), None)
+
     async def _ask(self, cookie: str, place: Place) -> Pass:
         self._passes.pop((cookie, place), None)
         target = await database_sync_to_async(_ask)(cookie, place)

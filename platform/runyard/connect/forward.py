@@ -28,6 +28,10 @@ class NoAnswer(Exception):
         self.status = status
 
 
+class Unreached(NoAnswer):
+    """The cluster has no such pod any more, or nothing listens there yet: it may come back elsewhere."""
+
+
 class _Gone(Exception):
     """The browser does not wait any more."""
 
@@ -115,11 +119,11 @@ def _data(scope: dict[str, Any], body: Body) -> AsyncIterator[bytes] | None:
 
 async def _refused(answer: aiohttp.ClientResponse) -> bytes:
     """The start of an answer that may be the API server's own, for a pod it cannot reach. Raises NoAnswer."""
-    if answer.status not in (500, 502, 503) or answer.content_type != "application/json":
+    if answer.status < 400 or answer.content_type != "application/json":
         return b""
     start = await answer.content.read(65_536)
-    if b'"kind":"Status"' in start.replace(b" ", b""):
-        raise NoAnswer("The cluster cannot reach it: nothing listens on its port yet, or any more.", 503)
+    if start.lstrip().replace(b" ", b"").startswith(b'{"kind":"Status"'):
+        raise Unreached("The cluster cannot reach it: its pod is gone, or nothing listens on its port.", 503)
     return start
 
 
