@@ -9,12 +9,14 @@ from localcluster.doors import Door, Obj
 from localcluster.query import ListOptions
 from localcluster.registry import selection
 from localcluster.routing import Target
-from localcluster.status import not_found
+from localcluster.status import method_not_supported, not_found
 
 
 async def answer(door: Door, target: Target, options: ListOptions) -> bytes:
-    """The JSON of the object or of a List; ApiError 404 for what is not measured now."""
+    """The JSON of the object or of a List; ApiError 404 for what is not measured now, 405 for a watch."""
     assert target.kind.measure is not None
+    if options.watch:
+        raise method_not_supported()
     found = [one for one in await target.kind.measure(door) if _is_within(one, target.namespace)]
     if target.name:
         for one in found:

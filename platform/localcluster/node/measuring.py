@@ -118,6 +118,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._looks: list[Look] = []
+        self._memories = usage.Memories()
         self._turn = asyncio.Lock()
 
     async def look(self, subjects: list[Subject]) -> Look:
@@ -138,7 +139,7 @@ class Meter:
 
     async def _take(self, subjects: list[Subject]) -> None:
         """Holds counters to what was told before."""
-        taken = await asyncio.to_thread(take, subjects)
+        taken = await asyncio.to_thread(take, subjects, self._memories)
         before = {one.subject.run: one.counters for one in self._looks[-1].containers} if self._looks else {}
         held = [
             replace(one, counters=one.counters.at_least(before.get(one.subject.run, Counters())))
@@ -147,31 +148,35 @@ class Meter:
         self._looks = [*self._looks[-1:], replace(taken, containers=held)]
 
 
-def take(subjects: list[Subject]) -> Look:
-    """Reads /proc now; takes milliseconds, more where much memory is mapped."""
+def take(subjects: list[Subject], memories: usage.Memories) -> Look:
+    """Reads /proc now; takes milliseconds."""
     trees = usage.trees_in_one_pass([one.shim for one in subjects]) if subjects else {}
-    figures = [_figures(one, trees[one.shim]) for one in subjects]
-    return Look(time.time(), machine(), [one for one in figures if one])
+    living = {shim: _living([shim, *tree]) for shim, tree in trees.items()}
+    memories.forget_all_but({(pid, one.started) for tree in living.values() for pid, one in tree.items()})
+    figures = [_figures(one, living[one.shim], memories) for one in subjects if one.shim in living[one.shim]]
+    return Look(time.time(), machine(), figures)
 
 
-def _figures(subject: Subject, tree: list[int]) -> Figures | None:
+def _living(tree: list[int]) -> dict[int, usage.Spent]:
     """Top down, so that a child that dies meanwhile is missed for once rather than counted twice."""
-    shim = usage.spent(subject.shim)
-    if shim is None:
-        return None
-    living = [(pid, found) for pid in tree if (found := usage.spent(pid))]
-    cpu = shim.children_cpu_seconds
-    cpu += sum(one.own_cpu_seconds + one.children_cpu_seconds for _, one in living)
-    disk = [moved for pid in (subject.shim, *tree) if (moved := usage.disk(pid))]
+    return {pid: found for pid in tree if (found := usage.spent(pid))}
+
+
+def _figures(subject: Subject, living: dict[int, usage.Spent], memories: usage.Memories) -> Figures:
+    """Of what is below the shim; what has died there is in the shim's own books, and in its parents'."""
+    disk = [moved for pid in living if (moved := usage.disk(pid))]
     read, written = (sum(part) for part in zip(*disk, strict=True)) if disk else (None, None)
-    memory = [usage.memory(pid) for pid, _ in living]
+    below = {pid: one for pid, one in living.items() if pid != subject.shim}
+    cpu = living[subject.shim].children_cpu_seconds
+    cpu += sum(one.own_cpu_seconds + one.children_cpu_seconds for one in below.values())
+    memory = [memories.of(pid, one.started) for pid, one in below.items()]
     return Figures(
         subject,
         Counters(cpu, read, written),
         sum(one.shared_out for one in memory),
         sum(one.anonymous for one in memory),
-        len(living),
-        sum(one.threads for _, one in living),
+        len(below),
+        sum(one.threads for one in below.values()),
     )
 
 

@@ -1,18 +1,21 @@
 """What process trees use, read from /proc: who belongs to a tree, and its CPU, memory and disk. Node only."""
 
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
+REST_FACTOR = 100  # a process's memory takes up to a hundredth of the time to look up
 
 
 @dataclass(frozen=True)
 class Spent:
     """What a process used, and apart from that its dead children, whom the kernel adds to it."""
 
+    started: bytes  # in clock ticks since boot: with the pid it names one process
     own_cpu_seconds: float
     children_cpu_seconds: float
     threads: int
@@ -81,7 +84,7 @@ def spent(pid: int) -> Spent | None:
         return None
     user, system, children_user, children_system = (int(field) for field in fields[11:15])
     cpu = ((user + system) / TICKS, (children_user + children_system) / TICKS)
-    return Spent(*cpu, threads=int(fields[17]), rss_bytes=int(fields[21]) * PAGE)
+    return Spent(fields[19], *cpu, threads=int(fields[17]), rss_bytes=int(fields[21]) * PAGE)
 
 
 def memory(pid: int) -> Memory:
@@ -95,6 +98,30 @@ def memory(pid: int) -> Memory:
         return Memory(found.rss_bytes, found.rss_bytes) if found else Memory(0, 0)
     pss = kib.get(b"Pss:", 0) * 1024
     return Memory(pss, kib[b"Pss_Anon:"] * 1024 if b"Pss_Anon:" in kib else pss)
+
+
+class Memories:
+    """The memory of processes, looked up the more rarely the longer that takes.
+
+    The kernel walks all that a process has mapped, which takes it long for one that holds much, and holds up
+    that process meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._read: dict[tuple[int, bytes], tuple[Memory, float]] = {}
+
+    def of(self, pid: int, started: bytes) -> Memory:
+        """Now, or as it was when it was last worth the while."""
+        found, due = self._read.get((pid, started), (None, 0.0))
+        began = time.monotonic()
+        if found is None or began >= due:
+            found = memory(pid)
+            took = time.monotonic() - began
+            self._read[pid, started] = (found, began + took * REST_FACTOR)
+        return found
+
+    def forget_all_but(self, living: set[tuple[int, bytes]]) -> None:
+        self._read = {key: value for key, value in self._read.items() if key in living}
 
 
 def memory_bytes(tree: list[int], limit: int) -> int:

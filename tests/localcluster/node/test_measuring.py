@@ -8,7 +8,7 @@ import time
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
-from localcluster.node import measuring
+from localcluster.node import measuring, usage
 from localcluster.node.measuring import Counters, Figures, Interval, Look, Machine, Meter, Subject
 from tests.embedded import until
 from tests.localcluster.running import NODE, container, eventually, pod, python, shell
@@ -24,7 +24,7 @@ def spin(seconds):
 
 def figures(cluster, name="one"):
     """Now, past the cache."""
-    taken = measuring.take(cluster.node.subjects())
+    taken = measuring.take(cluster.node.subjects(), usage.Memories())
     return next((one for one in taken.containers if one.subject.pod == name), None)
 
 
@@ -65,7 +65,7 @@ async def test_a_counter_never_goes_back_and_begins_anew_with_the_next_run(clust
         return Look(time.time(), MACHINE, [Figures(subject, Counters(cpu, read, read), 0, 0, 1, 1)])
 
     told = iter([look(0, 5.0, None), look(0, 4.0, 10), look(0, 6.0, 9), look(1, 0.5, 0)])
-    monkeypatch.setattr(measuring, "take", lambda subjects: next(told))
+    monkeypatch.setattr(measuring, "take", lambda *_: next(told))
     monkeypatch.setattr(measuring, "FRESH_SECONDS", 0)
     meter = Meter()
     seen = [(await meter.look([])).containers[0].counters for _ in range(4)]
@@ -75,7 +75,7 @@ async def test_a_counter_never_goes_back_and_begins_anew_with_the_next_run(clust
 
 async def test_many_who_ask_at_once_share_one_look(monkeypatch):
     taken = []
-    monkeypatch.setattr(measuring, "take", lambda subjects: taken.append(1) or Look(time.time(), MACHINE))
+    monkeypatch.setattr(measuring, "take", lambda *_: taken.append(1) or Look(time.time(), MACHINE))
     meter = Meter()
     looks = await asyncio.gather(*(meter.look([]) for _ in range(10)))
     assert len(taken) == len({id(look) for look in looks}) == 1
@@ -146,6 +146,41 @@ async def test_metrics_k8s_io_tells_pods_and_node(cluster):
     (node,) = await cluster.node.door.node_metrics()
     assert int(node["usage"]["cpu"].removesuffix("m")) > 0
     assert int(node["usage"]["memory"].removesuffix("Ki")) > 1000
+
+
+def test_memory_that_takes_long_to_look_up_is_looked_up_more_rarely(monkeypatch):
+    told, clock = iter([usage.Memory(1, 1), usage.Memory(2, 2), usage.Memory(3, 3)]), [100.0]
+
+    def slow(pid):
+        clock[0] += 0.5
+        return next(told)
+
+    monkeypatch.setattr(usage, "memory", slow)
+    monkeypatch.setattr(usage.time, "monotonic", lambda: clock[0])
+    memories = usage.Memories()
+    assert [memories.of(1, b"7").anonymous for _ in range(3)] == [1, 1, 1]
+    assert memories.of(1, b"8").anonymous == 2  # another process by the same pid
+    clock[0] += 60.0
+    assert memories.of(1, b"7").anonymous == 3
+    memories.forget_all_but({(1, b"7")})
+    assert len(memories._read) == 1
+
+
+def test_metrics_k8s_io_over_http(server):
+    for name in ("one", "two"):
+        server.create("pods", pod(name, container("sleep", "60"), labels={"app": name}))
+        server.until(name, "Running")
+    root = "/apis/metrics.k8s.io/v1beta1"
+    every = server.http.get(f"{root}/pods").raise_for_status().json()
+    assert (every["kind"], len(every["items"])) == ("PodMetricsList", 2)
+    chosen = server.http.get(f"{root}/namespaces/default/pods", params={"labelSelector": "app=two"}).json()
+    assert [one["metadata"]["name"] for one in chosen["items"]] == ["two"]
+    assert server.http.get(f"{root}/namespaces/kube-system/pods").json()["items"] == []
+    assert server.http.get(f"{root}/nodes/{NODE}").json()["kind"] == "NodeMetrics"
+    assert server.http.get(f"{root}/namespaces/default/pods/three").status_code == 404
+    assert server.http.get(f"{root}/pods", params={"watch": "1"}).status_code == 405
+    assert server.http.post(f"{root}/namespaces/default/pods", json={}).status_code == 405
+    assert server.http.get(f"{root}/pods", params={"labelSelector": "a in ("}).status_code == 400
 
 
 def test_counters_go_on_where_a_killed_server_left_them(server):
