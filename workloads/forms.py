@@ -108,6 +108,14 @@ class Draft:
         return [label for name, label in LABELS.items() if name in self.errors]
 
     @property
+    def needs_words(self) -> str:
+        """ "2 fields need you: Image, CPU"; empty when none does."""
+        if not self.needs:
+            return ""
+        count = "One field needs" if len(self.needs) == 1 else f"{len(self.needs)} fields need"
+        return f"{count} you: {', '.join(self.needs)}"
+
+    @property
     def first_wrong(self) -> str:
         return next((name for name in LABELS if name in self.errors), "")
 

@@ -178,8 +178,8 @@ def test_the_preview_shows_the_yaml_and_only_the_errors_of_what_was_filled(ada, 
     assert "namespace: red" in text
     assert '<p class="error" id="cpu-error" hx-swap-oob="true">Give cores, such as 12 or 500m.' in text
     assert 'id="image-error"' not in text
-    assert "2 fields need you: Image, CPU" in text
-    assert "disabled" in text
+    assert '<p class="hint" id="needs" hx-swap-oob="true">2 fields need you: Image, CPU</p>' in text
+    assert "<button" not in text  # one that a preview replaces is gone from under the finger
 
 
 def test_a_copy_opens_filled_with_a_name_of_its_own(ada, form, browse):
