@@ -31,6 +31,15 @@ class Identity:
     instance: str = ""
     slice_uuid: str = ""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What device plugins call it when they give it to a pod: NVIDIA's, NVIDIA's of old, GKE's."""
+        if not self.slice_uuid:
+            return self.uuid, self.device
+        instance, _, compute = self.instance.partition("/")
+        of_old = f"MIG-{self.uuid}/{instance}/{compute or 0}"
+        return self.slice_uuid, of_old, f"{self.device}/gi{instance}"
+
 
 @dataclass(frozen=True)
 class ProcessFigures:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from .device import Identity, ProcessFigures, Reading
 from .fleet import Look
+from .holders import Holder, Holders
 from .owners import Owner
-from .pods import Holder, Holders, Known
+from .pods import Known
 
 Labels = dict[str, str]
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
@@ -89,7 +90,7 @@ def _values(
 
 
 def _holders_of(identity: Identity, holders: Holders) -> list[Holder]:
-    return holders.get(identity.slice_uuid or identity.uuid, [])
+    return next((holders[name] for name in identity.names if name in holders), [])
 
 
 def _device_labels(identity: Identity, hostname: str) -> Labels:

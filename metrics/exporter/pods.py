@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from . import wire
+from .holders import Holder, Holders
 from .lanes import Hangs, Lane
 
 log = logging.getLogger(__name__)
@@ -23,22 +24,6 @@ FRESH_SECONDS = 5.0
 ASK_SECONDS = 3.0
 RECONNECT_MS = 5000  # after a kubelet has gone; gRPC's own two minutes are long
 _LARGEST_BYTES = 16 * 2**20
-
-
-@dataclass(frozen=True)
-class Holder:
-    """A container that was given a device; `uid` is "" where the kubelet does not tell it, `share` tells
-    the users of one shared device apart.
-    """
-
-    namespace: str
-    pod: str
-    container: str
-    uid: str = ""
-    share: str = ""
-
-
-Holders = dict[str, list[Holder]]  # by the UUID of a GPU or of a MIG slice
 
 
 class Source(Protocol):

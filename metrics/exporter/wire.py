@@ -3,20 +3,18 @@
 Four fields of four messages: less than a compiler of protocol buffers and its library would bring along.
 """
 
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .pods import Holders
+from .holders import Holder, Holders
 
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
+_SHARED = re.compile("/vgpu(?=[0-9]+$)")  # GPU-...::2 is a share of one, on GKE nvidia0/vgpu2
 GPU_RESOURCES = ("nvidia.com/gpu", "nvidia.com/mig-")
 
 
-def holders(message: bytes) -> "Holders":
-    """Who was given which NVIDIA device, by its UUID. Raises ValueError for what is no such message."""
-    from .pods import Holder
-
+def holders(message: bytes) -> Holders:
+    """Who was given which NVIDIA device, by what its plugin calls it. ValueError for another message."""
     found: Holders = {}
     for pod in _all(message, 1):
         name, namespace = _text(pod, 1), _text(pod, 2)
@@ -25,9 +23,9 @@ def holders(message: bytes) -> "Holders":
                 if not _text(device, 1).startswith(GPU_RESOURCES):
                     continue
                 for given in _all(device, 2):
-                    uuid, _, share = given.decode().partition("::")  # GPU-...::2 is a share of one
+                    device_name, _, share = _SHARED.sub("::", given.decode()).partition("::")
                     holder = Holder(namespace, name, _text(container, 1), share=share)
-                    found.setdefault(uuid, []).append(holder)
+                    found.setdefault(device_name, []).append(holder)
     return found
 
 

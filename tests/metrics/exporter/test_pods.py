@@ -10,8 +10,9 @@ import grpc
 import pytest
 
 from metrics.exporter import fleet, pods, wire
+from metrics.exporter.holders import Holder
 from metrics.exporter.owners import Owner, owner_of
-from metrics.exporter.pods import EmbeddedNode, Holder, Kubelet
+from metrics.exporter.pods import EmbeddedNode, Kubelet
 from tests.metrics.exporter.driver import GIB, Gpu, Slice
 
 UID = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
@@ -84,6 +85,25 @@ def test_gpus_and_slices_carry_the_pods_that_the_kubelet_names(exporter, kubelet
     assert page.one("DCGM_FI_DEV_FB_USED", GPU_I_ID="1", pod="notebook") == 0
     assert not any("pod" in labels for labels, _ in page.all("DCGM_FI_DEV_GPU_UTIL", gpu="2"))
     assert page.one("runyard_gpu_pods_up", source="kubelet", reason="") == 1
+
+
+@pytest.mark.parametrize(
+    ("device", "labels"),
+    [
+        ("GPU-0", {"gpu": "0"}),
+        ("nvidia0", {"gpu": "0"}),
+        ("nvidia0/vgpu3", {"gpu": "0", "vgpu": "3"}),
+        ("MIG-a", {"GPU_I_ID": "5"}),
+        ("MIG-GPU-1/5/0", {"GPU_I_ID": "5"}),
+        ("nvidia1/gi5", {"GPU_I_ID": "5"}),
+    ],
+)
+def test_devices_are_known_by_what_any_plugin_calls_them(exporter, kubelet, device, labels):
+    kubelet.answer = given("train-0", device)
+    gpus = [Gpu("GPU-0"), Gpu("GPU-1", slices=[Slice("MIG-a", 5, "3g.40gb", 40 * GIB)])]
+    page = exporter(gpus, Kubelet(kubelet.socket)).metrics()
+    ((found, _),) = page.all("DCGM_FI_DEV_FB_USED", pod="train-0")
+    assert labels.items() <= found.items()
 
 
 def test_a_shared_gpu_is_told_once_for_each_of_its_users(exporter, kubelet):
