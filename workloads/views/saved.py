@@ -114,6 +114,8 @@ def _tell_rights(made: Shelf, user: Any, view: SavedView) -> None:
 def is_changed(request: HttpRequest, view: SavedView | None) -> bool:
     """Whether the address, which must be sound, shows something else than the view, or than all workloads."""
     choice, params = table_choice(request.user, TABLE), request.GET.copy()
+    if view is None and not params:
+        return False
     if view is None:
         return not Look.of(WorkloadTable, params, choice).shows(Look.of(WorkloadTable, QueryDict(), choice))
     kept, lost = recall(WorkloadTable, view.query, view.layout)

@@ -97,19 +97,17 @@ class Table:
         except BadQuery as problem:
             sort, layout = Sort.read(cls.default_sort, cls.columns), Layout.read(cls.columns, None, saved)
             return Page(sort, layout, problem=str(problem))
-        matching = cls.matching(user, query)
         page = Page(query.sort, query.layout, query.conditions)
-        cls._count(page, query, matching)
-        return cls._turn_to(page, query, matching)
+        cls._count(page, query, cls.matching(user, query))
+        return cls._turn_to(page, user, query)
 
     @classmethod
     def again(cls, user: Any, query: Query, ids: Iterable[int]) -> tuple[list[Any], set[int]]:
         """Of the rows `ids`: those that match `query`, and the ids of those still there, match or not."""
         wanted = list(ids)
         matching = cls._keyed(cls.matching(user, query).filter(pk__in=wanted), query)
-        found = _placed(narrow(matching, cls._fields(query.layout), _keys(query.sort)), query.sort)
         there = set(cls._visible(user).filter(pk__in=wanted).values_list("pk", flat=True))
-        return found, there
+        return cls._whole(matching, query), there
 
     @classmethod
     def entering(cls, user: Any, query: Query, ids: Iterable[int]) -> set[int]:
@@ -160,11 +158,6 @@ class Table:
         return cls.rows(user).select_related(None).order_by()
 
     @classmethod
-    def _fields(cls, layout: Layout) -> set[str]:
-        """What is read of a row: only what its columns draw."""
-        return {*cls.always, *(path for column in layout.columns for path in column.needs)}
-
-    @classmethod
     def _keyed(cls, rows: QuerySet[Any], query: Query) -> QuerySet[Any]:
         return keyed(rows, [key.column.order(query.at) for key in query.sort.keys])
 
@@ -189,15 +182,18 @@ class Table:
             raise BadQuery("This link to a page of the table is not valid any more.") from None
 
     @classmethod
-    def _turn_to(cls, page: Page, query: Query, matching: QuerySet[Any]) -> Page:
+    def _turn_to(cls, page: Page, user: Any, query: Query) -> Page:
         """Fill `page` with the rows after or before its cursor; one more is read to see whether it ends."""
         backwards = query.before is not None
         keys = query.sort.keys
         down = [key.down != backwards for key in keys]
-        rows = cls._keyed(matching, query)
+        visible = cls._keyed(cls._visible(user), query)
+        rows = visible.filter(query.where)
         if cursor := query.before or query.after:
             rows = beyond(rows, cursor, down)
-        found = cls._read_whole(matching, query, in_order(rows, down)[: PAGE_SIZE + 1])
+        # Picked by what they are sorted by alone: to sort 100,000 rows costs half without the rest.
+        picked = in_order(rows, down)[: PAGE_SIZE + 1]
+        found = cls._whole(in_order(visible.filter(pk__in=picked.values("pk")), down), query)
         further, page.rows = len(found) > PAGE_SIZE, found[:PAGE_SIZE]
         if backwards:
             page.rows.reverse()
@@ -208,32 +204,19 @@ class Table:
         return page
 
     @classmethod
-    def _read_whole(cls, matching: QuerySet[Any], query: Query, picked: QuerySet[Any]) -> list[Any]:
-        """The rows `picked`, with all that is drawn of them.
+    def _whole(cls, rows: QuerySet[Any], query: Query) -> list[Any]:
+        """The rows, `keyed`, with all that is drawn of them.
 
-        Picked first, by what they are sorted by alone: to sort 100,000 rows costs half without the rest.
+        Each has a digest of its place as `place`: whoever draws one can tell that it moved.
         """
-        keys = _keys(query.sort)
-        places = {pk: values for pk, *values in picked.values_list("pk", *keys)}
-        whole = {row.pk: row for row in narrow(matching.filter(pk__in=places), cls._fields(query.layout))}
-        rows = [whole[pk] for pk in places if pk in whole]  # one may have changed in between
-        for row in rows:
-            vars(row).update(zip(keys, places[row.pk], strict=True))
-        return _placed(rows, query.sort)
+        keys = [f"sort_{i}" for i in range(len(query.sort.keys))]
+        fields = {*cls.always, *(path for column in query.layout.columns for path in column.needs)}
+        found = narrow(rows, fields, keys)
+        for row in found:
+            row.place = place_of(row, len(keys))
+        return found
 
 
 def _this_minute() -> datetime:
     """Whole, so that rows keep their places for a while although some sort by what grows."""
     return timezone.now().replace(second=0, microsecond=0)
-
-
-def _keys(sort: Sort) -> list[str]:
-    """What `keyed` calls that by which rows are sorted."""
-    return [f"sort_{i}" for i in range(len(sort.keys))]
-
-
-def _placed(rows: list[Any], sort: Sort) -> list[Any]:
-    """The rows, each with a digest of its place as `place`: whoever draws one can tell that it moved."""
-    for row in rows:
-        row.place = place_of(row, len(sort.keys))
-    return rows
