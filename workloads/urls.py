@@ -36,6 +36,7 @@ urlpatterns = [
     path("new/preview", submit.preview, name="workload-preview"),
     path("sample", submit.sample_now, name="workload-sample"),
     path("<int:pk>/", workload.overview, name="workload"),
+    path("<int:pk>/place", workload.place, name="workload-place"),
     path("<int:pk>/events", history.events, name="workload-events"),
     path("<int:pk>/events.csv", history.download, name="workload-events-csv"),
     path("<int:pk>/pods", pods.page, name="workload-pods"),

@@ -10,6 +10,8 @@ from runyard.tenancy.access import may
 from workloads import history, queries, timeline, tool_states
 from workloads.availability import Availability
 from workloads.models import Pod, Workload
+from workloads.queueing.place import place as place_in_queue
+from workloads.status import Phase
 from workloads.waiting.sources import why
 
 SHOWN = 10
@@ -58,3 +60,12 @@ def overview(request: HttpRequest, pk: int) -> HttpResponse:
         "may_read_logs": may(request.user, "read_logs", workload),
     }
     return render(request, "workloads/overview.html", context)
+
+
+@require_safe
+def place(request: HttpRequest, pk: int) -> HttpResponse:
+    """How many are before it in its queue, a fragment of the overview: its cluster is asked, which may take
+    a moment."""
+    workload = find(request, pk)
+    words = place_in_queue(workload) if workload.phase == Phase.PENDING and not workload.deleted_at else ""
+    return render(request, "workloads/place.html", {"words": words})
