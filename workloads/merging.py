@@ -28,7 +28,7 @@ class Part:
     """One pod's share, the `place`th: `label` ("rank 3") tells its lines apart.
 
     Before line `first` there is nothing (0), or what was not read; so it is from `total` on where there is
-    `more`. `error` says why there are no lines.
+    `more`. `notes` say what is missing before a line, by its number, `error` why there are no lines.
     """
 
     pod: Pod
@@ -39,6 +39,7 @@ class Part:
     total: int = 0
     more: bool = False
     lines: list[Numbered] = field(default_factory=list)
+    notes: dict[int, str] = field(default_factory=dict)
     error: str = ""
 
 
@@ -191,6 +192,7 @@ def _before(part: Part, place: int, count: int) -> None:
 def _take(part: Part, page: logs.LogPage) -> None:
     part.lines = [(number, *line) for number, line in enumerate(page.lines, page.first)]
     part.first, part.total, part.error = page.first, page.first + len(page.lines), page.error
+    part.notes |= page.notes
 
 
 def _whole(found: Merged, *, before: bool = False, after: bool = False) -> Merged:

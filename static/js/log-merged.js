@@ -24,6 +24,8 @@ export class MergedLog {
     this.sheet = { rows, ends: this.pods.map(({ first, total, more }) => ({ first, total, more })) };
     this.end = section.dataset.place ? null : this.sheet;
     this.passed = 0; // said in a row of their own
+    this.lacks = new Map(); // what is missing before a line, in words, by its name
+    for (const pod of this.pods) this.note(pod, pod.notes);
   }
 
   get rows() {
@@ -43,6 +45,10 @@ export class MergedLog {
     return this.sheet !== this.end;
   }
 
+  note(pod, notes) {
+    for (const [n, words] of Object.entries(notes ?? {})) this.lacks.set(nameOf({ pod, n }), words);
+  }
+
   podOf(id) {
     return this.pods.find((pod) => pod.id === id);
   }
@@ -53,7 +59,7 @@ export class MergedLog {
 
   line(index) {
     const row = this.rows[index];
-    return row.pod ? { ...row, link: `${row.pod.page}&line=${row.n + 1}#L${row.n + 1}`, who: row.pod } : null;
+    return row.pod ? { ...row, lack: this.lacks.get(nameOf(row)), link: `${row.pod.page}&line=${row.n + 1}#L${row.n + 1}`, who: row.pod } : null;
   }
 
   instead(index) {
@@ -61,7 +67,8 @@ export class MergedLog {
   }
 
   text(index) {
-    return this.rows[index].note ?? plain(this.rows[index].raw);
+    const row = this.rows[index];
+    return row.note ?? [this.lacks.get(nameOf(row)), plain(row.raw)].filter(Boolean).join("  ");
   }
 
   indexOf() {
@@ -175,6 +182,7 @@ export class MergedLog {
   async ask(where) {
     const page = await (await fetch(`${this.address}&${where}`)).json();
     if (page.problem) throw new Error(page.problem);
+    for (const told of page.pods) this.note(this.podOf(told.pod), told.notes);
     return page;
   }
 

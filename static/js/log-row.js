@@ -6,7 +6,7 @@ const COUNT = new Intl.NumberFormat("en"); // made once: a row is drawn hundreds
 // What a line that tells of an error looks like; the server looks for the first one by the same rule (docs/logs.md).
 const BAD = /\b(error|exception|traceback|fatal|panic|segmentation fault|out of memory|oom-?killed?)\b|\b[a-z]+(error|exception)\b/i;
 
-// `line` is {n, time, raw, link, who}; `look` says how: {words, found, open, time(iso), target, current}.
+// `line` is {n, time, raw, link, who, lack}, the latter what is missing before it; `look` says how: {words, found, open, time(iso), target, current}.
 export function drawLine(line, look) {
   const row = element("li", "log-row");
   const text = plain(line.raw);
@@ -17,6 +17,7 @@ export function drawLine(line, look) {
   number.dataset.n = line.n;
   const time = Object.assign(element("time", "", look.time(line.time)), { title: line.time });
   const words = element("span", "");
+  if (line.lack) words.append(element("span", "log-lack", line.lack));
   write(words, line.raw, text, look);
   if (line.who) row.append(number, time, gutter(line.who), words);
   else row.append(number, time, words);

@@ -16,12 +16,18 @@ export class WholeLog {
     const first = Number(list.dataset.first);
     this.held = new LogBlocks(Number(section.dataset.total) || 0);
     this.held.put(first, [...list.children].map((item) => [item.dataset.t, item.dataset.raw ? JSON.parse(item.dataset.raw) : item.textContent]));
+    this.lacks = new Map(); // what is missing before a line, in words, by its number
+    this.note(JSON.parse(section.dataset.notes || "{}"));
     this.began = section.dataset.began || (first === 0 ? (this.held.get(0)?.[0] ?? "") : "");
     this.asked = new Map(); // number of a block: what ends its fetching
     this.wanted = [];
     this.next = this.held.total; // the line that the socket tells next
     this.passed = 0; // lines that were written faster than they could be sent: fetched when they come into sight
     this.sight = first;
+  }
+
+  note(notes) {
+    for (const [n, words] of Object.entries(notes ?? {})) this.lacks.set(Number(n), words);
   }
 
   get count() {
@@ -31,7 +37,7 @@ export class WholeLog {
   // The line at `index`, which is its number; null where there is none to show yet.
   line(index) {
     const found = this.held.get(index);
-    return found ? { n: index, time: found[0], raw: found[1], link: `#L${index + 1}` } : null;
+    return found ? { n: index, time: found[0], raw: found[1], link: `#L${index + 1}`, lack: this.lacks.get(index) } : null;
   }
 
   // What stands in the place of a line that cannot be shown.
@@ -44,7 +50,7 @@ export class WholeLog {
   }
 
   text(index) {
-    return this.held.text(index);
+    return [this.lacks.get(index), this.held.text(index)].filter(Boolean).join("  ");
   }
 
   indexOf(n) {
@@ -161,6 +167,7 @@ export class WholeLog {
   // Of the lines first..end asked for, those before the ones that came are kept nowhere; more may follow those.
   take(first, end, page) {
     this.held.total = Math.max(this.count, page.total);
+    this.note(page.notes);
     const lacks = page.lines.length ? Math.min(end, page.first) : Math.min(end, this.count);
     if (lacks > first) this.held.lack(first, lacks);
     this.held.put(page.first, page.lines);

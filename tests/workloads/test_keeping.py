@@ -391,3 +391,16 @@ def test_a_pattern_that_is_none_is_answered_in_words(searched, pattern, regex):
     hits = logs.search(searched, "main", pattern, regex=regex)
     assert hits.done
     assert hits.problem.endswith(".")
+
+
+def test_what_is_missing_is_told_where_it_is(log, here, pod):
+    writer = writing.Writer(log, here)
+    writer.add(block(range(5)))
+    writer.note("Lines are missing here.")
+    writer.add(block(range(5, 8)))
+    writer.note("The end is missing.")
+    writer.finish()
+    both = {5: "Lines are missing here.", 8: "The end is missing."}
+    assert logs.lines(pod, "main", 0, 100).notes == logs.tail(pod, "main", 100).notes == both
+    assert logs.lines(pod, "main", 0, 5).notes == {}
+    assert logs.lines(pod, "main", 5, 2).notes == {5: "Lines are missing here."}

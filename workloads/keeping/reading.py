@@ -25,12 +25,14 @@ class LogPage:
     """Some lines of a log; `first` is the number of the first; `error` says why there are none.
 
     `total` is how many lines the log has as far as was read: kept ones, and what the cluster was asked for.
+    `notes` say, by the number of a line, what is missing before it; that of `total` what is at the end.
     """
 
     first: int = 0
     lines: list[Line] = field(default_factory=list)
     error: str = ""
     total: int = 0
+    notes: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -125,6 +127,16 @@ def lines(pod: Pod, container: str, first: int, count: int, previous: bool = Fal
             _fill_from_rest(page, whole, count)
     except (ClusterError, StoreError) as error:
         page.error = "" if page.lines else unavailable(error)
+    return _noted(page, whole)
+
+
+def _noted(page: LogPage, whole: Whole) -> LogPage:
+    """With what was noted of its lines, and of the end where it has that."""
+    end = page.first + len(page.lines)
+    for note in whole.log.notes if whole.log else ():
+        line = note["line"]
+        if page.first <= line < end or line == end >= page.total:
+            page.notes[line] = " ".join(filter(None, (page.notes.get(line), note["text"])))
     return page
 
 
@@ -179,7 +191,7 @@ def tail(pod: Pod, container: str, count: int, *, previous: bool = False) -> Log
     page.lines = [as_line(raw) for raw in last]
     if len(last) < count and whole.kept_lines:
         _fill_before(page, whole, count - len(last))
-    return page
+    return _noted(page, whole)
 
 
 def _fill_before(page: LogPage, whole: Whole, count: int) -> None:

@@ -24,7 +24,10 @@ _PLACES = "A place is the number of a line for each pod, such as 17:1200,18:950.
 
 @require_safe
 def lines(request: HttpRequest, pk: int) -> JsonResponse:
-    """`?first=` and `?count=` lines: {first, total, lines: [[time, text]], error}; fewer at a gap."""
+    """`?first=` and `?count=` lines: {first, total, lines: [[time, text]], notes, error}; fewer at a gap.
+
+    `notes` say what is missing before a line, by its number.
+    """
     found = _asked(request, pk)
     if isinstance(found, JsonResponse):
         return found
@@ -32,7 +35,8 @@ def lines(request: HttpRequest, pk: int) -> JsonResponse:
     if first is None or count is None:
         return _problem("“first” and “count” are numbers of lines.")
     page = logs.lines(*found, first, count, request.GET.get("previous") == "1")
-    return JsonResponse({"first": page.first, "total": page.total, "lines": page.lines, "error": page.error})
+    told = {name: getattr(page, name) for name in ("first", "total", "lines", "notes", "error")}
+    return JsonResponse(told)
 
 
 @require_safe
@@ -101,7 +105,7 @@ def _stretch(request: HttpRequest, pods: list[Pod]) -> JsonResponse:
 
 
 def _told(found: merging.Merged) -> JsonResponse:
-    names = ("first", "total", "more", "error")
+    names = ("first", "total", "more", "notes", "error")
     pods = [{"pod": part.pod.pk} | {name: getattr(part, name) for name in names} for part in found.parts]
     lines = [[part.pod.pk, *line] for part, *line in found.lines]
     return JsonResponse({"pods": pods, "lines": lines, "problem": ""})

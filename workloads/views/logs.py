@@ -124,7 +124,7 @@ def _log(
         "place": line,
         "silence": None if found.lines else said,
         "here": query,
-        "kept": silence.kept_until(pod, limits.days),
+        "kept": " ".join(filter(None, (found.notes.get(found.total), silence.kept_until(pod, limits.days)))),
         "lines_url": f"{reverse('workload-log-lines', args=[workload.pk])}?{query}",
         "search_url": f"{reverse('workload-log-search', args=[workload.pk])}?{query}",
         "earlier": max(1, found.first - count // 2 + 1) if found.first else 0,
@@ -176,6 +176,7 @@ def _shown(part: merging.Part, workload: Workload, live: bool) -> dict[str, Any]
         "first": part.first,
         "total": part.total,
         "more": part.more,
+        "notes": part.notes,
     }
 
 

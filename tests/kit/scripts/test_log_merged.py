@@ -78,7 +78,7 @@ def pods(first, total, live):
             "page": f"/workloads/1/logs?pod={10 + n}",
         }
         | {"label": f"rank {n}", "name": f"redwood-{n}", "place": n}
-        | {"first": first, "total": total, "more": total < MINUTES}
+        | {"first": first, "total": total, "more": total < MINUTES, "notes": {}}
         for n in range(2)
     ]
 

@@ -379,3 +379,12 @@ def test_a_place_that_the_server_chose_is_gone_to(log):
     first, last = in_sight(stage)
     assert first < 2_250 < last
     assert stage.page.locator("[data-target]").inner_text().endswith("line 2250")
+
+
+def test_what_is_missing_stands_before_the_line_it_is_missing_before(log):
+    page = logs.LogPage(
+        lines=[(TIME, "one"), (TIME, "three")], total=2, notes={1: "<b>Lines are missing here.</b>"}
+    )
+    stage = log(["one", "three"], log=page)
+    expect(stage.page.locator(".log-lack")).to_have_text("<b>Lines are missing here.</b>")
+    assert stage.page.locator(".log-row").last.locator(".log-lack").count() == 1
