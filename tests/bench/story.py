@@ -136,6 +136,10 @@ class Cluster:
         )
         return seconds
 
+    def pod(self, name: str) -> dict:
+        answer = self._client.get(f"/api/v1/namespaces/default/pods/{name}")
+        return answer.raise_for_status().json()
+
     def follow(self, pod: str, delays: list[float]) -> None:
         """Read a pod's log as it is written; into `delays`, seconds from writing to reading."""
         path, query = f"/api/v1/namespaces/default/pods/{pod}/log", {"follow": "true"}
