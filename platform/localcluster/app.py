@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from localcluster import auth, bodies, discovery, podlog, proxy, query, status, tunnel
 from localcluster.api import Api
 from localcluster.doors import Door
-from localcluster.forward import forward
+from localcluster.forward import Carrier
 from localcluster.registry import Registry
 from localcluster.routing import resolve
 
@@ -29,6 +29,7 @@ class Application:
         self._registry = registry
         self._token = token
         self._door = door
+        self._carrier = Carrier()
         self._api = Api(registry, pod_logs, door)
         self.ready = True
 
@@ -86,7 +87,8 @@ class Application:
     async def _through(self, request: Request, asked: proxy.Wanted) -> Response:
         """To a pod, to a port of the node, or to the kubelet's own pages."""
         if not proxy.is_kubelet(asked):
-            return await forward(proxy.address(asked, self._registry, self._door), asked.path, request)
+            address = proxy.address(asked, self._registry, self._door)
+            return await self._carrier.forward(address, asked.path, request)
         if request.method not in ("GET", "HEAD"):
             raise status.method_not_supported()
         body, media = await proxy.kubelet_page(asked, self._door)

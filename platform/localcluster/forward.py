@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 
 import h11
 from starlette.requests import Request
@@ -14,64 +13,15 @@ from starlette.types import Receive, Scope, Send
 from localcluster.doors import Address
 from localcluster.proxy import unreachable
 from localcluster.status import bad_request
+from localcluster.upstream import Idle, Upstream
 
-_CONNECT_SECONDS = 5
-_READ_BYTES = 256 * 1024
 _HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
     b"transfer-encoding upgrade".split()
 )
 _OURS = frozenset((b"authorization",))  # the token of this server is none of the pod's business
+_SAFE = ("GET", "HEAD")  # may be asked twice: a connection that waited may close just then
 Headers = list[tuple[bytes, bytes]]
-
-
-class Upstream:
-    """The other end: one connection, for one request and its answer."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-        self._state = h11.Connection(h11.CLIENT)
-
-    @classmethod
-    async def reached(cls, address: Address) -> Upstream:
-        """ApiError 503 when nobody answers there."""
-        try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                return cls(*await asyncio.open_connection(*address))
-        except (OSError, TimeoutError) as error:
-            raise unreachable(f"dial tcp {address[0]}:{address[1]}: {error or 'i/o timeout'}") from None
-
-    async def send(self, event: h11.Event) -> None:
-        """Raises OSError, h11.LocalProtocolError."""
-        self._writer.write(self._state.send(event) or b"")
-        await self._writer.drain()
-
-    async def head(self) -> h11.Response:
-        """The answer's head. Raises OSError, h11.ProtocolError when there is none."""
-        while True:
-            event = await self._next()
-            if isinstance(event, h11.Response):
-                return event
-            if isinstance(event, h11.ConnectionClosed):
-                raise ConnectionResetError("closed before it answered")
-
-    async def body(self) -> AsyncIterator[bytes]:
-        """Raises the same when the other end breaks off in the middle."""
-        while isinstance(event := await self._next(), h11.Data):
-            yield bytes(event.data)
-
-    async def _next(self) -> h11.Event:
-        while True:
-            event = self._state.next_event()
-            if event is h11.NEED_DATA:
-                self._state.receive_data(await self._reader.read(_READ_BYTES))
-            elif isinstance(event, h11.Event):
-                return event
-            else:  # paused: the other end wants to speak something else now
-                return h11.ConnectionClosed()
-
-    def close(self) -> None:
-        self._writer.close()
 
 
 def end_to_end(headers: Headers, but: frozenset[bytes] = frozenset()) -> Headers:
@@ -82,10 +32,12 @@ def end_to_end(headers: Headers, but: frozenset[bytes] = frozenset()) -> Headers
 
 
 class Forward(Response):
-    """An answer whose head is here and whose body is fetched while it is sent; made by `forward`."""
+    """An answer whose head is here and whose body is fetched while it is sent; made by `Carrier`."""
 
-    def __init__(self, upstream: Upstream, head: h11.Response, asking: asyncio.Task[None]) -> None:
-        self.upstream, self.head, self.asking = upstream, head, asking
+    def __init__(
+        self, upstream: Upstream, head: h11.Response, asking: asyncio.Task[None], idle: Idle
+    ) -> None:
+        self.upstream, self.head, self.asking, self.idle = upstream, head, asking, idle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -98,25 +50,45 @@ class Forward(Response):
             return  # half an answer: the server closes the client's connection, which says so
         finally:
             self.asking.cancel()
-            self.upstream.close()
+            if self.upstream.renewed():
+                self.idle.give(self.upstream)
+            else:
+                self.upstream.close()
 
 
-async def forward(address: Address, path: str, request: Request) -> Forward:
-    """Asks what `request` asks, at `path`. ApiError 503 without an answer, 400 for no valid HTTP."""
-    try:
-        head = _head(path, request)
-    except h11.LocalProtocolError as error:
-        raise bad_request(f"the request cannot be passed on: {error}") from None
-    upstream = await Upstream.reached(address)
-    asking = asyncio.create_task(_ask(upstream, head, request))
-    try:
-        return Forward(upstream, await upstream.head(), asking)
-    except BaseException as error:
-        asking.cancel()
-        upstream.close()
-        if isinstance(error, (OSError, h11.ProtocolError)):
+class Carrier:
+    """Asks and answers for one server; keeps connections for what comes next."""
+
+    def __init__(self) -> None:
+        self._idle = Idle()
+
+    async def forward(self, address: Address, path: str, request: Request) -> Forward:
+        """Asks what `request` asks, at `path`. ApiError 503 without an answer, 400 for no valid HTTP."""
+        try:
+            head = _head(path, request)
+        except h11.LocalProtocolError as error:
+            raise bad_request(f"the request cannot be passed on: {error}") from None
+        if request.method in _SAFE and not _has_body(request) and (used := self._idle.take(address)):
+            with contextlib.suppress(OSError, h11.ProtocolError):  # closed meanwhile: it has heard nothing
+                return await self._answered(used, head, request)
+        upstream = await Upstream.reached(address)
+        try:
+            return await self._answered(upstream, head, request)
+        except (OSError, h11.ProtocolError) as error:
             raise unreachable(f"{address[0]}:{address[1]}: {error or 'connection lost'}") from None
-        raise
+
+    async def _answered(self, upstream: Upstream, head: h11.Request, request: Request) -> Forward:
+        asking = asyncio.create_task(_ask(upstream, head, request))
+        try:
+            return Forward(upstream, await upstream.head(), asking, self._idle)
+        except BaseException:
+            asking.cancel()
+            upstream.close()
+            raise
+
+
+def _has_body(request: Request) -> bool:
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
 
 
 def _head(path: str, request: Request) -> h11.Request:
@@ -128,7 +100,6 @@ def _head(path: str, request: Request) -> h11.Request:
         (b"x-forwarded-for", (request.client.host if request.client else "127.0.0.1").encode()),
         (b"x-forwarded-host", request.headers.get("host", "").encode("latin-1")),
         (b"x-forwarded-uri", request.scope["raw_path"]),
-        (b"connection", b"close"),
     ]
     target = f"{path}?{query}" if query else path
     return h11.Request(method=request.method, target=target, headers=headers)
@@ -136,7 +107,7 @@ def _head(path: str, request: Request) -> h11.Request:
 
 async def _ask(upstream: Upstream, head: h11.Request, request: Request) -> None:
     """The head, the body as it comes, and then an ear for a client that goes away, which ends it all."""
-    more = True
+    more = _has_body(request)
     with contextlib.suppress(OSError, h11.LocalProtocolError):  # answered early: that answer counts
         await upstream.send(head)
         while more:

@@ -35,6 +35,9 @@ class Tool(http.server.BaseHTTPRequestHandler):
             try:
                 while True: self.wfile.write(b"data: x\\n\\n"); self.wfile.flush(); time.sleep(0.02)
             except OSError: print("the client has gone", flush=True)
+        elif self.path == "/leave":
+            self.head(200, ("Content-Length", "2")); self.wfile.write(b"ok")
+            self.close_connection = True
         elif self.path == "/teapot":
             self.head(418, ("Content-Length", "0"), ("Connection", "X-Secret"), ("X-Secret", "1"),
                       ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"))
@@ -56,7 +59,8 @@ class Tool(http.server.BaseHTTPRequestHandler):
     def echo(self):
         body = self.body()
         said = {"method": self.command, "path": self.path, "headers": list(self.headers.items()),
-                "size": len(body), "start": body[:20].decode("latin-1"), "pod": os.environ["NAME"]}
+                "size": len(body), "start": body[:20].decode("latin-1"), "pod": os.environ["NAME"],
+                "peer": self.client_address[1]}
         body = json.dumps(said).encode()
         self.head(200, ("Content-Length", str(len(body)))); self.wfile.write(body)
     def head(self, code, *headers):
@@ -177,6 +181,14 @@ def test_half_an_answer_is_told_as_such(tools):
     with pytest.raises(httpx.RemoteProtocolError):
         tools.http.get(path("one", "/half"))
     assert tools.echo("GET", "one")["method"] == "GET"
+
+
+def test_a_connection_is_kept_for_the_next_request_and_missed_by_nobody_when_it_closes(tools):
+    peers = {tools.echo("GET", "one")["peer"] for _ in range(5)}
+    assert len(peers) < 5  # a connection waits for seconds, and a busy machine may take as many
+    for _ in range(20):
+        assert tools.http.get(path("one", "/leave")).text == "ok"
+        assert tools.echo("POST", "one", content=b"x")["size"] == 1
 
 
 def test_pods_that_listen_on_their_own_address_share_a_port(tools):
