@@ -137,3 +137,9 @@ def test_looking_again_writes_nothing_new(notebook, answers):
     before = Workload.objects.values("version", "tool_states").get(pk=notebook.pk)
     probing.probe()
     assert Workload.objects.values("version", "tool_states").get(pk=notebook.pk) == before
+
+
+def test_eve_finds_neither_door_nor_tool(browse, eve, notebook, answers):
+    assert browse(eve).get(f"/workloads/{notebook.pk}/connect/jupyter").status_code == 404
+    assert answers[1] == []
+    assert not Visit.objects.exists()

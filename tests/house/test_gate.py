@@ -45,7 +45,7 @@ def view_of(workload):
 
 
 def url_of(name, workload):
-    parts = {"pk": workload.pk, "verb": "stop", "bulk": bulk_of(workload), "view": view_of(workload).pk}
+    parts = {"pk": workload.pk, "tool": "jupyter", "verb": "stop", "bulk": bulk_of(workload), "view": view_of(workload).pk}
     parts["project"] = workload.project.name
     wanted = {key: value for key, value in parts.items() if f"{key}>" in str(ADDRESSES[name].pattern)}
     return reverse(name, kwargs=wanted)
@@ -118,7 +118,7 @@ def test_eve_reads_no_word_of_red_anywhere(browse, eve, ada_training, name, meth
     assert not Action.objects.filter(workload=ada_training).exists()
 
 
-NEED_A_CLUSTER = {"api-act", "api-log", "api-logs", "api-yaml"} | {
+NEED_A_CLUSTER = {"api-act", "api-log", "workload-connect", "api-logs", "api-yaml"} | {
     f"workload-log-{what}" for what in ("download", "search", "merged", "first-error")
 }
 

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STAIRS = [
     "console",
     "api",
+    "connect",
     "live",
     "sync",
     "metrics",
