@@ -45,8 +45,8 @@ def view_of(workload):
 
 
 def url_of(name, workload):
-    parts = {"pk": workload.pk, "tool": "jupyter", "verb": "stop", "bulk": bulk_of(workload), "view": view_of(workload).pk}
-    parts["project"] = workload.project.name
+    parts = {"pk": workload.pk, "verb": "stop", "bulk": bulk_of(workload), "view": view_of(workload).pk}
+    parts |= {"project": workload.project.name, "tool": "jupyter"}
     wanted = {key: value for key, value in parts.items() if f"{key}>" in str(ADDRESSES[name].pattern)}
     return reverse(name, kwargs=wanted)
 
