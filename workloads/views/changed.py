@@ -71,12 +71,16 @@ def row_data(user: Any) -> Any:
 
 
 def tally_of(user: Any, params: QueryDict) -> dict[str, Any]:
-    """How many of the rows that match, the status filter aside, are in each group of phases."""
+    """How many rows match, and how many, the status filter aside, are in each group of phases."""
     without_phase = params.copy()
     for name in _NOT_COUNTED_BY:
         without_phase.pop(name, None)
     query = WorkloadTable.read(without_phase)
     narrowed = WorkloadTable.matching(user, query) if query.where else None
     by_phase = queries.all_by_phase(user) if narrowed is None else queries.by_phase(narrowed)
-    tiles = [Tile.of(group, by_phase, params.getlist("phase")) for group in TALLY]
-    return {"tally": tiles, "all_count": sum(count for count, _ in by_phase.values())}
+    chosen = [phase for phase in params.getlist("phase") if phase]
+    return {
+        "tally": [Tile.of(group, by_phase, chosen) for group in TALLY],
+        "all_count": sum(count for count, _ in by_phase.values()),
+        "matching": sum(count for phase, (count, _) in by_phase.items() if not chosen or phase in chosen),
+    }

@@ -1,5 +1,7 @@
 """The table of workloads: the whole page, and the rows that changed."""
 
+from typing import Any
+
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -28,7 +30,8 @@ def workloads(request: HttpRequest) -> HttpResponse:
     views = saved.listed(request.user)
     if elsewhere := saved.full_address(request, views):
         return HttpResponseRedirect(elsewhere)
-    page = WorkloadTable.page(request.user, request.GET, table_choice(request.user, TABLE))
+    tally = _tally(request)
+    page = WorkloadTable.page(request.user, request.GET, table_choice(request.user, TABLE), tally["matching"])
     shelf = saved.shelf(request, views, page.problem)
     context = {
         "table": WorkloadTable,
@@ -41,9 +44,17 @@ def workloads(request: HttpRequest) -> HttpResponse:
         "can_create": may_somewhere(request.user, "create", noun="workload"),
         "sample": sample.offered(),
         "as_of": timezone.now(),
-        **changed.tally_of(request.user, QueryDict() if page.problem else request.GET),
+        **tally,
     }
     return render(request, "workloads/list.html", context, status=400 if page.problem else 200)
+
+
+def _tally(request: HttpRequest) -> dict[str, Any]:
+    """Of all workloads where the filters are wrong, which the page says."""
+    try:
+        return changed.tally_of(request.user, request.GET)
+    except BadQuery:
+        return changed.tally_of(request.user, QueryDict())
 
 
 @require_safe

@@ -118,5 +118,6 @@ def gpus(millis: int) -> str:
     return _short(millis / 1000) if millis else "–"
 
 
+@lru_cache(1000)  # a table holds the same few amounts again and again
 def _short(number: float) -> str:
     return f"{number:,.2f}".rstrip("0").rstrip(".")

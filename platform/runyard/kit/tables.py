@@ -90,15 +90,18 @@ class Table:
         cls.columns = {name: item for name, item in vars(cls).items() if isinstance(item, Column)}
 
     @classmethod
-    def page(cls, user: Any, params: QueryDict, saved: Any = None) -> Page:
-        """At most PAGE_SIZE rows of what `user` may see and `params` asks for; `saved` is a chosen layout."""
+    def page(cls, user: Any, params: QueryDict, saved: Any = None, matching: int | None = None) -> Page:
+        """At most PAGE_SIZE rows of what `user` may see and `params` asks for; `saved` is a chosen layout.
+
+        `matching`: how many rows match, where that is known already.
+        """
         try:
             query = cls.read(params, saved)
         except BadQuery as problem:
             sort, layout = Sort.read(cls.default_sort, cls.columns), Layout.read(cls.columns, None, saved)
             return Page(sort, layout, problem=str(problem))
         page = Page(query.sort, query.layout, query.conditions)
-        cls._count(page, query, cls.matching(user, query))
+        cls._count(page, query, cls.matching(user, query), matching)
         return cls._turn_to(page, user, query)
 
     @classmethod
@@ -139,12 +142,12 @@ class Table:
         return Query(where, sort, layout, conditions, after, before, count == "exact", at)
 
     @staticmethod
-    def _count(page: Page, query: Query, matching: QuerySet[Any]) -> None:
+    def _count(page: Page, query: Query, matching: QuerySet[Any], known: int | None) -> None:
         """Exact up to COUNTED, and beyond it where that was asked for and can be done in time."""
-        counted = count_up_to(matching, COUNTED + 1)
+        counted = count_up_to(matching, COUNTED + 1) if known is None else known
         page.total, page.more_than_counted = min(counted, COUNTED), counted > COUNTED
         if query.exact and page.more_than_counted:
-            total = count_exactly(matching)
+            total = count_exactly(matching) if known is None else known
             page.total, page.more_than_counted = total or page.total, total is None
             page.too_long = total is None
 
