@@ -7,7 +7,7 @@ from typing import Any
 import pynvml
 
 from .gpm import Profile
-from .nvml import ask
+from .nvml import ask, give_back
 
 MIB = 2**20
 _ALL_LINKS = 0xFFFFFFFF
@@ -78,7 +78,7 @@ class Device:
                 self._open()
             return self._read()
         except Exception:
-            self._handle = None
+            self._close()
             raise
 
     def _open(self) -> None:
@@ -90,6 +90,14 @@ class Device:
         self._seen_us = time.time_ns() // 1000 - 1_000_000
         self._events, self._xid = _xid_events(handle), 0
         self._handle = handle
+
+    def _close(self) -> None:
+        """Gives back what was opened, as far as there is still somebody to give it to."""
+        if self._handle is not None:
+            for profile in (self._profile, *self._slices.values()):
+                profile.close()
+            give_back("nvmlEventSetFree", self._events)
+        self._handle = None
 
     def _read(self) -> list[Reading]:
         assert self.identity is not None
@@ -109,7 +117,8 @@ class Device:
             handle = ask("nvmlDeviceGetMigDeviceHandleByIndex", self._handle, number)
             if handle is not None:
                 readings.append(self._read_slice(handle))
-        self._slices = {one.identity.slice_uuid: self._slices[one.identity.slice_uuid] for one in readings}
+        for uuid in self._slices.keys() - {one.identity.slice_uuid for one in readings}:
+            self._slices.pop(uuid).close()
         return readings
 
     def _read_slice(self, handle: Any) -> Reading:
@@ -233,6 +242,6 @@ def _xid_events(handle: Any) -> Any:
     try:
         pynvml.nvmlDeviceRegisterEvents(handle, pynvml.nvmlEventTypeXidCriticalError, events)
     except pynvml.NVMLError:
-        ask("nvmlEventSetFree", events)
+        give_back("nvmlEventSetFree", events)
         return None
     return events

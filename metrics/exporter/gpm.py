@@ -4,7 +4,7 @@ from typing import Any
 
 import pynvml
 
-from .nvml import ask
+from .nvml import ask, give_back
 
 PERCENT, MIB = 0.01, 2.0**20
 #: GPM's metric, DCGM's name, and what makes one the other.
@@ -69,6 +69,5 @@ class Profile:
     def close(self) -> None:
         """Gives the samples back."""
         for sample in (self._last, self._spare):
-            if sample is not None:
-                ask("nvmlGpmSampleFree", sample)
+            give_back("nvmlGpmSampleFree", sample)
         self._last = self._spare = None

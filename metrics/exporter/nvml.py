@@ -3,6 +3,7 @@
 Everything here may block; only `device` and `fleet` call it, on lanes.
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +51,13 @@ def ask(name: str, *args: Any) -> Any:
         return None
 
 
+def give_back(name: str, thing: Any) -> None:
+    """`pynvml.NAME(thing)` unless there is none; where NVML has gone, so has what was given."""
+    if thing is not None:
+        with contextlib.suppress(NVMLError):
+            ask(name, thing)
+
+
 def start() -> int:
     """Initialises NVML anew; the number of GPUs. Raises NVMLError."""
     stop()
@@ -59,7 +67,5 @@ def start() -> int:
 
 def stop() -> None:
     """Ends what `start` began, if anything."""
-    try:
+    with contextlib.suppress(NVMLError):  # it was not running
         pynvml.nvmlShutdown()
-    except NVMLError:
-        pass  # it was not running

@@ -5,6 +5,7 @@ What a `Gpu` says can be changed at any time; `lost`, `hangs` and `broken` make 
 """
 
 import ctypes
+import itertools
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,7 +71,8 @@ class Driver:
         self.starts = 0
         self.running = self.hangs = False
         self.calls: list[str] = []
-        self._samples: dict[int, tuple[float, dict[int, float]]] = {}
+        self.samples: dict[int, tuple[float, dict[int, float]]] = {}
+        self._names = itertools.count(0x30000)
 
     def install(self, monkeypatch) -> "Driver":
         monkeypatch.setattr(pynvml, "nvmlLib", self)
@@ -229,25 +231,25 @@ class Driver:
         )
 
     def _nvmlGpmSampleAlloc(self, sample):
-        name = 0x30000 + len(self._samples)
-        self._samples[name] = (0.0, {})
+        name = next(self._names)
+        self.samples[name] = (0.0, {})
         return point(sample, name)
 
     def _nvmlGpmSampleFree(self, sample):
-        self._samples.pop(number(sample), None)
+        self.samples.pop(number(sample), None)
 
     def _nvmlGpmSampleGet(self, handle, sample):
         gpu = self._gpu(handle)
-        self._samples[number(sample)] = (time.monotonic(), dict(gpu.gpm or {}))
+        self.samples[number(sample)] = (time.monotonic(), dict(gpu.gpm or {}))
         return gpu.check()
 
     def _nvmlGpmMigSampleGet(self, handle, instance, sample):
         found = next(one for one in self._gpu(handle).slices if one.instance == instance)
-        self._samples[number(sample)] = (time.monotonic(), dict(found.gpm))
+        self.samples[number(sample)] = (time.monotonic(), dict(found.gpm))
         return self._gpu(handle).check()
 
     def _nvmlGpmMetricsGet(self, wanted):
-        first, second = (self._samples[number(one)] for one in (wanted._obj.sample1, wanted._obj.sample2))
+        first, second = (self.samples[number(one)] for one in (wanted._obj.sample1, wanted._obj.sample2))
         assert first[0] < second[0], "the samples are the wrong way round"
         for slot in wanted._obj.metrics[: wanted._obj.numMetrics]:
             slot.nvmlReturn = 0 if slot.metricId in second[1] else pynvml.NVML_ERROR_NOT_SUPPORTED

@@ -91,6 +91,28 @@ def test_slices_have_their_own_memory_and_activity_beside_the_gpus(exporter):
     assert page.one("DCGM_FI_DEV_POWER_USAGE") == 70
 
 
+def test_what_the_driver_lent_is_given_back(exporter):
+    """Samples of slices that are no more, and of a GPU that failed: an exporter runs for months."""
+    gpu = Gpu("GPU-0", gpm={}, slices=[Slice("MIG-a", 1, "3g.40gb", 40 * GIB)])
+    driver = Driver([gpu])
+    asked = exporter(driver, retry_seconds=3600)
+    for _ in range(3):
+        asked.metrics()
+    assert len(driver.samples) == 4  # two of each
+    gpu.slices = []
+    asked.metrics()
+    gpu.slices = [Slice("MIG-b", 2, "1g.10gb", 10 * GIB)]
+    for _ in range(3):
+        asked.metrics()
+    assert len(driver.samples) == 4
+    for _ in range(3):
+        gpu.broken = pynvml.NVML_ERROR_RESET_REQUIRED
+        asked.metrics()
+        gpu.broken = 0
+        asked.metrics()
+    assert len(driver.samples) == 2  # the first of each
+
+
 def test_the_last_xid_is_told(exporter):
     gpu = Gpu("GPU-0")
     asked = exporter([gpu])
