@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from workloads.keeping.text import offset_of
+from workloads.keeping.text import lines_in, offset_of
 from workloads.keeping.upstream import Line, lines_of
 
 RING_BYTES, AHEAD_BYTES, BLOCK_BYTES = 8 * 2**20, 2 * 2**20, 128 * 1024
@@ -54,7 +54,7 @@ class Frame:
 
 def frame_of(topic: str, first: int, text: bytes) -> Frame:
     """Whole lines, ready to be sent."""
-    count = text.count(b"\n")
+    count = lines_in(text)
     head = json.dumps({"topic": topic, "from": first, "count": count}).encode()
     return Frame(first, count, b"%b\n%b" % (head, text))
 

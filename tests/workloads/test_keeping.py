@@ -266,6 +266,20 @@ def test_lines_that_are_sent_again_are_told_once():
     assert again(where, block([1000, 1001])) == (b"", False)
 
 
+@pytest.mark.parametrize("cut", [1, 2, 3, 7])
+def test_the_place_is_the_same_however_the_lines_came(cut):
+    numbers, where = [990, 995, 1000, 1001, 1002, 2500, 2600], Place()
+    for start in range(0, len(numbers), cut):
+        where = where.after(block(numbers[start : start + cut]))
+    assert where == place(*numbers)
+    assert (where.since, where.seen) == ("2026-01-02T03:00:02", 2)
+
+
+@pytest.mark.parametrize("text", [b"", b"no time\n", b"no time\n\n", block([500, 900])])
+def test_a_place_stays_where_it_is_for_what_has_no_time_or_an_earlier_one(text):
+    assert place(1000, 1001).after(text) == place(1000, 1001)
+
+
 def test_what_the_cluster_let_go_of_is_a_gap_and_not_a_repeat():
     where = place(1000, 1001, 1002)
     assert again(where, block([1001, 1002, 1003])) == (line(1003), False)

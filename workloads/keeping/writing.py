@@ -15,11 +15,11 @@ from workloads.keeping import claims
 from workloads.keeping.chunks import place_of, text_of
 from workloads.keeping.models import KeptChunk, KeptLog
 from workloads.keeping.store import Missing, Store, key_of
-from workloads.keeping.text import Place, first_and_last, pack
+from workloads.keeping.text import Place, first_and_last, lines_in, pack
 from workloads.keeping.upstream import let_go_of_the_database
 
 CHUNK_BYTES, CHUNK_SECONDS = 2**20, 30.0
-GATHER_BYTES = 4 * CHUNK_BYTES  # one transaction for four chunks
+GATHER_BYTES = 8 * CHUNK_BYTES  # one transaction for eight chunks
 
 
 class Writer:
@@ -119,7 +119,7 @@ class Writer:
             return None, b""
 
     def _put(self, first_line: int, text: bytes) -> KeptChunk:
-        lines, (first_at, last_at), data = text.count(b"\n"), first_and_last(text), pack(text)
+        lines, (first_at, last_at), data = lines_in(text), first_and_last(text), pack(text)
         key = key_of(self.log.pk, first_line, lines, self.log.epoch)
         self._store.put(key, data)
         return KeptChunk(
