@@ -36,6 +36,7 @@ def waiting(name, before, near):
 @pytest.fixture
 def queued(red, cluster, ada):
     sum_ = {"queue": "team-a", "name": "job-x", "uid": "claim", "active": True}
+    sum_["says"] = [{"by": "Kueue", "reason": "Pending", "message": "no quota", "at": ""}]
     return make_workload(red, cluster, created_by=ada, phase="Pending", suspended=True, queueing=sum_)
 
 
