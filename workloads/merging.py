@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import dropwhile, takewhile
 
 from django.utils import timezone
@@ -111,7 +111,7 @@ def around(pods: list[Pod], container: str, spot: Spot) -> Merged:
     """A stretch of it around `spot`, whole: no line of any pod that is shown lacks in it."""
     count = _count(pods)
     found = _read(pods, container, lambda part: _around(part, spot, count))
-    return _whole(found, before=True, after=True)
+    return _whole(found, before=True, after=True, at=spot.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f"))
 
 
 def before(pods: list[Pod], container: str, places: dict[int, int]) -> Merged:
@@ -195,15 +195,18 @@ def _take(part: Part, page: logs.LogPage) -> None:
     part.notes |= page.notes
 
 
-def _whole(found: Merged, *, before: bool = False, after: bool = False) -> Merged:
-    """Cut off where the lines of some pod begin or end too soon: what is left lacks none in between."""
+def _whole(found: Merged, *, before: bool = False, after: bool = False, at: str = "") -> Merged:
+    """Cut off where the lines of some pod begin or end too soon: what is left lacks none in between.
+
+    What is of the moment `at` stays, also where the times of some pod's lines are not in order.
+    """
     low = max((moment(part.lines[0][1]) for part in found.parts if part.lines and part.first), default="")
     high = min((moment(part.lines[-1][1]) for part in found.parts if part.lines and part.more), default="~")
     for part in found.parts:
         if before:
-            _cut_before(part, low)
+            _cut_before(part, min(low, at) if at else low)
         if after:
-            _cut_after(part, high)
+            _cut_after(part, max(high, f"{at}~") if at else high)
     found.lines = _ordered(found.parts)
     return found
 

@@ -182,6 +182,6 @@ def test_the_log_says_how_long_it_is_kept_and_leads_to_the_limits(ada_training, 
     LogLimits.objects.create(project=red, days=90, bytes=5 * GIB)
     address = f"/workloads/{ada_training.pk}/logs"
     page = text(browse(bo).get(address))
-    assert "Kept for 90 days, while the logs of red have room in 5 GiB." in page
+    assert "Logs of red are kept 90 days, up to 5 GiB." in page
     assert f'<a class="link" href="{PAGE}">Change the limits</a>' in page
     assert "About the limits" in text(browse(ada).get(address))

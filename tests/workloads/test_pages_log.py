@@ -257,6 +257,15 @@ def test_a_stretch_lacks_no_line_of_any_pod(get, uneven):
     assert all(told["more"] for told in ends.values())
 
 
+def test_a_pod_whose_clock_went_wrong_hides_no_line_one_asks_for(get, uneven, kept, monkeypatch):
+    """Its lines of that moment are not where its index says."""
+    late = {uneven[0].pk: 3_000}
+    found = kept.line_at
+    monkeypatch.setattr("workloads.logs.line_at", lambda pod, *rest: late.get(pod.pk) or found(pod, *rest))
+    lines, _ = stretch(get(f"/merged?pod=all&hit={uneven[1].pk}:181").json())
+    assert ("slow 180", 1_800) in lines
+
+
 def test_stretches_follow_each_other_without_gap_or_repeat(get, uneven):
     lines, ends = stretch(get("/merged?pod=all&at=2026-01-02T03:30:00Z").json())
     first = {pk: told["first"] for pk, told in ends.items()}
