@@ -22,7 +22,7 @@ from workloads.keeping.upstream import block_of, new_of
 from workloads.log_frames import BLOCK_BYTES, Coming, Frame, Ring, frame_of
 from workloads.models import Pod
 
-KEPT_LINES, GATHER_SECONDS = 1_000, 0.05
+KEPT_LINES, GATHER_SECONDS = 1_000, 0.025
 LINGER_SECONDS, RETRY_SECONDS, RESET_SECONDS = 10.0, 1.0, 3.0
 ENDED = "The container has ended."
 log = logging.getLogger(__name__)

@@ -12,7 +12,8 @@ import { onState, watch } from "./live.js";
 
 const MARGIN = 12; // pixels right of a line
 const REST = 30; // milliseconds between two drawings of what comes by itself, or
-const SHARE = 10; // so many times what the last one took
+const SHARE = 20; // so many times what the last one took
+const OFTEN = 100; // milliseconds after it may, within which a drawing is one of many
 const MOST_PAUSED = 8 * 2 ** 20; // bytes that wait while paused; the oldest of more are fetched when they are looked at
 
 export function start(section) {
@@ -151,7 +152,8 @@ class LogView {
     if (this.wrap) this.measure(from, to);
     if (this.following) this.window.toEnd();
     else if (keep) keep();
-    this.window.paint();
+    if (this.following && began < this.drawAt + OFTEN) this.window.hurry();
+    else this.window.paint();
     this.finder.more();
     if (this.log.passed) this.tellFoot();
     this.tellState();

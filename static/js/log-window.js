@@ -146,14 +146,21 @@ export class LogWindow {
     if (this.sheet.style.height !== tall) this.sheet.style.height = tall;
   }
 
-  paint() {
+  // What is in sight now; what is around it at rest: lines come fast.
+  hurry() {
+    clearTimeout(this.filling);
+    this.filling = setTimeout(() => this.soon(), AT_REST);
+    this.paint(0);
+  }
+
+  paint(around = AROUND) {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     this.size();
     this.wasAtEnd = this.atEnd;
     const [first, last] = this.inSight;
-    const from = Math.max(0, first - AROUND);
-    const to = Math.min(this.count(), last + 1 + AROUND, from + MOST_NODES);
+    const from = Math.max(0, first - around);
+    const to = Math.min(this.count(), last + 1 + around, from + MOST_NODES);
     for (const [index, node] of this.nodes) {
       if (index >= from && index < to) continue;
       node.remove();
@@ -184,5 +191,6 @@ export class LogWindow {
     this.resize.disconnect();
     cancelAnimationFrame(this.frame);
     clearTimeout(this.rest);
+    clearTimeout(this.filling);
   }
 }
