@@ -1,10 +1,12 @@
 """The machine's GPUs, found through NVML, and which container has which: each belongs to one at a time."""
 
 import logging
+import threading
 from dataclasses import dataclass
 from typing import Any
 
 log = logging.getLogger(__name__)
+PATIENCE_SECONDS = 20.0  # waking eight GPUs takes several
 Holder = tuple[str, str]  # pod uid, container name
 
 
@@ -18,7 +20,17 @@ class Gpu:
 
 
 def discover() -> list[Gpu]:
-    """Every GPU that NVML shows; none where there is no NVIDIA driver."""
+    """Every GPU that NVML shows; none where there is no NVIDIA driver, or one that does not answer."""
+    found: list[list[Gpu]] = []
+    asking = threading.Thread(target=lambda: found.append(_ask()), daemon=True)
+    asking.start()
+    asking.join(PATIENCE_SECONDS)
+    if not found:
+        log.warning("the NVIDIA driver does not answer: going on without GPUs")
+    return found[0] if found else []
+
+
+def _ask() -> list[Gpu]:
     try:
         import pynvml
 
@@ -27,13 +39,22 @@ def discover() -> list[Gpu]:
         log.info("no GPUs: %s", error)
         return []
     try:
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(n) for n in range(pynvml.nvmlDeviceGetCount())]
-        return [_describe(pynvml, handle) for handle in handles]
+        every = [_describe(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount())]
+        return [gpu for gpu in every if gpu]
     finally:
         pynvml.nvmlShutdown()
 
 
-def _describe(nvml: Any, handle: Any) -> Gpu:
+def _describe(nvml: Any, index: int) -> Gpu | None:
+    """None, and a line in the log, for one that has failed: the others are as good as ever."""
+    try:
+        return _described(nvml, nvml.nvmlDeviceGetHandleByIndex(index))
+    except nvml.NVMLError as error:
+        log.warning("GPU %d is left out: %s", index, error)
+        return None
+
+
+def _described(nvml: Any, handle: Any) -> Gpu:
     uuid, name = nvml.nvmlDeviceGetUUID(handle), nvml.nvmlDeviceGetName(handle)
     memory = nvml.nvmlDeviceGetMemoryInfo(handle).total
     return Gpu(_text(uuid), _text(name).replace(" ", "-"), memory // 2**20)
