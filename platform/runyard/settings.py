@@ -30,6 +30,7 @@ ORIGINS = env.words(
     f"https://{ALLOWED_HOSTS[0]}" if PRODUCTION else f"http://127.0.0.1:{PORT},http://localhost:{PORT}",
 )
 CSRF_TRUSTED_ORIGINS = ORIGINS
+METRICS_TOKEN = env.text("METRICS_TOKEN")
 #: Each tool has a host name below it; browsers lead every name below localhost to this machine by themselves.
 TOOLS_DOMAIN = env.text("TOOLS_DOMAIN", "" if PRODUCTION else "localhost").lower().strip(".")
 REDIS_URL = env.text("REDIS_URL", f"unix://{HOME}/run/valkey.sock")
@@ -57,6 +58,7 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
+    "runyard.kit.measures.timed",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "csp.middleware.CSPMiddleware",

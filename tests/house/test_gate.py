@@ -11,7 +11,7 @@ from runyard.tenancy.models import SavedView
 from tests.answers import content
 from workloads.models import Action, Bulk, Workload
 
-PUBLIC = {"sign-in", "sign-in-link", "health"}
+PUBLIC = {"sign-in", "sign-in-link", "health", "own-metrics"}
 TABLES = {"workload-pods", "workload-pod-page", "workload-pods-csv"}  # refuse what is no filter of theirs
 METHODS = ("get", "post", "put", "patch", "delete")
 

@@ -15,6 +15,7 @@ from typing import Any
 import redis.asyncio as redis
 from django.conf import settings
 
+from runyard.kit.measures import SOCKETS
 from runyard.kit.publish import CHANNEL
 from runyard.live.audience import Audience, Ear
 
@@ -34,6 +35,11 @@ class Hub:
         self._reader: asyncio.Task[None] | None = None
         self._recent: deque[tuple[float, list[tuple[str, Any]]]] = deque(maxlen=MOST_RECENT)
         self.state = {"state": "connecting", "why": ""}
+
+    @property
+    def sockets(self) -> int:
+        """How many are open: each listens to the hub's own state."""
+        return len(self._listeners.get("hub", ()))
 
     def listen(self, topic: str, listener: Listener) -> None:
         """`listener` is called with every hint about `topic`; "hub" is the topic of the hub's own state."""
@@ -130,6 +136,9 @@ def _cancelled() -> bool:
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+
+
+SOCKETS.set_function(lambda: sum(hub.sockets for hub in _hubs.values()))
 
 
 def hub() -> Hub:
