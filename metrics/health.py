@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from metrics.models import Health
+from runyard.kit.writing import write_columns
 
 MINUTE = timedelta(minutes=1)
 
@@ -25,7 +26,7 @@ def tell(cluster: int, told: Mapping[tuple[str, str], str], at: datetime, source
         elif row.why != why[:500] or (not why and (row.seen_at is None or at - row.seen_at >= MINUTE)):
             changed.append(_changed(row, why, at))
     Health.objects.bulk_create(new, ignore_conflicts=True)
-    Health.objects.bulk_update(changed, ["ok", "why", "since", "seen_at"], batch_size=500)
+    write_columns(changed, ["ok", "why", "since", "seen_at"])
 
 
 def _changed(row: Health, why: str, at: datetime) -> Health:

@@ -15,6 +15,7 @@ from django.db.models import Q
 from metrics.figures import Figure, PodsNow, pods_now
 from metrics.models import Gpu
 from runyard.clusters.models import Cluster
+from runyard.kit.writing import write_columns
 from workloads.models import Usage, Workload
 from workloads.transitions import announce
 
@@ -28,7 +29,7 @@ RENEW = timedelta(minutes=1)
 POINTS, PART = 2.0, 0.02
 FIGURES = ("gpu_compute", "gpu_memory_bytes", "gpu_memory_total_bytes", "gpus_seen", "gpus_idle",
            "cpu_millis", "memory_bytes")  # fmt: skip
-_GPU_FIELDS = ("node", "index", "model", "pod_uid", "workload_id", "compute", "memory_bytes",
+_GPU_FIELDS = ("node", "index", "model", "pod_uid", "workload", "compute", "memory_bytes",
                "memory_total_bytes", "idle_since", "seen_at")  # fmt: skip
 
 
@@ -106,7 +107,7 @@ def _write_gpus(cluster: Cluster, devices: Devices, at: datetime) -> dict[int, I
         if _differs(row, device, since) or at - row.seen_at >= RENEW:
             changed.append(_renewed(row, device, since, at))
     Gpu.objects.bulk_create([row for row in changed if row.pk is None], ignore_conflicts=True)
-    Gpu.objects.bulk_update([row for row in changed if row.pk], _GPU_FIELDS, batch_size=500)
+    write_columns([row for row in changed if row.pk], _GPU_FIELDS)
     return idle
 
 
@@ -190,13 +191,8 @@ def _write_usage(cluster: Cluster, usages: dict[int, Usage], at: datetime) -> No
             seen.add(pk)
         if changed or before is None or at - before.at >= RENEW:
             written.append(after)
-    Usage.objects.bulk_create(
-        written,
-        update_conflicts=True,
-        unique_fields=["workload"],
-        update_fields=[*FIGURES, "idle_gpu_seconds", "source", "at"],
-        batch_size=1_000,
-    )
+    Usage.objects.bulk_create([row for row in written if row.pk not in there], ignore_conflicts=True)
+    write_columns([row for row in written if row.pk in there], [*FIGURES, "idle_gpu_seconds", "source", "at"])
     if seen:
         announce(Workload.objects.filter(pk__in=seen).only("pk", "project", "version"))
 

@@ -7,7 +7,6 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from metrics.series import Labels
 from runyard.clusters.models import Cluster
 from workloads.models import Workload
 
@@ -42,10 +41,6 @@ class StoredSeries(models.Model):
 
     def __str__(self) -> str:
         return f"{self.metric} of {self.pod or self.gpu_uuid or self.node}"
-
-    def labels(self, cluster: str) -> Labels:
-        own = {name: getattr(self, name) for name in Labels.__slots__ if name != "cluster"}
-        return Labels(cluster=cluster, **own)
 
 
 class Chunk(models.Model):

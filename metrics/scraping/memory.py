@@ -3,7 +3,7 @@
 It holds what the last scrape brought and no more. A pod of the same name with another uid is another series.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 
 from metrics import labels
@@ -40,12 +40,11 @@ class Memory:
 
     known: dict[bytes, int | None] = field(default_factory=dict)
     slots: dict[int, Slot] = field(default_factory=dict)
-    pods: dict[bytes, tuple[PodName, str]] = field(default_factory=dict)
+    pods: dict[bytes, PodName] = field(default_factory=dict)
 
-    def renew(self, pods: PodsNow) -> None:
-        """Forget lines of pods that are not who they were: gone, come, or another of the same name."""
-        uids = {name: pod.uid for name, pod in pods.items()}
-        for head in [head for head, (name, uid) in self.pods.items() if uids.get(name, "") != uid]:
+    def forget(self, others: Set[PodName]) -> None:
+        """Forget lines of pods that are not who they were."""
+        for head in [head for head, name in self.pods.items() if name in others]:
             self.known.pop(head, None)
             del self.pods[head]
 
@@ -60,7 +59,7 @@ class Memory:
         name = (found.namespace, found.pod) if found.pod else None
         uid = pods[name].uid if name in pods else ""
         if name:
-            self.pods[line.head] = name, uid
+            self.pods[line.head] = name
         if metric.scope is Scope.POD and not uid:
             self.known[line.head] = None
             return None

@@ -55,6 +55,7 @@ class Scraper:
         self.lock = threading.Lock()
         self._memories: dict[str, Memory] = {}
         self._exporters = Exporters()
+        self._pods: PodsNow = {}
         self._before: dict[int, tuple[int, float, float | None]] = {}
 
     def look(self, at: datetime, seconds: float) -> Look:
@@ -67,7 +68,7 @@ class Scraper:
 
     def take(self, answers: Collection[Answer], at: datetime) -> Look:
         """Parse and stage `answers`, got at `at`."""
-        pods, told = pods_now(self.cluster.pk), _told(answers)
+        pods, told = self._pods_now(), _told(answers)
         bare = {a.endpoint.node for a in answers if a.why and a.endpoint.path.endswith(CADVISOR)}
         sheets = [sheet for answer in answers if (sheet := self._sheet(answer, bare, pods, told))]
         numbers = numbers_of(self.cluster.pk, {slot.key for sheet in sheets for _, slot in sheet.fresh})
@@ -78,13 +79,21 @@ class Scraper:
         self._forget(sheets, answers)
         return Look(told, figures, stage(self.cluster.pk, at, _by_node(brought.values())))
 
+    def _pods_now(self) -> PodsNow:
+        """What was known of pods that are others now (gone, come, another of the same name) is forgotten."""
+        pods = pods_now(self.cluster.pk)
+        others = {name for name, _ in pods.items() ^ self._pods.items()}
+        self._pods = pods
+        for memory in self._memories.values() if others else ():
+            memory.forget(others)
+        return pods
+
     def _sheet(self, answer: Answer, bare: set[str], pods: PodsNow, told: Told) -> Sheet | None:
         """None for an answer without figures, which is told."""
         endpoint = answer.endpoint
         if answer.why:
             return None
         memory = self._memories.setdefault(endpoint.path, Memory())
-        memory.renew(pods)
         try:
             page = parse(answer.body, _names(endpoint, endpoint.node in bare), memory.known)
         except NotMetrics as problem:

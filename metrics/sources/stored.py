@@ -1,14 +1,15 @@
 """The own store as a source: figures that Runyard scraped itself."""
 
 from collections import defaultdict
+from dataclasses import replace
 
 from metrics.health_words import states_of
-from metrics.models import StoredSeries
 from metrics.question import Question
 from metrics.scraping.endpoints import GPUS, KUBELET
 from metrics.series import METRICS, Labels, Scope, Series, summed
 from metrics.sources.source import SourceState
 from metrics.store import ranges
+from metrics.store.catalogue import Key, series_of_pods
 from runyard.clusters.models import Cluster
 
 
@@ -20,24 +21,21 @@ class Stored:
 
     def read(self, question: Question) -> list[Series]:
         """A series for each pod, its containers summed, and for each GPU."""
-        rows = StoredSeries.objects.filter(
-            cluster=self._cluster,
-            pod_uid__in=[pod.uid for pod in question.pods],
-            metric__in=[metric.key for metric in question.metrics],
+        known = series_of_pods(
+            self._cluster, [pod.uid for pod in question.pods], [metric.key for metric in question.metrics]
         )
         if question.gpus is not None:
-            rows = rows.filter(gpu_uuid__in=[*question.gpus, ""])
-        known = {row.pk: row for row in rows}
+            known = {n: key for n, key in known.items() if key[1].gpu_uuid in {*question.gpus, ""}}
         if not known:
             return []
-        metrics = {pk: METRICS[row.metric] for pk, row in known.items()}
-        nodes = {row.node for row in known.values()}
+        metrics = {number: METRICS[metric] for number, (metric, _) in known.items()}
+        nodes = {labels.node for _, labels in known.values()}
         values = ranges.read(self._cluster.pk, metrics, nodes, question.grid)
         times = question.grid.times
-        found: dict[tuple[str, Labels], list[Series]] = defaultdict(list)
-        for pk, its in values.items():
-            labels = _whole_pod(known[pk], self._cluster.name)
-            found[known[pk].metric, labels].append(Series(known[pk].metric, labels, times, its))
+        found: dict[Key, list[Series]] = defaultdict(list)
+        for number, its in values.items():
+            metric, labels = known[number][0], _whole_pod(known[number][1])
+            found[metric, labels].append(Series(metric, labels, times, its))
         return [one[0] if len(one) == 1 else summed(one, labels) for (_, labels), one in found.items()]
 
     def states(self, question: Question) -> list[SourceState]:
@@ -45,9 +43,6 @@ class Stored:
         return states_of(self._cluster, [KUBELET, GPUS], tuple(Scope), nodes)
 
 
-def _whole_pod(row: StoredSeries, cluster: str) -> Labels:
+def _whole_pod(labels: Labels) -> Labels:
     """The labels of what it is part of. A GPU belongs to one container; that is left as it is."""
-    labels = row.labels(cluster)
-    if row.gpu_uuid:
-        return labels
-    return Labels(cluster, labels.namespace, labels.pod, labels.pod_uid, node=labels.node)
+    return labels if labels.gpu_uuid else replace(labels, container="")

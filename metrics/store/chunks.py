@@ -1,17 +1,20 @@
 """Chunks of samples in the database: read by series and time, written many at once."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
 
 from django.db import connection
 
 from metrics.models import Chunk, Resolution
 from metrics.series import Metric
 from metrics.store.catalogue import grain_of
-from metrics.store.packing import Samples, merged, pack, sound, unpack
+from metrics.store.packing import Grain, Samples, merged, pack, sound, unpack
 
 #: The seconds that one chunk covers.
 SPANS: dict[int, int] = {Resolution.RAW: 3600, Resolution.FIVE_MINUTES: 86_400, Resolution.HOUR: 30 * 86_400}
+Row = tuple[int, int, int, bytes]
 _COLUMNS = "series_id, resolution, start, data"
 _TABLE = Chunk._meta.db_table
 
@@ -27,19 +30,29 @@ class Window:
 
 def read(metrics: Mapping[int, Metric], windows: Collection[Window]) -> dict[tuple[int, int], Samples]:
     """All samples of the series in `metrics`, by series and resolution; each window of another resolution."""
-    parts: dict[tuple[int, int], list[Samples]] = {}
-    for series, resolution, start, data in _rows(list(metrics), windows):
-        unpacked = unpack(data, start, grain_of(metrics[series], resolution))
-        parts.setdefault((series, resolution), []).append(unpacked)
-    return {key: merged(found) if len(found) > 1 else found[0] for key, found in parts.items()}
-
-
-def _rows(series: list[int], windows: Collection[Window]) -> Iterator[tuple[int, int, int, bytes]]:
-    one = f"SELECT {_COLUMNS} FROM {_TABLE} WHERE series_id = ANY(%s) AND resolution = %s AND start >= %s AND start < %s"  # noqa: E501, S608
-    values = [value for w in windows for value in (series, w.resolution, w.start, w.end)]
     with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join([one] * len(windows)), values)
-        yield from cursor.fetchall()
+        cursor.execute(*selecting(metrics, windows))
+        return unpacked(metrics, cursor.fetchall())
+
+
+def selecting(series: Iterable[int], windows: Collection[Window]) -> tuple[str, list[Any]]:
+    """A statement for the rows that `unpacked` reads, and its values."""
+    where = "series_id = ANY(%s) AND resolution = %s AND start >= %s AND start < %s"
+    one, numbers = f"SELECT {_COLUMNS} FROM {_TABLE} WHERE {where}", list(series)  # noqa: S608
+    values = [value for w in windows for value in (numbers, w.resolution, w.start, w.end)]
+    return " UNION ALL ".join([one] * len(windows)), values
+
+
+def unpacked(metrics: Mapping[int, Metric], rows: Iterable[Row]) -> dict[tuple[int, int], Samples]:
+    """The samples of (series, resolution, start, data), by series and resolution."""
+    parts: dict[tuple[int, int], list[Samples]] = {}
+    grains: dict[tuple[int, int], Grain] = {}
+    for series, resolution, start, data in sorted(rows, key=itemgetter(2)):
+        key = series, resolution
+        if key not in grains:
+            grains[key], parts[key] = grain_of(metrics[series], resolution), []
+        parts[key].append(unpack(data, start, grains[key]))
+    return {key: merged(found) if len(found) > 1 else found[0] for key, found in parts.items()}
 
 
 def write(metrics: Mapping[int, Metric], samples: Iterable[tuple[int, int, int, Samples]]) -> int:

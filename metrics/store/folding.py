@@ -37,7 +37,7 @@ def fold(cluster: int, before: datetime) -> int:
 def _fold(cluster: int, before: datetime, nodes: list[str]) -> int:
     rows = Scraped.objects.filter(cluster=cluster, at__lt=before, node__in=nodes).order_by("at")
     taken = list(rows.select_for_update(skip_locked=True).values_list("pk", "at", "data"))
-    series, samples = together((at, data) for _, at, data in taken)
+    series, samples = together((int(at.timestamp()), bytes(data)) for _, at, data in taken)
     metrics = metrics_of(np.unique(series).tolist())
     hours = {key: found for key, found in _by_hour(series, samples).items() if key[0] in metrics}
     for key, before_it in _there(hours, metrics).items():

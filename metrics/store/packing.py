@@ -73,6 +73,8 @@ def unpack(data: bytes | memoryview, start: int, grain: Grain) -> Samples:
 def merged(parts: list[Samples]) -> Samples:
     """All of them in order of time; of those at the same time the last one given."""
     times, values = (np.concatenate([getattr(part, name) for part in parts]) for name in ("times", "values"))
+    if (times[1:] > times[:-1]).all():
+        return Samples(times, values)
     unique, backwards = np.unique(times[::-1], return_index=True)
     return Samples(unique, values[::-1][backwards])
 
@@ -116,15 +118,15 @@ def _planes(numbers: Whole, width: int) -> bytes:
 
 
 def _together(body: bytes, width: int, count: int, first: int, common: int) -> Whole:
+    if width == 0:
+        return np.arange(count, dtype=np.int64) * common + first
+    steps = np.frombuffer(body, np.int8)
+    if width > 1:
+        steps = steps.reshape(width, -1).T.copy().view(_WIDTHS[width]).ravel()
     numbers = np.empty(count, np.int64)
     numbers[0] = first
-    if width == 0:
-        numbers[1:] = common
-    else:
-        planes = np.frombuffer(body, np.uint8).reshape(width, -1)
-        numbers[1:] = np.ascontiguousarray(planes.T).view(_WIDTHS[width])[:, 0]
-        numbers[1:] += common
-    return numbers.cumsum()
+    np.add(steps, common, out=numbers[1:], dtype=np.int64)
+    return np.cumsum(numbers, out=numbers)
 
 
 class _Packers(threading.local):

@@ -16,7 +16,8 @@ from metrics.store.packing import Samples
 
 #: Which series, when (tenths of a second after the row's `at`), and its value.
 SAMPLE = np.dtype([("series", "<i4"), ("time", "<i4"), ("value", "<f8")])
-Staged = npt.NDArray[np.void]
+#: When it was, in seconds since 1970, and its data.
+Row = tuple[int, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +50,26 @@ def _packed(one: Brought, zero: int) -> bytes:
     return zstandard.ZstdCompressor(level=1).compress(rows.tobytes())
 
 
-def together(rows: Iterable[tuple[datetime, bytes | memoryview]]) -> tuple[npt.NDArray[np.int32], Samples]:
-    """The samples of `rows` (`at` and `data`): the series of each, and the samples in the same order."""
+def together(rows: Iterable[Row]) -> tuple[npt.NDArray[np.int32], Samples]:
+    """The samples of `rows`: the series of each, and the samples in the same order."""
     unpacker = zstandard.ZstdDecompressor()
     parts, times = [], []
     for at, data in rows:
         part = np.frombuffer(unpacker.decompress(data), SAMPLE)
         parts.append(part)
-        times.append(part["time"].astype(np.int64) + int(at.timestamp()) * 10)
+        times.append(part["time"].astype(np.int64) + at * 10)
     if not parts:
         return np.empty(0, np.int32), Samples(np.empty(0, np.int64), np.empty(0))
     whole = np.concatenate(parts)
     return whole["series"], Samples(np.concatenate(times), whole["value"].astype(np.float64))
 
 
-def staged(cluster: int, nodes: Collection[str], since: int, wanted: Collection[int]) -> dict[int, Samples]:
-    """What is staged of the series `wanted`, which `nodes` have, since `since` (seconds), by series."""
-    rows = Scraped.objects.filter(
-        cluster=cluster, node__in=list(nodes), at__gte=datetime.fromtimestamp(since, UTC)
-    ).values_list("at", "data")
+def staged(rows: Iterable[Row], wanted: Collection[int]) -> dict[int, Samples]:
+    """What is staged of the series `wanted`, by series."""
     series, samples = together(rows)
-    return {pk: _of(series == pk, samples) for pk in wanted if (series == pk).any()}
-
-
-def _of(chosen: npt.NDArray[np.bool_], samples: Samples) -> Samples:
-    return Samples(samples.times[chosen], samples.values[chosen])
+    found = {}
+    for number in wanted:
+        chosen = series == number
+        if chosen.any():
+            found[number] = Samples(samples.times[chosen], samples.values[chosen])
+    return found

@@ -72,7 +72,7 @@ def fake():
 
 @contextmanager
 def real(folder, openmetrics=""):
-    """The URL of Debian's Prometheus on `folder`, which holds the samples of `openmetrics`."""
+    """URL and process of Debian's Prometheus on `folder`, which holds the samples of `openmetrics`."""
     data = folder / "data"
     if openmetrics:
         source = folder / "samples.txt"
@@ -95,7 +95,7 @@ def real(folder, openmetrics=""):
     try:
         url = f"http://127.0.0.1:{port}"
         until(lambda: _ready(url), 60, "Prometheus")
-        yield url
+        yield url, process.pid
     finally:
         process.terminate()
         process.wait(30)

@@ -100,7 +100,7 @@ def openmetrics():
 @pytest.fixture(scope="module")
 def real_url(tmp_path_factory):
     assert shutil.which("prometheus"), "install it: apt-get install prometheus"
-    with real(tmp_path_factory.mktemp("prometheus"), openmetrics()) as url:
+    with real(tmp_path_factory.mktemp("prometheus"), openmetrics()) as (url, _):
         yield url
 
 
