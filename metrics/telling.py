@@ -1,0 +1,72 @@
+"""What the Metrics tab is told of its charts: figures to draw, figures to read, and how their sources do."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from metrics.charts import Chart, Shown, shown
+from metrics.levels import marks_of
+from metrics.reading import Reading, SourceState
+from metrics.series import METRICS, Scope
+from metrics.span import Span
+from runyard.kit.pages import duration, iso
+from workloads.models import Pod
+
+
+def told(charts: Sequence[Chart], reading: Reading, pods: Sequence[Pod], span: Span) -> dict[str, Any]:
+    """JSON of all `charts`, on the one time axis of `reading`; the ends of it in ISO 8601."""
+    marks = marks_of(pods, reading)
+    grid, now = reading.grid, time.time()
+    drawn = [_chart(shown(chart, reading, marks.get(chart.key, ())), reading, now) for chart in charts]
+    return {
+        "since": iso(span.start),
+        "until": iso(span.end),
+        "live": span.live,
+        "start": grid.start,
+        "step": grid.step,
+        "count": grid.count,
+        "charts": drawn,
+        "gpus": _gpus(reading),
+        "trouble": [_trouble(state) for state in reading.sources if not state.ok],
+    }
+
+
+def _chart(one: Shown, reading: Reading, now: float) -> dict[str, Any]:
+    return {
+        "key": one.chart.key,
+        "title": one.chart.title,
+        "empty": one.empty,
+        "figure": one.figure,
+        "lines": one.lines,
+        "left_out": one.left_out,
+        "levels": one.levels,
+        "source": _source(one, reading, now),
+    }
+
+
+def _source(one: Shown, reading: Reading, now: float) -> str:
+    """Where its figures come from and how old the newest is: "kubelet of node a, 12 s ago"."""
+    if one.at is None:
+        return ""
+    scope = METRICS[one.chart.metrics[0]].scope
+    names = list(dict.fromkeys(s.name for s in reading.sources if s.ok and scope in s.scopes))
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    said = (
+        " and ".join(names[:2]) if not more else ", ".join(names[:2])
+    ) + more or "the samples that are kept"
+    return f"From {said}; the newest figure is {duration(now - one.at)} old."
+
+
+def _gpus(reading: Reading) -> list[tuple[str, str]]:
+    """UUID and words of each, to choose from."""
+    found = {}
+    for one in reading.series:
+        labels = one.labels
+        if METRICS[one.metric].scope is Scope.GPU and labels.gpu_uuid not in found:
+            found[labels.gpu_uuid] = f"GPU {labels.gpu or labels.gpu_uuid[-8:]} of {labels.node}"
+    return list(found.items())
+
+
+def _trouble(state: SourceState) -> str:
+    since = f" since {state.since:%-d %B %H:%M} UTC" if state.since else ""
+    return " ".join(filter(None, (f"{state.why}{since}.", state.advice)))

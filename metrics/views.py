@@ -1,0 +1,90 @@
+"""The Metrics tab of a workload: its page, and its charts as JSON. Absent and forbidden are the same 404."""
+
+from typing import Any
+
+import orjson
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_safe
+
+from metrics.charts import CHARTS
+from metrics.question import BadQuestion
+from metrics.reading import series
+from metrics.span import span_of
+from metrics.telling import told
+from workloads import queries
+from workloads.models import Pod, Workload
+from workloads.views.workload import find, header
+
+POINTS, PODS_OFFERED = 500, 200
+#: The charts that every page has come first, the others by a request of their own.
+PARTS = {"first": True, "more": False}
+#: What a chart needs besides its own metrics.
+BESIDE = {"gpu_memory": ("gpu_memory_free", "gpu_memory_reserved")}
+
+
+@require_safe
+def page(request: HttpRequest, pk: int) -> HttpResponse:
+    """`from`, `to`, `pod` (the id of one) and `gpu` (a UUID) choose; nonsense is a 400 in words."""
+    workload = find(request, pk)
+    context = header(request, workload, "metrics")
+    context |= {"problem": "", "span": None, "pod": None, "pods_offered": PODS_OFFERED}
+    context["asks_gpu"] = bool(workload.gpu_millis or workload.gpu_memory_bytes)
+    context["charts"] = [
+        chart for chart in CHARTS if chart.first and (context["asks_gpu"] or not chart.of_gpu)
+    ]
+    try:
+        context["span"] = span_of(request.GET, workload, context["pods"])
+        context["pod"] = _chosen(request, context["pods"])
+    except BadQuestion as problem:
+        context["problem"] = str(problem)
+    return render(request, "metrics/workload.html", context, status=400 if context["problem"] else 200)
+
+
+@gzip_page
+@require_safe
+def figures(request: HttpRequest, pk: int) -> HttpResponse:
+    """The charts of the page's address: with `part=first` those of every page, with `more` the others."""
+    workload = find(request, pk)
+    pods = list(queries.visible_pods(request.user, workload))
+    try:
+        return _json(_figures(request, workload, pods))
+    except BadQuestion as problem:
+        return _json({"problem": str(problem)}, 400)
+
+
+def _figures(request: HttpRequest, workload: Workload, pods: list[Pod]) -> dict[str, Any]:
+    part = request.GET.get("part", "first")
+    if part not in PARTS:
+        raise BadQuestion(f"There is no part “{part[:40]}”; there is {' and '.join(PARTS)}.")
+    span, pod = span_of(request.GET, workload, pods), _chosen(request, pods)
+    chosen, gpu = [pod] if pod else pods, request.GET.get("gpu", "")[:80]
+    charts = [chart for chart in CHARTS if chart.first is PARTS[part]]
+    found = series(
+        request.user,
+        workload,
+        [key for chart in charts for name in chart.metrics for key in (name, *BESIDE.get(name, ()))],
+        span.start,
+        span.end,
+        POINTS,
+        [pod.pk for pod in chosen],
+        [gpu] if gpu else None,
+    )
+    return told(charts, found, chosen, span)
+
+
+def _chosen(request: HttpRequest, pods: list[Pod]) -> Pod | None:
+    """The pod that the address names by its row's id; None for all. Raises Http404 for another workload's."""
+    wanted = request.GET.get("pod", "")
+    found = next((pod for pod in pods if str(pod.pk) == wanted), None)
+    if wanted and found is None:
+        raise Http404("This workload has no such pod.")
+    return found
+
+
+def _json(content: dict[str, Any], status: int = 200) -> HttpResponse:
+    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+    answer = HttpResponse(body, "application/json", status)
+    answer["Cache-Control"] = "no-store"
+    return answer
