@@ -10,14 +10,15 @@ from runyard.clusters.models import Cluster, Node
 from workloads.models import Action, Event, PhaseChange, Pod, SpecChange, Workload
 
 
+def present_workloads(user: Any) -> QuerySet[Workload]:
+    """Workloads that are on their cluster, in no order."""
+    return Workload.objects.visible_to(user).filter(deleted_at=None)
+
+
 def visible_workloads(user: Any) -> QuerySet[Workload]:
-    """Workloads that are on their cluster, newest first."""
-    return (
-        Workload.objects.visible_to(user)
-        .filter(deleted_at=None)
-        .select_related("project__department", "created_by", "cluster")
-        .order_by("-created_at", "-id")
-    )
+    """The same with all that belongs to them, newest first."""
+    rows = present_workloads(user).select_related("project__department", "created_by", "cluster")
+    return rows.order_by("-created_at", "-id")
 
 
 def by_phase(rows: QuerySet[Workload]) -> dict[str, tuple[int, int]]:
@@ -29,7 +30,7 @@ def by_phase(rows: QuerySet[Workload]) -> dict[str, tuple[int, int]]:
 def all_by_phase(user: Any) -> dict[str, tuple[int, int]]:
     """`by_phase` of all that `user` may see: once a request, since frame and table of a page both ask."""
     if not hasattr(user, "_all_by_phase"):
-        user._all_by_phase = by_phase(visible_workloads(user))
+        user._all_by_phase = by_phase(present_workloads(user))
     found: dict[str, tuple[int, int]] = user._all_by_phase
     return found
 

@@ -40,7 +40,7 @@ def _memory(label: str, of: str, **more: Any) -> Number:
 class WorkloadTable(Table):
     """Every workload the viewer may see, one row each."""
 
-    rows = queries.visible_workloads
+    rows = queries.present_workloads
     default_sort = "age"
     searched = "search_text"
     # What the actions of a row depend on, and what tells one state of a row from another.

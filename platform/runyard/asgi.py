@@ -1,5 +1,6 @@
 """The ASGI door: pages and API over HTTP, `/live` over a websocket, and tools on hosts of their own."""
 
+import gc
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "runyard.settings")
@@ -26,3 +27,7 @@ application = Tools(
         }
     )
 )
+
+# A page makes thousands of short-lived things: look for lost ones rarely, and not among what the start made.
+gc.set_threshold(20_000)
+gc.freeze()

@@ -79,7 +79,7 @@ class Query:
 class Table:
     """Subclass, and declare `rows`, `default_sort`, `filters` and one attribute per column."""
 
-    rows: ClassVar[Callable[[Any], QuerySet[Any]]]  # (user) -> what they may see: the only way in
+    rows: ClassVar[Callable[[Any], QuerySet[Any]]]  # (user) -> what they may see, unsorted: the only way in
     default_sort: ClassVar[str]
     always: ClassVar[tuple[str, ...]] = ()  # fields read of every row, whatever columns are shown
     searched: ClassVar[str]  # a field that holds, upper-cased, the words free text looks for
@@ -109,7 +109,7 @@ class Table:
         """Of the rows `ids`: those that match `query`, and the ids of those still there, match or not."""
         wanted = list(ids)
         matching = cls._keyed(cls.matching(user, query).filter(pk__in=wanted), query)
-        there = set(cls._visible(user).filter(pk__in=wanted).values_list("pk", flat=True))
+        there = set(cls.rows(user).filter(pk__in=wanted).values_list("pk", flat=True))
         return cls._whole(matching, query), there
 
     @classmethod
@@ -154,11 +154,7 @@ class Table:
     @classmethod
     def matching(cls, user: Any, query: Query) -> QuerySet[Any]:
         """The rows `query` keeps, of those `user` may see; unsorted."""
-        return cls._visible(user).filter(query.where)
-
-    @classmethod
-    def _visible(cls, user: Any) -> QuerySet[Any]:
-        return cls.rows(user).select_related(None).order_by()
+        return cls.rows(user).filter(query.where)
 
     @classmethod
     def _keyed(cls, rows: QuerySet[Any], query: Query) -> QuerySet[Any]:
@@ -190,7 +186,7 @@ class Table:
         backwards = query.before is not None
         keys = query.sort.keys
         down = [key.down != backwards for key in keys]
-        visible = cls._keyed(cls._visible(user), query)
+        visible = cls._keyed(cls.rows(user), query)
         rows = visible.filter(query.where)
         if cursor := query.before or query.after:
             rows = beyond(rows, cursor, down)

@@ -33,9 +33,9 @@ def visible_views(user: Any, *tables: str) -> QuerySet[SavedView]:
     """Of `tables`: their own, and those of projects they may read; own first, then by project and name."""
     if not user.is_authenticated or not user.is_active:
         return SavedView.objects.none()
-    rows = SavedView.objects.filter(
-        Q(project=None, owner=user) | Q(project__in=[p.pk for p in known_projects(user)]), table__in=tables
-    )
+    everywhere = Q(project__isnull=False)
+    shared = everywhere if user.is_superuser else Q(project__in=[p.pk for p in known_projects(user)])
+    rows = SavedView.objects.filter(Q(project=None, owner=user) | shared, table__in=tables)
     return rows.select_related("project").order_by(F("project__name").asc(nulls_first=True), "name", "pk")
 
 
