@@ -34,6 +34,13 @@ class Socket:
                 if wanted(message):
                     return message
 
+    async def bytes(self, seconds=60):
+        """The next binary frame."""
+        async with asyncio.timeout(seconds):
+            while isinstance(found := await self._connection.recv(), str):
+                continue
+            return found
+
     async def silent(self, wanted, seconds=0.7):
         """That no such message comes."""
         with contextlib.suppress(TimeoutError):

@@ -1,6 +1,7 @@
 """The one websocket: who gets in, who hears what, and that it stays up."""
 
 import asyncio
+import json
 
 import pytest
 import websockets
@@ -15,7 +16,9 @@ from runyard.tenancy.access import readable_projects
 from runyard.tenancy.models import AccessRule
 from runyard.tenancy.roles import Role
 from tests.live.conftest import Socket
+from tests.live.test_feeds import WAIT, Script, line
 from tests.make import make_pod
+from workloads import log_feeds
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -235,3 +238,16 @@ async def test_the_log_of_a_pod_the_cluster_does_not_answer_for_says_so(connect,
         await subscribed(socket, f"log:{pod.pk}/main")
         message = await socket.hear(lambda m: "note" in m)
         assert "kubeconfig" in message["note"]
+
+
+async def test_lines_of_a_log_come_as_bytes_that_say_which_they_are(connect, ada, ada_training, monkeypatch):
+    pod = await asyncio.to_thread(make_pod, ada_training)
+    played = Script([line(1, "one") + line(2, "two \N{ROCKET}"), WAIT])
+    monkeypatch.setattr(log_feeds.logs, "follow", played.follow)
+    monkeypatch.setattr(log_feeds, "_feeds", {})
+    async with connect(ada) as socket:
+        await socket.say(subscribe=f"log:{pod.pk}/main", **{"from": 1})
+        head, _, text = (await socket.bytes()).partition(b"\n")
+    played.go_on.set()
+    assert json.loads(head) == {"topic": f"log:{pod.pk}/main", "from": 1, "count": 1}
+    assert text == line(2, "two \N{ROCKET}")

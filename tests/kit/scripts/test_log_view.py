@@ -388,3 +388,63 @@ def test_what_is_missing_stands_before_the_line_it_is_missing_before(log):
     stage = log(["one", "three"], log=page)
     expect(stage.page.locator(".log-lack")).to_have_text("<b>Lines are missing here.</b>")
     assert stage.page.locator(".log-row").last.locator(".log-lack").count() == 1
+
+
+BLOCKS = """async () => {
+  const { LogBlocks } = await import("/static/js/log-blocks.js");
+  const bytes = (from, to, more = "") => new TextEncoder().encode(
+    Array.from({ length: to - from }, (_, i) => `at ${from + i}${more}\\n`).join(""));
+  const blocks = new LogBlocks();
+  const text = (n) => blocks.get(n)?.[1] ?? blocks.get(n);
+  const texts = (from, to) => Array.from({ length: to - from }, (_, i) => text(from + i));
+  WORK
+}"""
+
+
+def blocks(stage, work):
+    """What `work` returns, which has `blocks`, to hold lines, and `bytes(from, to)`, such lines."""
+    return stage.page.evaluate(BLOCKS.replace("WORK", work))
+
+
+def test_lines_are_held_once_however_blocks_and_pages_overlap(log):
+    work = """
+      blocks.putBytes(10, 5, bytes(10, 15));
+      blocks.put(8, [8, 9, 10, 11].map((n) => ["at", `page ${n}`]));
+      blocks.putBytes(13, 5, bytes(13, 18));
+      blocks.lack(5, 9);
+      return [texts(5, 19), blocks.gaps(0, 20), blocks.holes(0, 2000), blocks.total]"""
+    texts, gaps, holes, total = blocks(log(), work)
+    assert texts == [*[None] * 3, "page 8", "page 9", *[str(n) for n in range(10, 18)], None]
+    assert (gaps, holes, total) == ([[0, 5], [18, 20]], [0], 18)
+
+
+def test_what_is_far_from_where_one_looks_is_let_go_of_and_nothing_else(log):
+    work = """
+      for (let n = 0; n < 30; n += 1) blocks.putBytes(n, 1, bytes(n, n + 1, "x".repeat(2 ** 20)));
+      blocks.trim(20);
+      const near = [blocks.parts[0].from, blocks.parts.at(-1).to, blocks.held <= 2 ** 24];
+      const gone = blocks.get(0) === undefined;
+      return [near, text(20).length, gone, blocks.holes(0, 30), blocks.total]"""
+    near, length, gone, holes, total = blocks(log(), work)
+    assert near[0] <= 20 < near[1]
+    assert (near[2], length, gone, holes, total) == (True, 2**20 + 2, True, [0], 30)
+
+
+def test_what_is_no_text_is_shown_with_replacement_characters(log):
+    stage = log()
+    head = json.dumps({"topic": TOPIC, "from": 0, "count": 2}).encode()
+    stage.sockets[-1].send(head + b"\n" + TIME.encode() + b" a\xff\xfeb\n" + TIME.encode() + b" after\n")
+    stage.page.get_by_text("after", exact=True).wait_for()
+    assert shown(stage) == ["a\ufffd\ufffdb", "after"]
+
+
+def test_of_what_comes_while_paused_the_newest_is_held_and_all_is_counted(log):
+    stage = log()
+    stage.page.get_by_role("button", name="Pause").click()
+    long = "y" * 60_000
+    for start in range(0, 200, 20):
+        write(stage, start, [f"{n} {long}" for n in range(start, start + 20)])
+    stage.page.get_by_text("paused, 200 lines wait").wait_for()
+    stage.page.get_by_role("button", name="Resume").click()
+    stage.page.get_by_text("199 yyyy").wait_for()
+    stage.page.get_by_text("80 lines were skipped on the way; scroll there to read them.").wait_for()
