@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from metrics.question import MOST_DAYS, range_of
+from metrics.question import MOST_DAYS, grid_of, range_of
 from runyard.kit.pages import iso
 from workloads.models import Pod, Workload
 
@@ -60,6 +60,7 @@ def span_of(params: Mapping[str, str], workload: Workload, pods: Sequence[Pod]) 
         start, end = _life(workload, pods, ended or now)
     else:
         start, end = range_of(since, until)
+        grid_of(start, end, 1)  # refuses what no source could be asked
     live = not ended and not until
     return Span(start, end, live, ended, _presets(since, until, ended))
 

@@ -16,7 +16,7 @@ from django.http import QueryDict
 
 from runyard.kit.counting import count_up_to
 from runyard.kit.keyset import BadCursor, Cursor
-from runyard.kit.values import BadQuery
+from runyard.kit.values import BadQuery, moments
 from workloads import event_words, queries
 from workloads.history_sources import COLUMNS, ORDER, SOURCES, Place, Source
 from workloads.models import Event, Workload
@@ -29,7 +29,7 @@ TYPES = {
     "normal": "Events",
     "warning": "Warnings",
 }
-PARAMETERS = ("q", "type", "source", "pod", "after")
+PARAMETERS = ("q", "type", "source", "pod", "from", "to", "after")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,8 @@ class Wanted:
     type: str = ""
     source: str = ""
     pod: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
     after: Place | None = None
 
 
@@ -92,7 +94,9 @@ def read(params: QueryDict, user: Any, workload: Workload) -> Wanted:
     if given["pod"] and not pods.filter(name=given["pod"]).exists():
         raise BadQuery(f"This workload has had no pod “{given['pod'][:253]}”.")
     after = _place(given["after"], workload)
-    return Wanted(given["q"], given["type"], given["source"], given["pod"], after)
+    since = moments(given["from"], "from")[0] if given["from"] else None
+    until = moments(given["to"], "to")[1] if given["to"] else None
+    return Wanted(given["q"], given["type"], given["source"], given["pod"], since, until, after)
 
 
 def page(user: Any, workload: Workload, wanted: Wanted, size: int = PAGE_SIZE) -> HistoryPage:
@@ -169,6 +173,10 @@ def _filtered(source: Source, user: Any, workload: Workload, wanted: Wanted) -> 
     rows = source.rows(user, workload)
     if wanted.text:
         rows = rows.filter(reduce(and_, map(source.words, wanted.text.lower().split()), Q()))
+    if wanted.since:
+        rows = rows.filter(**{f"{source.at}__gte": wanted.since})
+    if wanted.until:
+        rows = rows.filter(**{f"{source.at}__lt": wanted.until})
     if wanted.source:
         rows = rows.filter(source.told_by(wanted.source))
     if wanted.pod:

@@ -18,9 +18,9 @@ PODS_OFFERED = 200  # the newest, in the choice of pods
 
 @require_safe
 def events(request: HttpRequest, pk: int) -> HttpResponse:
-    """`q`, `type`, `source` and `pod` narrow it, `after` turns the page; what there is not is a 400 in words.
+    """`q`, `type`, `source`, `pod`, `from` and `to` narrow it, `after` turns the page.
 
-    `fold` spreads out one repeated event; `part=list` is the list alone.
+    What there is not is a 400 in words. `fold` spreads out one repeated event; `part=list` is the list alone.
     """
     workload = find(request, pk)
     try:
@@ -66,7 +66,7 @@ def _fold(request: HttpRequest, workload: Workload) -> dict[str, Any]:
 
 def _choices(request: HttpRequest, workload: Workload) -> dict[str, Any]:
     """What the filters offer; what is chosen is among it, however old it is."""
-    chosen = {name: request.GET.get(name, "")[:253] for name in ("q", "type", "source", "pod")}
+    chosen = {name: request.GET.get(name, "")[:253] for name in ("q", "type", "source", "pod", "from", "to")}
     counts = history.counts(request.user, workload)
     sources = history.sources(request.user, workload)
     return {

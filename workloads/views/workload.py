@@ -39,7 +39,17 @@ def header(request: HttpRequest, workload: Workload, tab: str) -> dict[str, Any]
         "lasting": timeline.in_phase(workload),
         "pods": pods,
         "event_count": history.total(request.user, workload),
+        "span_kept": _span_kept(request),
     }
+
+
+def _span_kept(request: HttpRequest) -> dict[str, dict[str, str]]:
+    """What the tabs that have times keep of the address: its range, and in the log the beginning of it."""
+    kept = {
+        name: request.GET[name][:40] for name in ("from", "to") if request.GET.get(name, "start") != "start"
+    }
+    at = {"at": kept["from"]} if "T" in kept.get("from", "") else {}
+    return {"events": kept, "metrics": kept, "logs": at | kept}
 
 
 def latest(pods: list[Pod]) -> Pod | None:
