@@ -106,7 +106,7 @@ def _cast() -> Cast:
 
 def _clear(cluster: Cluster) -> None:
     with connection.cursor() as cursor:
-        for table in ("event", "phasechange", "specchange", "action"):
+        for table in ("searchtext", "event", "phasechange", "specchange", "action"):
             cursor.execute(
                 f"DELETE FROM workloads_{table} WHERE workload_id IN "  # noqa: S608 - our own table names
                 "(SELECT id FROM workloads_workload WHERE cluster_id = %s)",

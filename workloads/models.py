@@ -25,6 +25,7 @@ from workloads.keeping.models import KeptLog as KeptLog
 from workloads.kinds import KINDS
 from workloads.kinds.kind import Architecture
 from workloads.queueing.models import QueueEntry as QueueEntry
+from workloads.search_text import SearchText as SearchText
 from workloads.status import REASON_WORDS, Desired, Phase, Reason
 from workloads.usage import Usage as Usage
 
@@ -120,10 +121,6 @@ class Workload(models.Model):
     time_running = models.DurationField(default=timedelta, help_text="In Running, less the present stay.")
     changed_at = models.DateTimeField(default=timezone.now, help_text="When `version` grew last.")
 
-    search_text = models.TextField(
-        default="", editable=False, help_text="Upper-cased words people search for; kept by a trigger."
-    )
-
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
     completed_at = models.DateTimeField(null=True)
@@ -161,7 +158,6 @@ class Workload(models.Model):
             models.Index(
                 Lower(Coalesce("name", Value(""))), "id", condition=Q(deleted_at=None), name="by_name"
             ),
-            GinIndex(OpClass("search_text", name="gin_trgm_ops"), name="by_words"),
         ]
 
     def __str__(self) -> str:
@@ -216,6 +212,13 @@ class Workload(models.Model):
             self.time_pending += stay
         elif self.phase == Phase.RUNNING:
             self.time_running += stay
+
+    @property
+    def connections(self) -> list[dict[str, Any]]:
+        """Its tools, each with its state: starting, ready, silent, or empty where nobody asked it yet."""
+        return [
+            tool | {"state": self.tool_states.get(tool["name"], {}).get("state", "")} for tool in self.tools
+        ]
 
     @property
     def reason_words(self) -> str:

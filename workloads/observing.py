@@ -31,6 +31,7 @@ from workloads.reading import pod_fields, workload_fields
 from workloads.spec import KEY_LABEL
 from workloads.status import Desired
 
+_SUBMITTED = ("spec", "manifest")  # what no observation changes; of no use here, and large
 #: Namespace and uid: what lives elsewhere may name any uid as its owner, and owns nothing by it.
 Owner = tuple[str, str]
 
@@ -48,7 +49,6 @@ class Batch:
     by_uid: dict[str, Workload] = field(default_factory=dict)
     by_key: dict[str, Workload] = field(default_factory=dict)  # submissions that no object answers yet
     by_name: dict[tuple[str, str, str], Workload] = field(default_factory=dict)  # live, on the cluster
-    before: dict[Model, dict[str, Any]] = field(default_factory=dict)  # row -> its `vars` as they were read
     new: list[Workload] = field(default_factory=list)
     touched: dict[str, Workload] = field(default_factory=dict)  # by workload uid
     confirmed: dict[str, Workload] = field(default_factory=dict)  # nothing new but their version; by uid
@@ -67,9 +67,7 @@ class Batch:
         rows = Pod.objects.filter(cluster=self.cluster).filter(
             Q(uid__among=self.pods_seen) | Q(owner_uid__among=self.owners_seen | self.by_uid.keys())
         )
-        pods = {pod.uid: pod for pod in load(rows)}
-        self.before.update((pod, dict(vars(pod))) for pod in pods.values())
-        return pods
+        return {pod.uid: pod for pod in load(rows)}
 
     @cached_property
     def pods_of(self) -> dict[Owner, dict[str, Pod]]:
@@ -103,10 +101,9 @@ def _load(cluster: Cluster, seen: Sequence[Seen]) -> Batch:
     owners = {c.uid for s in pods if s.object and (c := s.object.metadata.controller)}
     projects, entries = dict(Project.objects.values_list("namespace", "pk")), Entries(cluster, seen)
     batch = Batch(cluster, timezone.now(), entries, {s.uid for s in pods}, roots | owners, projects)
-    touched = _touched(batch, seen) | entries.touched()
-    rows = Workload.objects.filter(pk__among=touched).order_by("pk")
-    for workload in load(rows.select_for_update(no_key=True)):
-        batch.before[workload] = dict(vars(workload))
+    touched = Q(uid__among=batch.owners_seen) | Q(pk__among=_others(batch, seen) | entries.touched())
+    rows = Workload.objects.filter(touched, cluster=cluster).select_for_update(no_key=True)
+    for workload in load(rows.order_by("pk"), without=_SUBMITTED):  # locked in one order
         if workload.uid is None:
             batch.by_key[str(workload.key)] = workload
         else:
@@ -114,21 +111,20 @@ def _load(cluster: Cluster, seen: Sequence[Seen]) -> Batch:
             if not workload.deleted_at:
                 batch.by_name[_name(workload.kind, workload)] = workload
     new_pods = batch.pods_seen - batch.pods.keys() if batch.pods_seen else set()
-    entries.load(touched, (roots - batch.by_uid.keys()) | new_pods)
+    locked = {row.pk for row in (*batch.by_uid.values(), *batch.by_key.values())}
+    entries.load(locked, (roots - batch.by_uid.keys()) | new_pods)
     return batch
 
 
-def _touched(batch: Batch, seen: Sequence[Seen]) -> set[int]:
-    """The keys of the workloads that `seen` may touch. Not locked yet: that is done in one order, by key."""
+def _others(batch: Batch, seen: Sequence[Seen]) -> set[int]:
+    """The keys of the workloads that `seen` may touch though it does not name their uids."""
     mine = Workload.objects.filter(cluster=batch.cluster)
-    found = dict(mine.filter(uid__among=batch.owners_seen).values_list("uid", "pk"))
+    roots = {s.uid: s.object for s in seen if s.resource in BY_RESOURCE and s.object is not None}
+    known = set(mine.filter(uid__among=roots).values_list("uid", flat=True)) if roots else set()
+    unknown = [root for uid, root in roots.items() if uid not in known]
     gone = {s.uid for s in seen if s.resource == "pods" and s.object is None}
     left = Pod.objects.filter(cluster=batch.cluster, uid__among=gone).exclude(workload=None)
-    unknown = [
-        s.object for s in seen if s.resource in BY_RESOURCE and s.object is not None and s.uid not in found
-    ]
     return {
-        *found.values(),
         *(left.values_list("workload_id", flat=True) if gone else ()),
         *(mine.filter(_theirs(unknown)).values_list("pk", flat=True) if unknown else ()),
     }
@@ -183,12 +179,17 @@ def _root(batch: Batch, seen: Seen) -> None:
 
 def _is_confirmed(batch: Batch, workload: Workload, fields: dict[str, Any]) -> bool:
     """Whether its object, seen before, says nothing new: it is written whenever one of its pods changes."""
-    had = vars(workload)
     return (
         workload.resource_version != ""
-        and all(had[name] == said for name, said in fields.items() if name != "resource_version")
+        and _is_as_before(workload, fields)
         and (workload.project_id is not None or workload.namespace not in batch.projects)
     )
+
+
+def _is_as_before(row: Model, fields: dict[str, Any]) -> bool:
+    """Whether `fields` say of `row` what it says, in another version."""
+    had = vars(row)
+    return all(had[name] == said for name, said in fields.items() if name != "resource_version")
 
 
 def _is_by_queue(workload: Workload, fields: dict[str, Any]) -> bool:
@@ -279,8 +280,11 @@ def _pod(batch: Batch, seen: Seen) -> None:
         pod = batch.pods[seen.uid] = Pod(cluster=batch.cluster, uid=seen.uid)
     elif pod.resource_version == fields["resource_version"] or pod.gone_at:
         return
-    _assign(pod, fields)
     batch.changed_pods[pod.uid] = pod
+    if pod.pk and _is_as_before(pod, fields):
+        pod.resource_version = fields["resource_version"]
+        return
+    _assign(pod, fields)
     batch.pods_of[pod.namespace, pod.owner_uid][pod.uid] = pod
     if batch.entries.of(pod.namespace, [pod.uid]) and (owner := _owner(batch, pod)) is not None:
         _sum_up(batch, owner)
@@ -319,7 +323,7 @@ def _write(batch: Batch) -> int:
     node_pools.place(batch.cluster, batch.touched.values())
     for workload in batch.touched.values():
         workload.version, workload.changed_at = workload.version + 1, batch.now
-    write_changes(old, batch.before)
+    write_changes(old)
     write_columns([w for uid, w in batch.confirmed.items() if uid not in batch.touched], ["resource_version"])
     insert_rows(batch.new)
     places = _write_pods(batch) | batch.entries.write(partial(_workload_at, batch))
@@ -337,15 +341,15 @@ def _write(batch: Batch) -> int:
 
 
 def _write_pods(batch: Batch) -> dict[observing_events.Place, int]:
-    """Write the pods that changed; where each of them and each new workload lives, and its workload."""
+    """Write the pods that changed; where each new workload is, and each pod that has one now, and which."""
     for workload in batch.new:  # pods that came before their owner
         batch.changed_pods.update(batch.pods_of[workload.namespace, workload.uid or ""])
     places = {(w.namespace, w.uid or ""): w.pk for w in batch.new}
     for pod in batch.changed_pods.values():
         owner = _owner(batch, pod)
-        if owner is not None:
+        if owner is not None and pod.workload_id != owner.pk:
             pod.workload_id = places[pod.namespace, pod.uid] = owner.pk
     changed = batch.changed_pods.values()
-    write_changes([pod for pod in changed if pod.pk], batch.before)
+    write_changes([pod for pod in changed if pod.pk])
     insert_rows([pod for pod in changed if not pod.pk])
     return places

@@ -52,7 +52,7 @@ def pod_fields(pod: objects.Pod) -> dict[str, Any]:
     scheduled = found.get("PodScheduled")
     statuses = [*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())]
     ended = [s.state.terminated for s in statuses if s.state and s.state.terminated]
-    reason, message, code = _trouble(pod, statuses)
+    reason, message, code = _trouble(pod, statuses, scheduled)
     owner = pod.metadata.controller
     return storable(
         {
@@ -95,7 +95,9 @@ def _running_at(pod: objects.Pod) -> datetime | None:
     return max(ran) if ran and len(ran) == len(pod.spec.containers) else None
 
 
-def _trouble(pod: objects.Pod, statuses: list[objects.ContainerStatus]) -> tuple[str, str, int | None]:
+def _trouble(
+    pod: objects.Pod, statuses: list[objects.ContainerStatus], scheduled: objects.Condition | None
+) -> tuple[str, str, int | None]:
     """(reason, message, exit code) of what holds the pod back or ended it; empty when all is well."""
     for status in statuses:
         state = status.state
@@ -108,7 +110,6 @@ def _trouble(pod: objects.Pod, statuses: list[objects.ContainerStatus]) -> tuple
             return state.waiting.reason, state.waiting.message or "", last.exit_code if last else None
     if pod.status.reason:
         return pod.status.reason, pod.status.message or "", None
-    scheduled = objects.conditions(pod.status).get("PodScheduled")
     if scheduled and scheduled.status == "False":
         return scheduled.reason or "", scheduled.message or "", None
     return "", "", None

@@ -22,7 +22,7 @@ from tests.bench.export import environment_of
 from tests.bench.report import Result, median
 
 JOBS, ROUNDS = 100_000, 3
-TABLES = ("workloads_workload", "workloads_pod")
+TABLES = ("workloads_workload", "workloads_searchtext", "workloads_pod")
 
 
 def measure(jobs: int = JOBS) -> Iterator[Result]:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from django.db import connection
 from django.http import QueryDict
 from django.utils import timezone
 
@@ -15,7 +16,7 @@ from workloads import node_pools
 from workloads.actions import submit
 from workloads.amounts import asked
 from workloads.fit import Room, outlook
-from workloads.models import Workload
+from workloads.models import SearchText, Workload
 from workloads.observing import observe
 from workloads.spec import KEY_LABEL, WorkloadSpec
 from workloads.tables import WorkloadTable
@@ -252,6 +253,35 @@ def test_search_finds_phases_labels_and_applications(dee, red, cluster):
     Workload.objects.filter(pk=made.pk).update(phase="Completed")
     assert found(dee, "failed") == set()
     assert found(dee, "completed") == {"one"}
+
+
+def test_a_part_of_a_phase_is_found_beside_names_that_hold_it_and_beside_other_words(dee, red, cluster):
+    make_workload(red, cluster, name="trial-run", phase="Failed")
+    make_workload(red, cluster, name="one", phase="Running", labels=["stage=prod"])
+    make_workload(red, cluster, name="two", phase="Running")
+    make_workload(red, cluster, name="gone", phase="Running", deleted_at=timezone.now())
+    assert found(dee, "run") == {"trial-run", "one", "two"}
+    assert found(dee, "run+prod") == {"one"}
+    assert found(dee, "running+failed") == set()
+
+
+def test_a_change_of_phase_leaves_the_words_alone(red, cluster):
+    made = make_workload(red, cluster, name="one", phase="Running")
+    before = written_words()
+    Workload.objects.filter(pk=made.pk).update(phase="Failed", message="x")
+    assert written_words() == before
+    Workload.objects.filter(pk=made.pk).update(nodes=["node-1"])
+    assert written_words() == before + 1
+    made.delete()
+    assert not SearchText.objects.exists()
+
+
+def written_words():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT n_tup_upd FROM pg_stat_xact_user_tables WHERE relname = 'workloads_searchtext'"
+        )
+        return cursor.fetchone()[0]
 
 
 def test_search_follows_a_project_and_a_person_that_are_renamed(dee, ada, red, cluster):

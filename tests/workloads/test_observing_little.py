@@ -48,6 +48,16 @@ def test_a_job_whose_status_alone_changed_is_kept_at_its_version_and_no_more(see
     assert not told
 
 
+def test_a_pod_that_says_what_it_said_is_kept_at_its_version_and_no_more(seen, cluster, told):
+    before = of_people()
+    with CaptureQueriesContext(connection) as queries:
+        assert observe(cluster, [pod(version="2")]) == 0
+    assert of_people() == before
+    assert Pod.objects.get().resource_version == "2"
+    assert len(written(queries)) == 1
+    assert not told
+
+
 def test_the_same_change_among_others_of_its_workload_is_written_with_them(seen, cluster):
     version = Workload.objects.get().version
     with CaptureQueriesContext(connection) as queries:

@@ -69,6 +69,8 @@ class Entries:
 
     def of(self, namespace: str, uids: Iterable[str]) -> list[QueueEntry]:
         """Those that speak for roots or pods with `uids`."""
+        if not self._rows:
+            return []
         places = ((namespace, uid) for uid in uids if uid)
         return list(chain.from_iterable(self._of[place].values() for place in places if place in self._of))
 

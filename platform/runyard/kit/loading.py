@@ -4,6 +4,7 @@ psycopg's C code makes the values, which go into the instances as they are: for 
 and written again, thousands at a time. `column__among=[...]` finds them: one parameter, however many values.
 """
 
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,13 +18,16 @@ from psycopg.types.datetime import TimestamptzLoader
 M = TypeVar("M", bound=Model)
 
 
-def load(rows: QuerySet[M]) -> list[M]:
-    """`rows` with all their columns, times in UTC; nothing may be joined, deferred or annotated."""
+def load(rows: QuerySet[M], without: Collection[str] = ()) -> list[M]:
+    """`rows` with their columns, times in UTC; nothing may be joined or annotated.
+
+    Those `without` cost a query each when they are used after all.
+    """
     try:
-        statement = rows.query.sql_with_params()
+        statement = rows.defer(*without).query.sql_with_params()
     except EmptyResultSet:  # Django knows, of a condition that nothing can meet
         return []
-    names = [field.attname for field in rows.model._meta.concrete_fields]
+    names = [field.attname for field in rows.model._meta.concrete_fields if field.name not in without]
     with connection.cursor() as cursor:
         cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
         cursor.adapters.register_loader("jsonb", _Json)
@@ -31,11 +35,26 @@ def load(rows: QuerySet[M]) -> list[M]:
         return [_instance(rows.model, dict(zip(names, values, strict=True))) for values in cursor.fetchall()]
 
 
+class _State(ModelState):
+    """Remembers the columns as they were read: whoever changes one gives it another value."""
+
+    adding, db = False, DEFAULT_DB_ALIAS
+
+    def __init__(self, read: dict[str, Any]):
+        self.read = read
+
+
 def _instance(model: type[M], columns: dict[str, Any]) -> M:
-    row, state = model.__new__(model), ModelState()
-    state.adding, state.db = False, DEFAULT_DB_ALIAS
-    vars(row).update(columns, _state=state)
+    row = model.__new__(model)
+    vars(row).update(columns, _state=_State(columns))
     return row
+
+
+def changed_columns(row: Model) -> set[str]:
+    """Attributes of columns in which `row`, which `load` read, is another than it was then."""
+    now, state = vars(row), row._state
+    assert isinstance(state, _State), f"{row!r} was not read by load"
+    return {name for name, was in state.read.items() if now[name] is not was and now[name] != was}
 
 
 class _Json(Loader):

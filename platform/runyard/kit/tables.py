@@ -170,8 +170,13 @@ class Table:
         if len(text) > LONGEST_TEXT:
             raise BadQuery(f"Search for at most {LONGEST_TEXT} characters.")
         for word in text.upper().split():
-            where &= Q(**{f"{cls.searched}__contains": word})
+            where &= cls.holds(word)
         return where
+
+    @classmethod
+    def holds(cls, word: str) -> Q:
+        """The rows in which free text finds `word`, which is upper-cased."""
+        return Q(**{f"{cls.searched}__contains": word})
 
     @classmethod
     def _cursor(cls, text: str | None, sort: str) -> Cursor | None:

@@ -1,15 +1,17 @@
 """Writes many rows in one statement whose cost grows with the rows alone.
 
 Django's `bulk_update` and `bulk_create` build an expression for each row and column, which costs more than
-the writing itself. Here the rows are one JSON text, read by PostgreSQL by the types of its own columns.
+the writing itself. Here the rows are one JSON text, read by PostgreSQL by the types of their columns.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 import msgspec
 from django.db import connection
 from django.db.models import Model
+
+from runyard.kit.loading import changed_columns
 
 
 def write_columns(rows: Sequence[Model], columns: Iterable[str]) -> None:
@@ -21,29 +23,26 @@ def write_columns(rows: Sequence[Model], columns: Iterable[str]) -> None:
         _update(rows, _attributes(rows[0], set(columns)))
 
 
-def write_changes(rows: Sequence[Model], before: Mapping[Model, Mapping[str, Any]]) -> None:
-    """As `write_columns`, of the columns in which any of `rows` differs from its `vars` of `before`.
+def write_changes(rows: Sequence[Model]) -> None:
+    """As `write_columns`, of the columns in which any of `rows`, all read by `load`, is another than then.
 
     What the statement does not name costs nothing: no value is sent, and no trigger runs for it.
     """
     if rows:
-        changed = set().union(*(_differing(vars(row), before[row]) for row in rows))
+        changed = set().union(*map(changed_columns, rows))
         _update(rows, {column: name for column, name in _attributes(rows[0]).items() if name in changed})
-
-
-def _differing(row: Mapping[str, Any], before: Mapping[str, Any]) -> set[str]:
-    return {name for name, was in before.items() if row[name] is not was and row[name] != was}
 
 
 def _update(rows: Sequence[Model], attributes: dict[str, str]) -> None:
     if not attributes:
         return
-    pk = str(rows[0]._meta.pk.column)
-    table, quoted = _name(rows[0]._meta.db_table), _name(pk)
+    pk = rows[0]._meta.pk
+    table, key = _name(rows[0]._meta.db_table), _name(str(pk.column))
     changes = ", ".join(f"{column} = new.{column}" for column in map(_name, attributes))
     _execute(
-        f"UPDATE {table} SET {changes} FROM {_new(table)} WHERE {table}.{quoted} = new.{quoted}",  # noqa: S608
-        [{pk: row.pk} | _values(row, attributes) for row in rows],
+        f"UPDATE {table} SET {changes} FROM {{new}} WHERE {table}.{key} = new.{key}",  # noqa: S608
+        rows,
+        {str(pk.column): pk.attname, **attributes},
     )
 
 
@@ -56,10 +55,7 @@ def insert_rows(rows: Sequence[Model]) -> None:
         row.pk, row._state.adding = pk, False
     attributes, table = _attributes(rows[0]), _name(meta.db_table)
     columns = ", ".join(map(_name, attributes))
-    _execute(
-        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {_new(table)}",  # noqa: S608
-        [_values(row, attributes) for row in rows],
-    )
+    _execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {{new}}", rows, attributes)  # noqa: S608
 
 
 def _attributes(row: Model, names: set[str] | None = None) -> dict[str, str]:
@@ -68,23 +64,23 @@ def _attributes(row: Model, names: set[str] | None = None) -> dict[str, str]:
     return {str(field.column): field.attname for field in fields}
 
 
-def _values(row: Model, attributes: dict[str, str]) -> dict[str, object]:
-    return {column: getattr(row, attribute) for column, attribute in attributes.items()}
-
-
-def _new(table: str) -> str:
-    """The rows, as a table like `table`; its argument is the JSON text."""
-    return f"json_populate_recordset(NULL::{table}, %s::json) AS new"
-
-
-def _execute(statement: str, values: list[dict[str, object]]) -> None:
+def _execute(statement: str, rows: Sequence[Model], attributes: dict[str, str]) -> None:
+    """Run `statement`, in which {new} stands for a table of these columns of `rows`."""
+    types = {str(field.column): field.cast_db_type(connection) for field in rows[0]._meta.concrete_fields}
+    columns = ", ".join(f"{_name(column)} {types[column]}" for column in attributes)
+    values = attrgetter(*attributes.values())
+    told = msgspec.json.encode([dict(zip(attributes, values(row), strict=True)) for row in rows])
     with connection.cursor() as cursor:
-        cursor.execute(statement, [msgspec.json.encode(values).decode()])
+        new = f"json_to_recordset(%s::json) AS new ({columns})"
+        cursor.execute(statement.format(new=new), [told.decode()])
 
 
 def _keys(table: str, column: str, count: int) -> list[int]:
     """As many new keys, in order."""
-    statement = "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)"
+    statement = (
+        "SELECT nextval(sequence) FROM (SELECT pg_get_serial_sequence(%s, %s)::regclass AS sequence OFFSET 0)"
+        " AS once, generate_series(1, %s)"
+    )
     with connection.cursor() as cursor:
         cursor.execute(statement, [table, column, count])
         return [key for (key,) in cursor.fetchall()]

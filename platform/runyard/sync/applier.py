@@ -1,12 +1,12 @@
 """Applies news of one cluster to our rows, one fenced transaction a batch; for `runner` alone.
 
-A batch that fails is tried object by object, so that one bad object is quarantined and the others go on.
+A batch that fails is tried in halves, down to the one bad object, which is quarantined; the others go on.
 """
 
 import logging
 from collections.abc import Sequence
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError
 
 from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen, observe_nodes
@@ -15,7 +15,7 @@ from workloads import node_pools
 from workloads.observing import observe
 
 log = logging.getLogger(__name__)
-BATCH = 500
+BATCH = 2_000
 
 
 class Applier:
@@ -30,12 +30,12 @@ class Applier:
         that are not the objects' fault."""
         try:
             self._write(batch)
-        except (OperationalError, InterfaceError, lease.LeaseLost):
-            raise
+        except (OperationalError, InterfaceError, ProgrammingError, lease.LeaseLost):
+            raise  # no object is to blame: no database, or one of another version than the code
         except (DatabaseError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             if len(batch) > 1:
-                for one in batch:
-                    self.apply([one])
+                for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
+                    self.apply(half)
             else:
                 log.exception("%s %s is quarantined", batch[0].resource, batch[0].uid)
                 self.bad[batch[0].uid] = f"{type(error).__name__}: {error}"[:500]
