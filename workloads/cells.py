@@ -4,11 +4,13 @@ from functools import lru_cache
 from typing import Any
 
 from django.template import engines
+from django.urls import reverse
 from markupsafe import escape
 
 from runyard.kit import cells
 from workloads.models import Workload
 from workloads.status import Phase
+from workloads.tools import Tool, load
 
 
 def name(row: Workload) -> str:
@@ -59,6 +61,18 @@ def pending_time(row: Workload) -> str:
 def run_time(row: Workload) -> str:
     since = row.phase_at - row.time_running if row.phase == Phase.RUNNING else None
     return cells.lasted(row.running_for, since)
+
+
+def connections(row: Workload) -> str:
+    """A link for each tool while its workload runs."""
+    return ", ".join(_connection(row, tool) for tool in load(row.tools)) or cells.NONE
+
+
+def _connection(row: Workload, tool: Tool) -> str:
+    if row.phase not in (Phase.RUNNING, Phase.DEGRADED):
+        return f'<span class="dim">{escape(tool.title)}</span>'
+    address = reverse("workload-connect", args=[row.pk, tool.name])
+    return f'<a class="link" href="{address}" target="_blank" rel="noopener">{escape(tool.title)}</a>'
 
 
 def labels(row: Workload) -> str:
