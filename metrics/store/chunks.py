@@ -1,5 +1,6 @@
 """Chunks of samples in the database: read by series and time, written many at once."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
@@ -10,7 +11,7 @@ from django.db import connection
 from metrics.models import Chunk, Resolution
 from metrics.series import Metric
 from metrics.store.catalogue import grain_of
-from metrics.store.packing import Grain, Samples, merged, pack, sound, unpack
+from metrics.store.packing import Samples, merged, pack, sound, unpack_all
 
 #: The seconds that one chunk covers.
 SPANS: dict[int, int] = {Resolution.RAW: 3600, Resolution.FIVE_MINUTES: 86_400, Resolution.HOUR: 30 * 86_400}
@@ -45,13 +46,12 @@ def selecting(series: Iterable[int], windows: Collection[Window]) -> tuple[str, 
 
 def unpacked(metrics: Mapping[int, Metric], rows: Iterable[Row]) -> dict[tuple[int, int], Samples]:
     """The samples of (series, resolution, start, data), by series and resolution."""
-    parts: dict[tuple[int, int], list[Samples]] = {}
-    grains: dict[tuple[int, int], Grain] = {}
-    for series, resolution, start, data in sorted(rows, key=itemgetter(2)):
-        key = series, resolution
-        if key not in grains:
-            grains[key], parts[key] = grain_of(metrics[series], resolution), []
-        parts[key].append(unpack(data, start, grains[key]))
+    ordered = sorted(rows, key=itemgetter(0, 1, 2))
+    grains = {row[:2]: grain_of(metrics[row[0]], row[1]) for row in ordered}
+    samples = unpack_all([(data, start, grains[series, its]) for series, its, start, data in ordered])
+    parts: dict[tuple[int, int], list[Samples]] = defaultdict(list)
+    for row, its in zip(ordered, samples, strict=True):
+        parts[row[:2]].append(its)
     return {key: merged(found) if len(found) > 1 else found[0] for key, found in parts.items()}
 
 

@@ -25,7 +25,8 @@ def on_grid(samples: Samples, grid: Grid, apart: float, *, counter: bool) -> Val
     origin = grid.start - grid.step
     times = samples.times / 10 - origin
     starts, ends, amounts = (_rises if counter else _holds)(times, samples.values, apart)
-    places = np.stack([starts, ends], axis=1).ravel()
+    places = np.empty(2 * len(starts))
+    places[::2], places[1::2] = starts, ends
     at = grid.step * np.arange(grid.count + 1, dtype=np.float64)
     seconds, amount = _between(at, places, ends - starts), _between(at, places, amounts)
     known = seconds > _LEAST_SECONDS
@@ -51,6 +52,7 @@ def _between(at: Values, places: Values, amounts: Values) -> Values:
     """How much of `amounts`, each spread evenly between two of `places`, lies between neighbours of `at`."""
     if not len(places):
         return np.zeros(len(at) - 1)
-    after = np.cumsum(amounts)
-    sums = np.stack([after - amounts, after], axis=1).ravel()
+    sums = np.zeros(len(places))
+    np.cumsum(amounts, out=sums[1::2])
+    sums[2::2] = sums[1:-1:2]
     return np.diff(np.interp(at, places, sums))
