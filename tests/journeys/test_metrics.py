@@ -1,0 +1,143 @@
+"""The Metrics tab in a browser: what a real process uses is drawn, live; one range for charts, events and log."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.journeys.browser import NARROW, assert_accessible, assert_no_sideways_scroll
+from tests.journeys.pages import LATER, python, until
+from tests.product import Api
+
+BUSY = """
+import time
+kept = bytearray(48 * 2**20)
+while True:
+    ends = time.monotonic() + 0.05
+    while time.monotonic() < ends: pass
+    print("still here", flush=True)
+    time.sleep(0.2)
+"""
+DRAWN = """(key) => {
+  const lines = document.querySelector(`[data-chart=${key}] .plot`)?.data;
+  return (lines?.[0].y ?? []).filter((y) => y !== null);
+}"""
+# How much the page moved while it loaded, by itself.
+SHIFTED = """() => new Promise((done) => {
+  let sum = 0;
+  new PerformanceObserver((list) => {
+    for (const one of list.getEntries()) if (!one.hadRecentInput) sum += one.value;
+  }).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(sum), 500);
+})"""
+
+
+@pytest.fixture(scope="module")
+def busy(api: Api) -> int:
+    """A training that works a fifth of the time and holds 48 MiB; ended with the product."""
+    pk = api.submit("busy", python(BUSY), cpu="500m", memory="256Mi")
+    api.wait(pk, "Running")
+    return pk
+
+
+def known(page: Page, chart: str) -> list[float]:
+    """The values that are drawn of the first line."""
+    return page.evaluate(DRAWN, chart)
+
+
+def measured(api: Api, busy: int) -> int:
+    """How many figures of its CPU there are."""
+    told = api.call("GET", f"/workloads/{busy}/metrics?metric=cpu").json()
+    return sum(value is not None for one in told["series"] for value in one["values"])
+
+
+def drawn(page: Page, busy: int, query: str = "?from=15m") -> None:
+    """Open the tab, and wait for its chart."""
+    page.goto(f"/workloads/{busy}/metrics{query}")
+    expect(page.locator("[data-chart=cpu] .main-svg").first).to_be_visible(timeout=LATER)
+
+
+def test_cpu_and_memory_of_a_real_process_are_drawn(signed_in: Page, busy: int, api: Api) -> None:
+    api.insist(lambda: measured(api, busy) >= 2, 120, "to be measured")
+    drawn(signed_in, busy)
+    assert 0 < max(known(signed_in, "cpu")) < 4
+    assert max(known(signed_in, "memory")) > 48
+    legend = signed_in.locator("[data-chart=memory] .legend")
+    expect(legend).to_contain_text("request and limit 256 MiB")
+    expect(signed_in.locator(".metric-none")).to_have_text(
+        "No GPU compute and GPU memory: it asks for no GPU."
+    )
+    expect(signed_in.locator("[data-chart=cpu] header")).to_have_attribute(
+        "title", re.compile("From kubelet of node .* old")
+    )
+    signed_in.locator("[data-chart=cpu] summary").click()
+    expect(signed_in.locator("[data-chart=cpu] tbody tr")).to_have_count(1)
+    assert_accessible(signed_in)
+    assert signed_in.evaluate(SHIFTED) < 0.01
+    signed_in.set_viewport_size(NARROW)
+    assert_no_sideways_scroll(signed_in)
+
+
+def test_figures_are_appended_while_the_range_ends_now(signed_in: Page, busy: int) -> None:
+    drawn(signed_in, busy)
+    before = len(known(signed_in, "cpu"))
+    until(signed_in, lambda: len(known(signed_in, "cpu")) > before)
+
+
+def test_the_pointer_and_the_keyboard_show_a_moment_in_all_charts(signed_in: Page, busy: int) -> None:
+    drawn(signed_in, busy)
+    plot = signed_in.locator("[data-chart=cpu] .plot")
+    times = [signed_in.locator(f"[data-chart={key}] [data-part=time]") for key in ("cpu", "memory")]
+    plot.hover(position={"x": 300, "y": 80})
+    expect(times[0]).not_to_be_empty()
+    expect(times[1]).to_have_text(times[0].inner_text())
+    plot.focus()
+    signed_in.keyboard.press("Home")
+    first = re.compile(r"\d\d:\d\d:\d\d")
+    expect(times[1]).to_have_text(first)
+    was = times[1].inner_text()
+    signed_in.keyboard.press("ArrowRight")
+    expect(times[1]).not_to_have_text(was)
+
+
+def test_a_drag_sets_one_range_for_charts_events_and_log(signed_in: Page, busy: int) -> None:
+    drawn(signed_in, busy)
+    box = signed_in.locator("[data-chart=cpu] .plot").bounding_box()
+    assert box
+    signed_in.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 80)
+    signed_in.mouse.down()
+    signed_in.mouse.move(box["x"] + box["width"] * 0.95, box["y"] + 80, steps=10)
+    signed_in.mouse.up()
+    signed_in.wait_for_url(re.compile(r"from=\d{4}-.*to=\d{4}-"))
+    expect(signed_in.get_by_role("button", name="Reset zoom")).to_be_visible()
+    since = re.search(r"from=([^&]+)", signed_in.url)[1]
+    for tab in ("Event history", "Logs"):
+        expect(signed_in.locator(".tabs").get_by_role("link", name=tab)).to_have_attribute(
+            "href", re.compile(f"from={re.escape(since)}"), timeout=LATER
+        )
+    signed_in.locator(".tabs").get_by_role("link", name="Event history").click()
+    expect(signed_in.locator(".fold-note")).to_contain_text("the range of the charts")
+    signed_in.go_back()
+    signed_in.get_by_role("button", name="Reset zoom").click()
+    signed_in.wait_for_url(re.compile(r"/metrics$"))
+    expect(signed_in.get_by_role("button", name="Reset zoom")).to_be_hidden()
+    signed_in.get_by_role("link", name="6 h", exact=True).click()
+    signed_in.wait_for_url("**/metrics?from=6h")
+
+
+def test_a_click_takes_the_log_to_that_time(signed_in: Page, busy: int) -> None:
+    drawn(signed_in, busy)
+    box = signed_in.locator("[data-chart=cpu] .plot").bounding_box()
+    assert box
+    signed_in.mouse.click(box["x"] + box["width"] - 20, box["y"] + 80)
+    signed_in.wait_for_url(re.compile(r"/logs\?at=\d{4}-\d\d-\d\dT\d\d%3A\d\d%3A\d\dZ"))
+    expect(signed_in.locator("section.log")).to_contain_text("still here", timeout=LATER)
+
+
+def test_what_has_ended_keeps_its_figures(signed_in: Page, busy: int, api: Api) -> None:
+    api.delete(busy)
+    api.insist(lambda: api.read(busy)["deleted_at"], 120, "it to be gone")
+    drawn(signed_in, busy, "")
+    assert known(signed_in, "cpu")
+    expect(signed_in.locator(".metric-note")).to_contain_text("It ended")
+    expect(signed_in.get_by_role("link", name="Since start")).to_have_attribute("aria-current", "true")
