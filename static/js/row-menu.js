@@ -45,10 +45,12 @@ export function start(grid) {
 }
 
 function items(row, href) {
-  const { why } = JSON.parse(row.dataset.facts);
+  const { why, tools = [] } = JSON.parse(row.dataset.facts);
   const copy = `${document.querySelector(".grid").dataset.copyUrl}?copy=${row.dataset.row}`;
   const links = [["Open", href], ["Logs", `${href}logs`], ["Copy and edit", copy, why.copy]];
-  return [...links.map(([label, to, refusal]) => item("a", label, refusal, refusal ? {} : { href: to })), ...VERBS.map(([verb, label]) => {
+  const doors = tools.map(([title, to]) => item("a", `Connect to ${title}`, why.connect, why.connect ? {} : { href: to, target: "_blank", rel: "noopener" }));
+  if (!doors.length) doors.push(item("a", "Connect", "no tools to connect to", {}));
+  return [...links.map(([label, to, refusal]) => item("a", label, refusal, refusal ? {} : { href: to })), ...doors, ...VERBS.map(([verb, label]) => {
     const button = item("button", label, why[verb], { type: "button", className: verb === "delete" ? "danger" : "" });
     Object.assign(button.dataset, { verb, id: row.dataset.row });
     return button;

@@ -190,17 +190,19 @@ function inWords(refusals, of) {
   return `${head} ${first}${further.join("")}${rest ? `, ${number.format(rest)} for other reasons` : ""}`;
 }
 
-// Points Copy and Details at the one row that is selected; false where it is not one.
+// Points Connect, Copy and Details at the one row that is selected; false where it is not one.
 function linkOne(bar, one) {
   for (const link of bar.querySelectorAll("[data-one]")) {
-    const why = one ? one.why[link.dataset.one] : "Choose one workload";
+    const why = one ? one.why[link.dataset.one] ?? (link.dataset.one === "connect" && !one.tools ? "It has no tools to connect to" : undefined) : "Choose one workload";
     link.title = why ?? "";
     if (why) {
       link.setAttribute("aria-disabled", "true");
       link.removeAttribute("href");
     } else {
       link.removeAttribute("aria-disabled");
-      link.href = link.dataset.one === "copy" ? `${bar.dataset.copyUrl}?copy=${one.id}` : one.href;
+      // Of several tools one is chosen on the workload's page.
+      const door = one.tools?.length === 1 ? one.tools[0][1] : one.href;
+      link.href = { copy: `${bar.dataset.copyUrl}?copy=${one.id}`, connect: door }[link.dataset.one] ?? one.href;
     }
   }
   return Boolean(one);

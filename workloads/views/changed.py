@@ -9,12 +9,15 @@ from typing import Any
 
 from django.http import QueryDict
 from django.template.loader import render_to_string
+from django.urls import reverse
 
 from runyard.kit.layout import Layout
 from runyard.kit.tables import Query
 from workloads import queries
 from workloads.availability import Availability
+from workloads.models import Workload
 from workloads.tables import TALLY, Tile, WorkloadTable
+from workloads.tools import load
 
 MOST_ROWS = 100  # of one table that a browser holds
 _NOT_COUNTED_BY = ("phase", "sort", "columns", "after", "before")
@@ -62,12 +65,21 @@ def entering(user: Any, view: View, others: Sequence[int]) -> set[int]:
 
 
 def row_data(user: Any) -> Any:
-    """What scripts read from a row: why each action cannot be used."""
+    """What scripts read from a row: why each action cannot be used, and the doors of its tools."""
     availability = Availability(user)
-    return lambda row: {
-        "name": row.name,
-        "why": {verb: why.short for verb, why in availability.why_not(row).items() if why},
-    }
+
+    def data(row: Workload) -> dict[str, Any]:
+        why = {verb: why.short for verb, why in availability.why_not(row).items() if why}
+        if not row.tools:
+            return {"name": row.name, "why": why}
+        if refused := availability.connect(row):
+            why["connect"] = refused.short
+        doors = [
+            (tool.title, reverse("workload-connect", args=[row.pk, tool.name])) for tool in load(row.tools)
+        ]
+        return {"name": row.name, "why": why, "tools": doors}
+
+    return data
 
 
 def tally_of(user: Any, params: QueryDict) -> dict[str, Any]:
