@@ -33,7 +33,7 @@ _CATEGORY = Case(
 _TOOL_NAMES = Func(
     F("tools"),
     template="array_to_string(ARRAY(SELECT jsonb_path_query(%(expressions)s, '$[*].name') #>> '{}'), ', ')",
-    output_field=TextField(),
+    output_field=CharField(),
 )
 
 
