@@ -32,7 +32,7 @@ export function start(bar) {
     bar.querySelector("[data-count]").textContent = `${number.format(selected.count)} selected`;
     if (offer) offerAll(Boolean(all?.checked));
     const lines = [...bar.querySelectorAll("button[name=verb]")].map((button) => grey(button, selected)).filter(Boolean);
-    if (!linkOne(bar, selected.one)) lines.push("Copy, Details: choose one workload");
+    if (!linkOne(bar, selected.one)) lines.push("Connect, Copy, Details: choose one workload");
     const why = bar.querySelector("[data-why]");
     why.textContent = lines.join(" · ");
     why.hidden = !lines.length;

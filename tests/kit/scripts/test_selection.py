@@ -5,8 +5,8 @@ import json
 import pytest
 
 
-def row(pk, **why):
-    facts = json.dumps({"name": f"w-{pk}", "why": why})
+def row(pk, tools=(), **why):
+    facts = json.dumps({"name": f"w-{pk}", "why": why} | ({"tools": tools} if tools else {}))
     return (
         f"<tr data-row='{pk}' data-facts='{facts}'><td class='pick'>"
         f"<input type='checkbox' value='{pk}' form='bulk' aria-label='Select w-{pk}'></td>"
@@ -24,7 +24,7 @@ def section(rows, total):
         'data-matching="?q=w" data-copy-url="/new"><strong data-count></strong>'
         '<button type="button" data-action="select-matching" hidden></button>'
         '<button name="verb" value="stop">Stop</button><button name="verb" value="run">Run</button>'
-        '<a data-one="copy">Copy</a><a data-one="details">Details</a>'
+        '<a data-one="connect">Connect</a><a data-one="copy">Copy</a><a data-one="details">Details</a>'
         '<button name="verb" value="delete">Delete</button>'
         '<button type="button" data-action="clear">Clear</button><p data-why hidden></p></form>'
         '<div id="toasts"></div></section>'
@@ -164,10 +164,25 @@ def test_copy_and_details_are_for_one(table):
     table.click(2)
     assert copy.get_attribute("href") is None
     assert copy.get_attribute("title") == "Choose one workload"
-    assert "Copy, Details: choose one workload" in table.why()
+    assert "Connect, Copy, Details: choose one workload" in table.why()
     table.click(1)
     assert (copy.get_attribute("title"), copy.get_attribute("aria-disabled")) == ("not yours to copy", "true")
     assert details.get_attribute("href") == "/w/2"
+
+
+def test_connect_leads_to_the_one_tool_or_to_where_several_are(table):
+    one, two = [["Jupyter", "/w/2/jupyter"]], [["Jupyter", "/w/3/jupyter"], ["files", "/w/3/files"]]
+    table.draw(row(1), row(2, tools=one), row(3, tools=two), row(4, tools=one, connect="stopped"))
+    connect = table.page.locator("[data-one=connect]")
+    for pk, href, title in (
+        (1, None, "It has no tools to connect to"),
+        (2, "/w/2/jupyter", ""),
+        (3, "/w/3", ""),
+        (4, None, "stopped"),
+    ):
+        table.click(pk)
+        assert (connect.get_attribute("href"), connect.get_attribute("title")) == (href, title)
+        table.click(pk)
 
 
 def test_an_action_is_grey_only_when_none_allows_it_and_says_how_many_do_not(table):
