@@ -18,7 +18,7 @@ from runyard.clusters.models import Cluster
 
 log = logging.getLogger(__name__)
 #: Staged rows wait so long for others of their series: fewer chunks are written.
-FOLD_SECONDS = 600
+FOLD_SECONDS = 900
 #: What is younger may still be on its way.
 YOUNG = timedelta(seconds=30)
 
@@ -43,7 +43,7 @@ def look_at(pk: int) -> None:
 def fold() -> None:
     """Move what was staged into chunks."""
     for pk in _clusters():
-        if _turn(pk, "folded_at", FOLD_SECONDS * 0.8):
+        if _turn(pk, "folded_at", FOLD_SECONDS * 0.95):
             folding.fold(pk, timezone.now() - YOUNG)
 
 

@@ -12,14 +12,9 @@ from django.db.models import CharField
 from metrics.models import Resolution, StoredSeries
 from metrics.series import METRICS, Labels, Metric
 from metrics.store.packing import Grain
-from runyard.clusters.models import Cluster
 
 Key = tuple[str, Labels]
 _TABLE = StoredSeries._meta.db_table
-_OF_PODS = (
-    f"SELECT id, metric, {', '.join(Labels.__slots__[1:])} FROM {_TABLE}"  # noqa: S608
-    " WHERE cluster_id = %s AND pod_uid = ANY(%s) AND metric = ANY(%s)"
-)
 #: A rate is finer than the steps of the counter it was made of.
 _RATE = 16
 _LENGTHS = {
@@ -38,13 +33,6 @@ def numbers_of(cluster: int, keys: Collection[Key]) -> dict[Key, int]:
         StoredSeries.objects.bulk_create(new, batch_size=2_000, ignore_conflicts=True)
         found |= _found([row.identity for row in new])
     return {by_identity[identity]: pk for identity, pk in found.items()}
-
-
-def series_of_pods(cluster: Cluster, uids: list[str], metrics: list[str]) -> dict[int, Key]:
-    """Which series there are of these pods and metrics, by number."""
-    with connection.cursor() as cursor:
-        cursor.execute(_OF_PODS, [cluster.pk, uids, metrics])
-        return {pk: (metric, Labels(cluster.name, *rest)) for pk, metric, *rest in cursor.fetchall()}
 
 
 def _found(identities: Iterable[UUID]) -> dict[UUID, int]:

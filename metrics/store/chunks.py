@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
 
 from django.db import connection
 
@@ -31,17 +30,12 @@ class Window:
 
 def read(metrics: Mapping[int, Metric], windows: Collection[Window]) -> dict[tuple[int, int], Samples]:
     """All samples of the series in `metrics`, by series and resolution; each window of another resolution."""
-    with connection.cursor() as cursor:
-        cursor.execute(*selecting(metrics, windows))
-        return unpacked(metrics, cursor.fetchall())
-
-
-def selecting(series: Iterable[int], windows: Collection[Window]) -> tuple[str, list[Any]]:
-    """A statement for the rows that `unpacked` reads, and its values."""
     where = "series_id = ANY(%s) AND resolution = %s AND start >= %s AND start < %s"
-    one, numbers = f"SELECT {_COLUMNS} FROM {_TABLE} WHERE {where}", list(series)  # noqa: S608
+    one, numbers = f"SELECT {_COLUMNS} FROM {_TABLE} WHERE {where}", list(metrics)  # noqa: S608
     values = [value for w in windows for value in (numbers, w.resolution, w.start, w.end)]
-    return " UNION ALL ".join([one] * len(windows)), values
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join([one] * len(windows)), values)
+        return unpacked(metrics, cursor.fetchall())
 
 
 def unpacked(metrics: Mapping[int, Metric], rows: Iterable[Row]) -> dict[tuple[int, int], Samples]:

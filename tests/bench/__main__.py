@@ -5,7 +5,20 @@ import sys
 
 from tests.bench.report import HEAD
 
-PARTS = ("reading", "export", "logs", "events", "table", "sync", "live", "story", "connect", "log_view", "gpu")
+PARTS = (
+    "reading",
+    "export",
+    "logs",
+    "events",
+    "table",
+    "sync",
+    "live",
+    "story",
+    "connect",
+    "log_view",
+    "metrics",
+    "gpu",
+)
 
 
 def main(wanted: list[str]) -> None:

@@ -24,12 +24,12 @@ from tests.bench.export import environment_of
 from tests.bench.report import Result, median
 from tests.metrics.prometheus import real
 
-NODES, GPUS, STEP, REPEATS = 1_000, 8, 15, 9
+NODES, GPUS, STEP, REPEATS = 1_000, 8, 15, 5
 DAY, POINTS, READS, ROUNDS = 86_400, 500, 150, 6
-#: Pods of which a day is written, and rewritten as the store does it: every ten minutes of an hour.
-PODS, PARTS = 25, 6
+#: Pods of which a day is written, and rewritten as the store does it: every quarter of an hour.
+PODS, PARTS = 10, 4
 #: Scrapes between two folds, and nodes whose folding is measured; it grows evenly with them.
-FOLDED, FOLD_NODES = 40, 100
+FOLDED, FOLD_NODES = 60, 50
 
 
 def measure() -> list[Result]:

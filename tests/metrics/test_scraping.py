@@ -12,7 +12,6 @@ from metrics.scraping.scraper import Scraper
 from metrics.scraping.text import NotMetrics, parse
 from metrics.series import Labels
 from metrics.store import ranges
-from metrics.store.catalogue import metrics_of
 from metrics.store.staging import together
 from tests.make import make_pod
 from tests.metrics import texts
@@ -214,6 +213,4 @@ def test_what_was_scraped_reads_as_a_series(scraper, pod, cluster):
     number = StoredSeries.objects.get(metric="cpu").pk
     start = int(NOW.timestamp())
     grid = Grid(start + 60, 60, 2)
-    assert ranges.read(cluster.pk, metrics_of([number]), ["node-1"], grid)[number] == pytest.approx(
-        [2, 2], rel=0.01
-    )
+    assert ranges.read(cluster, [pod.uid], ["cpu"], grid).values[number] == pytest.approx([2, 2], rel=0.01)

@@ -9,7 +9,7 @@ from metrics.models import Chunk, Resolution, Scraped, StoredSeries
 from metrics.question import Grid
 from metrics.series import METRICS, Labels
 from metrics.store import folding, ranges, thinning
-from metrics.store.catalogue import grain_of, metrics_of, numbers_of
+from metrics.store.catalogue import grain_of, numbers_of
 from metrics.store.onto_grid import on_grid
 from metrics.store.packing import Grain, Samples, merged, pack, sound, unpack
 from metrics.store.staging import Brought, stage
@@ -120,7 +120,7 @@ def scrape(cluster, numbers, seconds, *values):
 
 
 def read(cluster, numbers, grid):
-    return ranges.read(cluster.pk, metrics_of(numbers), ["node-1"], grid)
+    return ranges.read(cluster, ["u"], ["memory", "cpu"], grid).values
 
 
 def test_a_series_has_one_number(cluster, numbers):
