@@ -5,6 +5,7 @@ Production refuses to start without a secret key, allowed hosts, a database and 
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -31,8 +32,9 @@ ORIGINS = env.words(
 )
 CSRF_TRUSTED_ORIGINS = ORIGINS
 METRICS_TOKEN = env.text("METRICS_TOKEN")
-#: Each tool has a host name below it; browsers lead every name below localhost to this machine by themselves.
-TOOLS_DOMAIN = env.text("TOOLS_DOMAIN", "" if PRODUCTION else "localhost").lower().strip(".")
+#: Each tool has a host name below it. Browsers lead names below localhost to their own machine.
+_HERE = urlsplit(ORIGINS[0]).hostname in ("127.0.0.1", "localhost")
+TOOLS_DOMAIN = env.text("TOOLS_DOMAIN", "localhost" if _HERE else "").lower().strip(".")
 REDIS_URL = env.text("REDIS_URL", f"unix://{HOME}/run/valkey.sock")
 KUBECONFIG = env.text("KUBECONFIG", str(HOME / "cluster" / "kubeconfig"))
 
