@@ -17,7 +17,7 @@ def present_workloads(user: Any) -> QuerySet[Workload]:
 
 def visible_workloads(user: Any) -> QuerySet[Workload]:
     """The same with all that belongs to them, newest first."""
-    rows = present_workloads(user).select_related("project__department", "created_by", "cluster")
+    rows = present_workloads(user).select_related("project__department", "created_by", "cluster", "usage")
     return rows.order_by("-created_at", "-id")
 
 
@@ -37,8 +37,8 @@ def all_by_phase(user: Any) -> dict[str, tuple[int, int]]:
 
 def get_workload(user: Any, pk: int) -> Workload:
     """One workload, deleted ones included. Raises DoesNotExist alike for absent and forbidden."""
-    rows = Workload.objects.visible_to(user).select_related("project__department", "created_by", "cluster")
-    return rows.get(pk=pk)
+    rows = Workload.objects.visible_to(user)
+    return rows.select_related("project__department", "created_by", "cluster", "usage").get(pk=pk)
 
 
 def visible_pods(user: Any, workload: Workload) -> QuerySet[Pod]:

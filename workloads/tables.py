@@ -9,7 +9,7 @@ from django.db.models.functions import Cast, Coalesce, Concat, NullIf, Trim
 
 from runyard.kit.columns import Age, Choice, Instant, Lasting, Number, Text, Words
 from runyard.kit.tables import Filter, Table
-from workloads import cells, queries
+from workloads import cells, queries, usage_cells
 from workloads.kinds import KINDS
 from workloads.kinds.kind import Architecture, Category
 from workloads.models import Preemptible, SearchText, SubmittedThrough, Workload
@@ -37,10 +37,15 @@ _TOOL_NAMES = Func(
 )
 
 
-def _memory(label: str, of: str, **more: Any) -> Number:
+def _memory(label: str, of: str, json: str = "", **more: Any) -> Number:
     """Read in GiB, kept and exported in bytes."""
     exports = (Number(label=label, of=of, unit="bytes"),)
-    return Number(label=label, of=of, scale=2**30, unit="GiB", exports=exports, api={of: of}, **more)
+    return Number(label=label, of=of, scale=2**30, unit="GiB", exports=exports, api={json or of: of}, **more)
+
+
+def _used(*figures: str) -> tuple[str, ...]:
+    """Those of what a workload uses now, with where they come from and when they were measured."""
+    return tuple(f"usage__{name}" for name in (*figures, "source", "at"))
 
 
 class WorkloadTable(Table):
@@ -71,7 +76,7 @@ class WorkloadTable(Table):
         "cluster": Filter("cluster", "cluster__name"),
     }
 
-    name = Text(label="Name", draws=cells.name, width=182)
+    name = Text(label="Name", draws=cells.name, width=174)
     status = Choice(
         label="Status",
         draws=cells.status,
@@ -80,7 +85,7 @@ class WorkloadTable(Table):
         needs=("phase", "reason", "message", "phase_at"),
         exports=(Choice(label="Status", of="phase", choices=Phase), Text(label="Status detail", of=_WHY)),
         api={"phase": "phase", "message": "message"},
-        width=232,
+        width=202,
         detail=True,
     )
     reason = Choice(label="Reason", choices=Reason, width=180, default=False, detail=True)
@@ -145,6 +150,37 @@ class WorkloadTable(Table):
         width=112,
         default=False,
     )
+    gpu_use = Number(
+        label="GPU use",
+        draws=usage_cells.gpu_compute,
+        of="usage__gpu_compute",
+        unit="%",
+        nullable=True,
+        whole=False,
+        needs=_used("gpu_compute"),
+        api={"gpu_use_percent": "usage__gpu_compute"},
+        width=88,
+    )
+    gpus_idle = Number(
+        label="Idle GPUs",
+        draws=usage_cells.gpus_idle,
+        of="usage__gpus_idle",
+        nullable=True,
+        needs=_used("gpus_idle", "gpus_seen"),
+        api={"gpus_idle": "usage__gpus_idle"},
+        width=76,
+        default=False,
+    )
+    gpu_memory_use = _memory(
+        "GPU memory used",
+        "usage__gpu_memory_bytes",
+        draws=usage_cells.gpu_memory,
+        nullable=True,
+        needs=_used("gpu_memory_bytes", "gpu_memory_total_bytes"),
+        json="gpu_memory_used_bytes",
+        width=132,
+        default=False,
+    )
     gpu_memory = _memory("GPU memory", "gpu_memory_bytes", width=96, default=False)
     gpu_memory_allocated = _memory(
         "GPU memory allocated", "gpu_memory_bytes_allocated", width=152, default=False
@@ -161,7 +197,29 @@ class WorkloadTable(Table):
         width=104,
         default=False,
     )
-    memory = _memory("Memory", "memory_bytes", width=74)
+    cpu_use = Number(
+        label="CPU used",
+        draws=usage_cells.cpu,
+        of="usage__cpu_millis",
+        scale=1000,
+        unit="cores",
+        nullable=True,
+        needs=_used("cpu_millis"),
+        api={"cpu_used_millicores": "usage__cpu_millis"},
+        width=80,
+        default=False,
+    )
+    memory = _memory("Memory", "memory_bytes", width=74, default=False)
+    memory_use = _memory(
+        "Memory used",
+        "usage__memory_bytes",
+        draws=usage_cells.memory,
+        nullable=True,
+        needs=_used("memory_bytes"),
+        json="memory_used_bytes",
+        width=104,
+        default=False,
+    )
     memory_allocated = _memory("Memory allocated", "memory_bytes_allocated", width=126, default=False)
     pods = Number(
         label="Pods",

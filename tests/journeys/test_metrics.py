@@ -1,4 +1,4 @@
-"""The Metrics tab in a browser: what a real process uses is drawn, live; one range for charts, events and log."""
+"""The Metrics tab in a browser: what a process uses is drawn, live; one range for charts, events and log."""
 
 import re
 

@@ -20,6 +20,7 @@ from django.utils import timezone
 from runyard.clusters.models import Cluster
 from tests.answers import content
 from tests.make import make_workload
+from workloads.models import Usage
 from workloads.tables import WorkloadTable
 
 ROOM = 1120  # pixels of a window of 1440, less navigation, margins, boxes and menus
@@ -59,6 +60,10 @@ def gib(field):
     return Sample({field: 2**30}, {field: 2**34}, "1", "16", str(2**30), 2**30)
 
 
+def used(field, first, last, cell, shown, small="2"):
+    return Sample({"usage": {field: first}}, {"usage": {field: last}}, small, "10", cell, shown)
+
+
 def choice(field, first, last, cell):
     return Sample({field: first}, {field: last}, first, last, cell, first)
 
@@ -88,6 +93,10 @@ def lasting(field, phase):
     return Sample(first | ended, last | ended, "2m", "20h", "90", 90)
 
 
+def tool(name):
+    return {"name": name, "port": 8000, "kind": "custom", "path": "/"}
+
+
 SAMPLES = {
     "name": text("name"),
     "status": choice("phase", "Pending", "Running", "Pending"),
@@ -113,14 +122,27 @@ SAMPLES = {
     "application": text("application"),
     "owner_chain": text("owner_chain"),
     "labels": several("labels"),
+    "connections": Sample(
+        {"tools": [tool("alpha")]},
+        {"tools": [tool("bravo")]},
+        "alpha",
+        "bravo",
+        "alpha",
+        [tool("alpha") | {"state": ""}],
+    ),
     "image": text("image"),
     "gpus": number("gpu_millis", 1000),
     "gpus_allocated": number("gpu_millis_allocated", 1000),
+    "gpu_use": used("gpu_compute", 2.0, 10.0, "2", 2),
+    "gpus_idle": used("gpus_idle", 2, 10, "2", 2),
+    "gpu_memory_use": used("gpu_memory_bytes", 2**30, 10 * 2**30, str(2**30), 2**30, small="1"),
     "gpu_memory": gib("gpu_memory_bytes"),
     "gpu_memory_allocated": gib("gpu_memory_bytes_allocated"),
     "cpu": number("cpu_millis", 1000, 2000),
     "cpu_allocated": number("cpu_millis_allocated", 1000, 2000),
+    "cpu_use": used("cpu_millis", 2000, 10_000, "2", 2000),
     "memory": gib("memory_bytes"),
+    "memory_use": used("memory_bytes", 2**30, 10 * 2**30, str(2**30), 2**30, small="1"),
     "memory_allocated": gib("memory_bytes_allocated"),
     "pods": number("pods_requested"),
     "pods_running": number("pods_running"),
@@ -158,7 +180,11 @@ def make(world, number, fields):
     if "created_by" in rest:
         rest["created_by"] = getattr(world, rest["created_by"])
     project, cluster = getattr(world, where["project"]), getattr(world, where["cluster"])
-    return make_workload(project, cluster, **{**common, **rest})
+    usage = rest.pop("usage", None)
+    row = make_workload(project, cluster, **{**common, **rest})
+    if usage:
+        Usage.objects.create(workload=row, source="scrape", at=NOON, **usage)
+    return row
 
 
 @pytest.fixture

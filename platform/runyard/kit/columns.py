@@ -129,7 +129,7 @@ class Column:
 def _reach(row: Any, path: str) -> Any:
     """The value at `path`; None where there is nothing on the way."""
     for name in path.split("__"):
-        row = getattr(row, name) if row is not None else None
+        row = getattr(row, name, None) if row is not None else None
     return row
 
 
@@ -235,6 +235,7 @@ class Number(Column):
 
     scale: int = 1  # how many of the field's are one of `unit`
     nullable: bool = False  # none is before all
+    whole: bool = True  # whether the field holds whole numbers
 
     align = "end"
     operators = _words(">=", "<=", "==", "!=")
@@ -244,7 +245,8 @@ class Number(Column):
         return cells.NONE if value is None else _AMOUNTS.get(self.scale, str)(value)
 
     def order(self, at: datetime | None = None) -> Any:
-        return Coalesce(super().order(), Value(-1)) if self.nullable else super().order()
+        nothing = Value(-1 if self.whole else -1.0)
+        return Coalesce(super().order(), nothing) if self.nullable else super().order()
 
     def condition(self, operator: str, value: str) -> Q:
         amount = number(value, self.label) * self.scale

@@ -34,7 +34,8 @@ class _Shape:
     def __init__(self, model: Any, paths: Iterable[str], db: str, prefix: str = "", begin: int = 0):
         own, behind = _parted(paths)
         key = model._meta.pk.attname
-        self._names = [key, *sorted({model._meta.get_field(name).attname for name in own} - {key})]
+        fields = [model._meta.get_field(name) for name in own]
+        self._names = [key, *sorted({field.attname for field in fields if field.concrete} - {key})]
         self._model, self._db, self._known = model, db, dict[Any, Any]()
         self._part = slice(begin, begin + len(self._names))
         self.columns = [prefix + name for name in self._names]
