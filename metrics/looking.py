@@ -8,7 +8,7 @@ from django.conf import settings
 from metrics import health, latest
 from metrics.scraping.endpoints import GPUS, KUBELET
 from metrics.scraping.scraper import scraper_of
-from metrics.sources import prometheus, resource_metrics
+from metrics.sources import finding, prometheus, resource_metrics
 from metrics.sources.source import SourceError
 from runyard.clusters.connection import ClusterError
 from runyard.clusters.models import Cluster
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 def look_at(cluster: Cluster, at: datetime) -> None:
     """Never raises what a cluster or a source can bring about: that is told in their health."""
+    finding.renew(cluster, at)
     server = prometheus.server_of(cluster)
     if server is not None:
         try:

@@ -81,6 +81,8 @@ class Upkeep(models.Model):
     scraped_at = models.DateTimeField(null=True)
     folded_at = models.DateTimeField(null=True)
     downsampled_to = models.IntegerField(default=0, help_text="Seconds since 1970; a midnight.")
+    searched_at = models.DateTimeField(null=True, help_text="When a Prometheus was looked for.")
+    prometheus_path = models.CharField(max_length=700, blank=True, help_text="Of the one found there.")
 
     def __str__(self) -> str:
         return f"upkeep of {self.cluster_id}"

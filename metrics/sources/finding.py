@@ -1,18 +1,21 @@
-"""Finds the Prometheus that runs in a cluster, and has figures of pods or GPUs, behind the API server."""
+"""Finds the Prometheus that runs in a cluster, and has figures of pods or GPUs, behind the API server.
 
-import threading
-import time
+Looked for by the worker; pages read what it found.
+"""
+
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import msgspec
 
+from metrics.models import Upkeep
 from metrics.sources.asking import Proxied
 from metrics.sources.source import SourceError
 from runyard.clusters.connection import ClusterError, connect
 from runyard.clusters.models import Cluster
 
 #: A cluster is searched again after so long.
-SEARCH_SECONDS = 300.0
+SEARCHED = timedelta(minutes=5)
 LABELS = (
     "app.kubernetes.io/name=prometheus",
     "app=kube-prometheus-stack-prometheus",
@@ -46,26 +49,19 @@ class _Services(msgspec.Struct):
     items: list[_Service] = []
 
 
-_known: dict[int, tuple[float, Proxied | None]] = {}
-_lock = threading.Lock()
+def renew(cluster: Cluster, now: datetime) -> None:
+    """Look for it where nobody did in the last minutes."""
+    keep, _ = Upkeep.objects.get_or_create(cluster=cluster)
+    if keep.searched_at is None or abs(now - keep.searched_at) >= SEARCHED:
+        found = _search(cluster)
+        changed = {"searched_at": now, "prometheus_path": found.path if found else ""}
+        Upkeep.objects.filter(cluster=cluster).update(**changed)
 
 
-def find(cluster: Cluster) -> Proxied | None:
-    """As found in the last minutes; searched for by one at a time, while others are told what was known."""
-    searched, known = _known.get(cluster.pk, (float("-inf"), None))
-    if time.monotonic() - searched < SEARCH_SECONDS or not _lock.acquire(blocking=False):
-        return known
-    try:
-        known = _search(cluster)
-        _known[cluster.pk] = time.monotonic(), known
-        return known
-    finally:
-        _lock.release()
-
-
-def forget() -> None:
-    """Search anew at the next question."""
-    _known.clear()
+def found(cluster: Cluster) -> Proxied | None:
+    """As found last."""
+    path = Upkeep.objects.filter(cluster=cluster).values_list("prometheus_path", flat=True).first()
+    return Proxied(cluster, path) if path else None
 
 
 def _search(cluster: Cluster) -> Proxied | None:

@@ -150,5 +150,5 @@ def _by_settings() -> Server | None:
 
 
 def _found(cluster: Cluster) -> Server | None:
-    client = finding.find(cluster)
+    client = finding.found(cluster)
     return Server(client) if client else None

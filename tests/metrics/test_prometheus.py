@@ -12,7 +12,7 @@ from metrics import looking, promql, reading
 from metrics.models import Gpu, Health, PrometheusServer
 from metrics.question import PodTime
 from metrics.series import METRICS
-from metrics.sources import asking, finding, prometheus
+from metrics.sources import asking, prometheus
 from metrics.sources.prometheus import server_of
 from tests.make import make_pod
 from tests.metrics.prometheus import NOTHING, fake, real
@@ -26,7 +26,6 @@ AT = int(START.timestamp())
 @pytest.fixture(autouse=True)
 def nothing_remembered():
     prometheus._cached.cache_clear()
-    finding.forget()
 
 
 @pytest.fixture(scope="module")
