@@ -7,7 +7,8 @@ import pytest
 
 from runyard.connect import upstream
 from runyard.connect.forward import unprefix
-from tests.connect.conftest import HOST, PREFIX, ask, backend, says, scope_of
+from runyard.tenancy.access import Denied
+from tests.connect.conftest import HOST, PREFIX, SECONDS, ask, backend, says, scope_of
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-type: text/plain\r\n\r\nhello"
 
@@ -241,3 +242,90 @@ async def test_only_the_tools_own_page_may_ask_but_anybody_may_link_to_it(door, 
     async with backend(says(OK)) as (port, _):
         headers |= {"content-length": "0"} if method == "POST" else {}
         assert (await ask(door(port), "/", method, headers)).status == status
+
+
+async def test_a_long_answer_ends_soon_after_the_right_is_gone(door, monkeypatch):
+    monkeypatch.setattr("runyard.connect.forward.CHECK_SECONDS", 0.05)
+
+    async def talk(head, reader, writer):
+        await says(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n")(
+            head, reader, writer
+        )
+        await reader.read()
+
+    async with backend(talk) as (port, open_ones):
+        app = door(port)
+        _gone_once_asked_again(app, monkeypatch)
+        answer = await ask(app, "/endless")
+        async with asyncio.timeout(SECONDS):
+            while open_ones:
+                await asyncio.sleep(0.01)
+    assert (answer.body, answer.whole) == (b"hello", False)
+
+
+async def test_who_waits_for_an_answer_is_told_that_the_right_is_gone(door, monkeypatch):
+    monkeypatch.setattr("runyard.connect.forward.CHECK_SECONDS", 0.05)
+
+    async def talk(head, reader, writer):
+        await reader.read()
+
+    async with backend(talk) as (port, _):
+        app = door(port)
+        _gone_once_asked_again(app, monkeypatch)
+        answer = await ask(app, "/silent")
+    assert (answer.status, answer.whole) == (403, True)
+    assert b"not let in any more" in answer.body
+
+
+def _gone_once_asked_again(app, monkeypatch):
+    allowed = app._door.open.__func__
+
+    async def open_door(self, cookie, place, fresh=False):
+        if fresh:
+            raise Denied("gone")
+        return await allowed(self, cookie, place)
+
+    monkeypatch.setattr("runyard.connect.door.Door.open", open_door)
+
+
+async def test_a_length_beside_a_transfer_encoding_is_not_passed_on(door):
+    got = []
+
+    async def talk(head, reader, writer):
+        got.append(head.lower() + await reader.readuntil(b"0\r\n\r\n"))
+        await says(OK)(head, reader, writer)
+
+    async with backend(talk) as (port, _):
+        both = {"content-length": "4", "transfer-encoding": "chunked"}
+        await ask(door(port), "/up", "POST", both, b"GET /api/v1/secrets HTTP/1.1\r\n\r\n")
+    assert b"content-length" not in got[0]
+    assert b"transfer-encoding: chunked" in got[0]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"101 x\r\nupgrade: x\r\nconnection: upgrade", b"099 x", b"999 x", b"301 x\r\nlocation: http://[x"],
+)
+async def test_an_answer_that_is_none_is_not_passed_on(door, head):
+    async with backend(says(b"HTTP/1.1 " + head + b"\r\n\r\njunk")) as (port, _):
+        answer = await ask(door(port), "/")
+    assert (answer.status, answer.whole) == (502, True)
+
+
+@pytest.mark.parametrize("status", [b"204", b"304"])
+async def test_an_answer_without_a_body_has_no_length(door, status):
+    async with backend(says(b"HTTP/1.1 %s x\r\ncontent-length: 5\r\n\r\n" % status)) as (port, _):
+        answer = await ask(door(port), "/")
+    assert (answer.all("content-length"), answer.whole) == ([], True)
+
+
+async def test_headers_in_utf_8_come_through_as_they_are(door):
+    heads = []
+
+    async def talk(head, reader, writer):
+        heads.append(head)
+        await says(OK)(head, reader, writer)
+
+    async with backend(talk) as (port, _):
+        await ask(door(port), "/", headers={"x-file": "é"})
+    assert "x-file: é\r\n".encode() in heads[0]

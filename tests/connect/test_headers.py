@@ -63,6 +63,11 @@ def test_a_tool_cannot_bind_the_browser_to_anything_beyond_its_answer():
     assert from_tool([(name, b"x") for name in names], PREFIX) == []
 
 
+@pytest.mark.parametrize("value", [b"a\x01b", b"a\x7fb", b"a\rb"])
+def test_a_header_with_control_characters_does_not_pass(value):
+    assert from_tool([(b"X", value), (b"Y", b"a\tb")], PREFIX) == [(b"y", b"a\tb")]
+
+
 @pytest.mark.parametrize(
     ("location", "ours"),
     [

@@ -5,6 +5,7 @@ is refused but for a plain visit, so that one tool's page cannot use another wit
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -56,7 +57,8 @@ class Tools:
             asked = Asked.of(scope)
             target = await self._door.open(_cookie(scope), place)
             headers = to_tool(scope["headers"], _host(place), _ours(), is_secure())
-            return await forward(scope, receive, send, target, asked, headers)
+            still = partial(self._still, _cookie(scope), place)
+            return await forward(scope, receive, send, target, asked, headers, still)
         except (Denied, NotReady, Unreached) as error:
             if is_visit(scope) and scope["method"] == "GET":  # there one reads why, and comes back by oneself
                 self._door.forget(_cookie(scope), place)
@@ -71,22 +73,22 @@ class Tools:
         if place is None or _header(scope, b"origin") != origin_of(place):
             return await send({"type": "websocket.close", "code": NOT_OURS})
         cookie = _cookie(scope)
-
-        async def still() -> bool:
-            try:
-                await self._door.open(cookie, place, fresh=True)
-            except Denied:
-                return False
-            except NotReady:  # the tool's own end will be seen
-                return True
-            return True
-
         try:
             asked, target = Asked.of(scope), await self._door.open(cookie, place)
         except (Denied, BadPath, NotReady):
             return await send({"type": "websocket.close", "code": GONE})
         headers = to_tool(scope["headers"], _host(place), _ours(), is_secure())
-        return await tunnel(scope, receive, send, target, asked, headers, still)
+        return await tunnel(scope, receive, send, target, asked, headers, partial(self._still, cookie, place))
+
+    async def _still(self, cookie: str, place: Place) -> bool:
+        """Whether the visit of `cookie` holds now."""
+        try:
+            await self._door.open(cookie, place, fresh=True)
+        except Denied:
+            return False
+        except NotReady:  # the tool's own end will be seen
+            return True
+        return True
 
 
 async def _live(receive: Any, send: Any) -> None:

@@ -16,8 +16,10 @@ from runyard.connect.targets import Target
 from runyard.connect.upstream import SILENT_SECONDS, Asked, client, with_ours
 
 log = logging.getLogger(__name__)
+CHECK_SECONDS = 30.0
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[Any], Awaitable[None]]
+_FIRST = asyncio.FIRST_COMPLETED
 
 
 class NoAnswer(Exception):
@@ -63,15 +65,37 @@ class Body:
             pass
 
 
+class Reply:
+    """What the browser is sent, and whether that has begun: then nothing else can be said."""
+
+    def __init__(self, send: Send):
+        self._send, self.begun = send, False
+
+    async def __call__(self, event: dict[str, Any]) -> None:
+        self.begun = True
+        await self._send(event)
+
+
 async def forward(
-    scope: dict[str, Any], receive: Receive, send: Send, target: Target, asked: Asked, headers: Headers
+    scope: dict[str, Any],
+    receive: Receive,
+    send: Send,
+    target: Target,
+    asked: Asked,
+    headers: Headers,
+    still: Callable[[], Awaitable[bool]],
 ) -> None:
-    """Raises NoAnswer while nothing was sent yet; what fails later ends the connection."""
-    body = Body(receive)
-    work = asyncio.create_task(_exchange(scope, body, send, target, asked, headers))
+    """Raises NoAnswer while nothing was sent yet; what fails later ends the connection.
+
+    `still` says whether the visit holds; it is asked while a long body is under way, in either direction.
+    """
+    body, reply = Body(receive), Reply(send)
+    work = asyncio.create_task(_exchange(scope, body, reply, target, asked, headers))
     gone = asyncio.create_task(body.gone())
     try:
-        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        while not (await asyncio.wait({work, gone}, timeout=CHECK_SECONDS, return_when=_FIRST))[0]:
+            if not await still():
+                return _end(reply)
         if work.done():
             return work.result()
     finally:
@@ -80,10 +104,14 @@ async def forward(
         await asyncio.gather(work, gone, return_exceptions=True)
 
 
+def _end(reply: Reply) -> None:
+    if not reply.begun:
+        raise NoAnswer("You are not let in any more.", 403)
+
+
 async def _exchange(
-    scope: dict[str, Any], body: Body, send: Send, target: Target, asked: Asked, headers: Headers
+    scope: dict[str, Any], body: Body, reply: Reply, target: Target, asked: Asked, headers: Headers
 ) -> None:
-    started = False
     with suppress(_Gone):
         try:
             async with client().request(
@@ -94,11 +122,9 @@ async def _exchange(
                 allow_redirects=False,
                 ssl=target.tls if target.tls is not None else True,
             ) as answer:
-                first = await _refused(answer)
-                started = True
-                await _relay(answer, first, send, target)
+                await _relay(answer, await _refused(answer), reply, target)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            if not started:
+            if not reply.begun:
                 raise _words(error) from error
             log.info(
                 "a tool's answer broke off: %s", error
@@ -106,6 +132,9 @@ async def _exchange(
 
 
 def _length(scope: dict[str, Any]) -> Headers:
+    """None beside a transfer encoding (RFC 9112, 6.3): a wrong one makes a second request of the rest."""
+    if any(name == b"transfer-encoding" for name, _ in scope["headers"]):
+        return []
     return [(name, value) for name, value in scope["headers"] if name == b"content-length"]
 
 
@@ -127,11 +156,8 @@ async def _refused(answer: aiohttp.ClientResponse) -> bytes:
     return start
 
 
-async def _relay(answer: aiohttp.ClientResponse, first: bytes, send: Send, target: Target) -> None:
-    headers = from_tool(answer.raw_headers, target.prefix)
-    rewriting = _is_rewritten(answer)
-    if rewriting:
-        headers = [(name, value) for name, value in headers if name not in (b"content-length", b"etag")]
+async def _relay(answer: aiohttp.ClientResponse, first: bytes, send: Reply, target: Target) -> None:
+    headers, rewriting = _headers(answer, target.prefix), _is_rewritten(answer)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     held, prefix = first, target.prefix.encode()
     async for chunk in answer.content.iter_any():
@@ -141,6 +167,16 @@ async def _relay(answer: aiohttp.ClientResponse, first: bytes, send: Send, targe
             chunk, held = held + chunk, b""
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": held})
+
+
+def _headers(answer: aiohttp.ClientResponse, prefix: str) -> Headers:
+    """Raises ValueError for an answer that is none: a status that ends nothing, or that nobody knows."""
+    if not 200 <= answer.status < 600:
+        raise ValueError(f"status {answer.status}")
+    untrue = {b"content-length", b"etag"} if _is_rewritten(answer) else set()
+    if answer.status in (204, 304):  # it has no body, and our server would wait for one
+        untrue |= {b"content-length"}
+    return [(name, value) for name, value in from_tool(answer.raw_headers, prefix) if name not in untrue]
 
 
 def _is_rewritten(answer: aiohttp.ClientResponse) -> bool:

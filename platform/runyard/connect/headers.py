@@ -5,10 +5,12 @@ away what we add ourselves. Nothing that lets anybody into Runyard goes to a too
 cookie for another host than its own.
 """
 
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 Headers = list[tuple[bytes, bytes]]
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer "
@@ -51,7 +53,7 @@ def of_handshake(headers: Headers) -> Headers:
 
 def from_tool(headers: Iterable[tuple[bytes, bytes]], prefix: str) -> Headers:
     """What a browser gets of an answer's `headers`; `prefix`, the API server's own, is taken off."""
-    found = [(name.lower(), value) for name, value in headers]
+    found = [(name.lower(), value) for name, value in headers if not _CONTROL.search(value)]
     dropped = _NOT_FROM_TOOLS | _named_by_connection(found)
     kept = [(name, value) for name, value in found if name not in dropped]
     kept += [(n, _own_host_only(v)) for n, v in found if n == b"set-cookie" and not _is_ours(v)]

@@ -80,4 +80,12 @@ async def close() -> None:
 
 def with_ours(headers: list[tuple[bytes, bytes]], target: Target) -> list[tuple[str, str]]:
     """`headers` with what the cluster lets us in by."""
-    return [*((n.decode("latin1"), v.decode("latin1")) for n, v in headers), *target.headers.items()]
+    return [*((n.decode("latin1"), _text(v)) for n, v in headers), *target.headers.items()]
+
+
+def _text(value: bytes) -> str:
+    """The client writes UTF-8: read so it comes out as it came in, but for other encodings."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin1")
