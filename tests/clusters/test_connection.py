@@ -1,13 +1,19 @@
 """The one way to a cluster: what it says when it cannot be gone."""
 
+import itertools
 import json
 import os
 import shutil
+import socket
+import threading
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import yaml
 
+from runyard.clusters import connection
 from runyard.clusters.connection import ApiError, Unreachable, connect
 from runyard.clusters.models import Cluster
 from tests.embedded import embedded, free_port
@@ -80,3 +86,46 @@ def test_what_is_not_there_is_a_404_with_kubernetes_words(answering):
     with pytest.raises(ApiError, match='pods "none" not found') as error:
         connect(Cluster(kubeconfig=answering.kubeconfig)).read("GET", "/api/v1/namespaces/default/pods/none")
     assert error.value.code == 404
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [b"Content-Length: 9\r\n\r\n", b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\njunk"],
+    ids=["cut", "no gzip"],
+)
+def test_a_refusal_that_cannot_be_read_is_one(changed, rest):
+    with _saying(b"HTTP/1.1 500 x\r\n" + rest) as address, pytest.raises(ApiError) as error:
+        _ask(changed, address)
+    assert (error.value.code, error.value.reason) == (500, "")
+
+
+def test_a_refusal_without_end_is_not_waited_for(changed, monkeypatch):
+    monkeypatch.setattr(connection, "REFUSAL_SECONDS", 0.3)
+    with (
+        _saying(b"HTTP/1.1 500 x\r\n\r\n", *itertools.repeat(b"x", 1000)) as address,
+        pytest.raises(ApiError) as error,
+    ):
+        _ask(changed, address)
+    assert error.value.code == 500
+
+
+def _ask(changed, address):
+    cluster = changed(lambda config: config["clusters"][0]["cluster"].update(server=address))
+    connect(cluster).request("GET", "/api/v1/pods", read_seconds=5)
+
+
+@contextmanager
+def _saying(*parts):
+    """A server that says `parts` to the first who comes, a tenth of a second apart; its address."""
+
+    def serve():
+        taken, _ = server.accept()
+        with taken, suppress(OSError):
+            taken.recv(65_536)
+            for part in parts:
+                taken.sendall(part)
+                time.sleep(0.1)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"

@@ -8,6 +8,7 @@ that refuses), both `ClusterError`, with words for people.
 import json
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property, lru_cache
@@ -24,7 +25,7 @@ from runyard.clusters.models import Cluster
 from runyard.clusters.objects import Meta, OnlyMeta, Status
 from runyard.kit.turns import step_aside
 
-CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
+CONNECT_SECONDS, READ_SECONDS, REFUSAL_SECONDS = 5.0, 30.0, 5.0
 MERGE = "application/merge-patch+json"
 #: A peer that is gone without a word is noticed after about a minute, however silent the stream.
 KEEP_ALIVE = [
@@ -198,10 +199,8 @@ def _meta_of(body: bytes) -> Meta:
 
 
 def _refusal(response: urllib3.BaseHTTPResponse) -> ApiError:
-    body = response.read(65_536, decode_content=True) or b""
-    response.close()
     try:
-        status = _status.decode(body)
+        status = _status.decode(_start(response))
     except msgspec.MsgspecError:
         status = Status(message=f"HTTP {response.status} without a Kubernetes Status")
     after = response.headers.get("Retry-After", "")
@@ -211,6 +210,17 @@ def _refusal(response: urllib3.BaseHTTPResponse) -> ApiError:
         status.message or "",
         float(after) if after.isdigit() else None,
     )
+
+
+def _start(response: urllib3.BaseHTTPResponse) -> bytes:
+    """The first 64 KiB, or what came of them in time: behind a proxy path anybody may answer, at any pace."""
+    said, ends = b"", time.monotonic() + REFUSAL_SECONDS
+    with suppress(urllib3.exceptions.HTTPError, OSError), response:
+        while len(said) < 65_536 and time.monotonic() < ends:
+            if not (more := response.read1(65_536, decode_content=True)):
+                break
+            said += more
+    return said
 
 
 def _words(error: BaseException) -> str:
