@@ -45,11 +45,10 @@ def scrape(cluster: Cluster, at: datetime) -> None:
         return
     finally:
         scraper.lock.release()
-    figures, source = found.figures, "scrape"
-    told = dict(found.told)
-    if not any(figure.metric in ("cpu", "memory") for figure in figures):
-        more, why = resource_metrics.now(cluster)
-        told[resource_metrics.NAME, ""] = why
-        figures, source = figures + more, resource_metrics.NAME if more else source
+    figures, told = list(found.figures), dict(found.told)
+    if any(why for (source, _), why in told.items() if source == KUBELET):
+        more, told[resource_metrics.NAME, ""] = resource_metrics.now(cluster)
+        measured = {(f.labels.namespace, f.labels.pod) for f in figures if f.metric in ("cpu", "memory")}
+        figures += [f for f in more if (f.labels.namespace, f.labels.pod) not in measured]
     health.tell(cluster.pk, told, at, [KUBELET, GPUS, resource_metrics.NAME])
-    latest.apply(cluster, figures, source, at)
+    latest.apply(cluster, figures, "scrape", at)

@@ -139,6 +139,13 @@ def test_metrics_k8s_io_stands_in_where_kubelets_are_closed(api, answering, trai
     usage = Usage.objects.get(workload=training)
     assert (usage.cpu_millis, usage.memory_bytes, usage.gpu_compute) == (1750, 2**30, 75)
     assert told() == {"kubelet": "refused with 403", "GPU exporter": "", "metrics.k8s.io": ""}
+    assert "/apis/metrics.k8s.io/v1beta1/pods" in api.asked
+
+
+def test_metrics_k8s_io_is_left_alone_where_kubelets_answer(api, answering):
+    api.paths |= {kubelet("cadvisor"): b"", kubelet("resource"): texts.resource(), GPUS: b""}
+    looking.look_at(answering, timezone.now())
+    assert told() == {"kubelet": "", "GPU exporter": ""}
 
 
 def test_where_nothing_answers_each_is_told_with_why(api, answering, training):
