@@ -22,4 +22,4 @@ RUN useradd --system --create-home --home-dir "$RUNYARD_HOME" runyard \
 USER runyard
 EXPOSE 8000
 CMD ["uvicorn", "runyard.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
-     "--no-access-log", "--ws-ping-interval", "20", "--ws-ping-timeout", "20", "--ws-max-size", "65536"]
+     "--no-access-log", "--ws-ping-interval", "20", "--ws-ping-timeout", "20", "--ws-max-size", "16777216"]

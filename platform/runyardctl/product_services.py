@@ -71,7 +71,8 @@ class Collector:
 
 class Web:
     """uvicorn with the whole site. Websockets are pinged, so that a half-open one is noticed; not compressed:
-    what is sent to a thousand would be compressed a thousand times.
+    what is sent to a thousand would be compressed a thousand times. Messages may be as large as a
+    notebook's are; the socket of our own pages refuses all but small ones.
     """
 
     name = "Web"
@@ -90,7 +91,7 @@ class Web:
             "log-level": "warning",
             "ws-ping-interval": "20",
             "ws-ping-timeout": "20",
-            "ws-max-size": "65536",
+            "ws-max-size": "16777216",
             "ws-per-message-deflate": "false",
             "timeout-graceful-shutdown": "3",
         }

@@ -50,7 +50,7 @@ def test_a_notebook_cell_runs_in_a_workspace_made_with_the_form(signed_in: Page,
     tool.locator(".jp-LauncherCard[data-category=Notebook]").first.click()
     cell = tool.locator(".jp-Notebook .cm-content").first
     cell.click()
-    tool.keyboard.type("print(6 * 7)")
+    tool.keyboard.insert_text("print(6 * 7)  # " + "x" * 100_000)  # as long as what people paste
     tool.keyboard.press("Shift+Enter")
     expect(tool.locator(".jp-OutputArea-output").first).to_have_text(re.compile("42"), timeout=LATER)
     names = {cookie["name"] for cookie in tool.context.cookies(tool.url)}
