@@ -4,9 +4,12 @@ import asyncio
 
 import aiohttp
 import pytest
+from django.db import OperationalError
 
 from runyard.connect import upstream
+from runyard.connect.app import Tools
 from runyard.connect.forward import unprefix
+from runyard.connect.hosts import Place
 from runyard.tenancy.access import Denied
 from tests.connect.conftest import HOST, PREFIX, SECONDS, ask, backend, says, scope_of
 
@@ -329,3 +332,24 @@ async def test_headers_in_utf_8_come_through_as_they_are(door):
     async with backend(talk) as (port, _):
         await ask(door(port), "/", headers={"x-file": "é"})
     assert "x-file: é\r\n".encode() in heads[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "asks"), [("/api", "door._ask"), ("/.runyard/enter?ticket=x", "visits.enter")]
+)
+async def test_without_a_database_a_tool_is_not_ready(monkeypatch, path, asks):
+    def away(*args):
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setattr(f"runyard.connect.{asks}", away)
+    answer = await ask(Tools(None), path)
+    assert answer.status == 503
+    assert b"database does not answer" in answer.body
+
+
+async def test_a_stream_that_is_open_outlives_a_database_that_restarts(monkeypatch):
+    def away(*args):
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setattr("runyard.connect.door._ask", away)
+    assert await Tools(None)._still("cookie", Place(7, "jupyter"))

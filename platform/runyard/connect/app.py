@@ -9,14 +9,13 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 from django.http import parse_cookie
 from django.urls import reverse
 
 from runyard.connect import upstream, visits
 from runyard.connect.answering import is_visit, problem, redirect
-from runyard.connect.door import Door
+from runyard.connect.door import Door, asked
 from runyard.connect.forward import NoAnswer, Unreached, forward
 from runyard.connect.headers import to_tool
 from runyard.connect.hosts import Place, is_secure, is_tool_host, origin_of, place_of
@@ -54,11 +53,11 @@ class Tools:
                 return await _enter(scope, send, place)
             if not _same_origin(scope, place):
                 return await problem(send, scope, 403, "A page of another origin asked for this.", back)
-            asked = Asked.of(scope)
+            wanted = Asked.of(scope)
             target = await self._door.open(_cookie(scope), place)
             headers = to_tool(scope["headers"], _host(place), _ours(), is_secure())
             still = partial(self._still, _cookie(scope), place)
-            return await forward(scope, receive, send, target, asked, headers, still)
+            return await forward(scope, receive, send, target, wanted, headers, still)
         except (Denied, NotReady, Unreached) as error:
             if is_visit(scope) and scope["method"] == "GET":  # there one reads why, and comes back by oneself
                 self._door.forget(_cookie(scope), place)
@@ -74,11 +73,12 @@ class Tools:
             return await send({"type": "websocket.close", "code": NOT_OURS})
         cookie = _cookie(scope)
         try:
-            asked, target = Asked.of(scope), await self._door.open(cookie, place)
+            wanted, target = Asked.of(scope), await self._door.open(cookie, place)
         except (Denied, BadPath, NotReady):
             return await send({"type": "websocket.close", "code": GONE})
         headers = to_tool(scope["headers"], _host(place), _ours(), is_secure())
-        return await tunnel(scope, receive, send, target, asked, headers, partial(self._still, cookie, place))
+        still = partial(self._still, cookie, place)
+        return await tunnel(scope, receive, send, target, wanted, headers, still)
 
     async def _still(self, cookie: str, place: Place) -> bool:
         """Whether the visit of `cookie` holds now."""
@@ -86,7 +86,7 @@ class Tools:
             await self._door.open(cookie, place, fresh=True)
         except Denied:
             return False
-        except NotReady:  # the tool's own end will be seen
+        except NotReady:  # the tool's own end will be seen, and so will a database that is back
             return True
         return True
 
@@ -100,11 +100,11 @@ async def _live(receive: Any, send: Any) -> None:
 
 
 async def _enter(scope: dict[str, Any], send: Any, place: Place) -> None:
-    """A ticket becomes a cookie of this host. Raises Denied."""
-    asked = parse_qs(scope["query_string"].decode("latin1"))
-    cookie = await database_sync_to_async(visits.enter)(asked.get("ticket", [""])[0], place)
+    """A ticket becomes a cookie of this host. Raises Denied and NotReady."""
+    query = parse_qs(scope["query_string"].decode("latin1"))
+    cookie = await asked(visits.enter, query.get("ticket", [""])[0], place)
     secure = "; Secure" if is_secure() else ""
-    to = asked.get("to", ["/"])[0]
+    to = query.get("to", ["/"])[0]
     safe = to if to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable() else "/"
     age = int(visits.LONGEST.total_seconds())
     await redirect(

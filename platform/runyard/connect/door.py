@@ -4,15 +4,19 @@
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any, TypeVar
 
 from channels.db import database_sync_to_async
+from django.db import InterfaceError, OperationalError
 
 from runyard.connect import targets, visits
 from runyard.connect.hosts import Place
-from runyard.connect.targets import Target
+from runyard.connect.targets import NotReady, Target
 
+T = TypeVar("T")
 REMEMBERED_SECONDS, MOST = 10.0, 10_000
 
 
@@ -49,11 +53,19 @@ class Door:
 
     async def _ask(self, cookie: str, place: Place) -> Pass:
         self._passes.pop((cookie, place), None)
-        target = await database_sync_to_async(_ask)(cookie, place)
+        target = await asked(_ask, cookie, place)
         if len(self._passes) >= MOST:
             self._passes.clear()
         found = self._passes[cookie, place] = Pass(target, monotonic() + REMEMBERED_SECONDS)
         return found
+
+
+async def asked(ask: Callable[..., T], *args: Any) -> T:
+    """What `ask` finds in the database. Raises NotReady where there is none, else what `ask` raises."""
+    try:
+        return await database_sync_to_async(ask)(*args)
+    except (OperationalError, InterfaceError) as error:
+        raise NotReady("The database does not answer. Try again in a moment.") from error
 
 
 def _ask(cookie: str, place: Place) -> Target:
