@@ -3,7 +3,7 @@
 Colours are names of tokens ("--s1"), which the browser looks up, so that one figure serves light and dark.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,12 +101,23 @@ def shown(chart: Chart, reading: Reading, marks: Iterable[Mark] = ()) -> Shown:
     if not found:
         return Shown(chart, empty=reading.empty.get(chart.metrics[0], "There are no such figures."))
     lines = _together(chart, reading) if chart.names else _apart(found)
-    marks = list(marks)
-    highest = max([float(np.nanmax(values)) for _, values in lines] + [mark.value for mark in marks])
-    scale = drawn_in(chart.unit, highest)
-    most = MOST_LINES if chart.names or len(lines) == 1 else MOST_LINES + 1
-    figure = _figure(reading.grid, scale, lines[:most], marks, several=not chart.names)
     at = max(int(one.times[~np.isnan(one.values)][-1]) for one in found)
+    return of_lines(chart, reading.grid, lines, chart.unit, list(marks), at)
+
+
+def of_lines(
+    chart: Chart,
+    grid: Grid,
+    lines: list[tuple[str, Values]],
+    unit: Unit,
+    marks: Sequence[Mark] = (),
+    at: int | None = None,
+) -> Shown:
+    """`chart` of these lines, each with its name and a value for each time of `grid`, not all unknown."""
+    highest = max([float(np.nanmax(values)) for _, values in lines] + [mark.value for mark in marks])
+    scale = drawn_in(unit, highest)
+    most = MOST_LINES if chart.names or len(lines) == 1 else MOST_LINES + 1
+    figure = _figure(grid, scale, lines[:most], marks, several=not chart.names)
     return Shown(
         chart,
         figure,
@@ -159,7 +170,7 @@ def _name(one: Series, begin: str, *, several: bool) -> str:
 
 
 def _figure(
-    grid: Grid, scale: Drawn, lines: list[tuple[str, Values]], marks: list[Mark], *, several: bool
+    grid: Grid, scale: Drawn, lines: list[tuple[str, Values]], marks: Sequence[Mark], *, several: bool
 ) -> dict[str, Any]:
     thin = several and len(lines) > 1
     traces = [
@@ -195,7 +206,7 @@ def _trace(
     }
 
 
-def _layout(grid: Grid, scale: Drawn, top: float, marks: list[Mark]) -> dict[str, Any]:
+def _layout(grid: Grid, scale: Drawn, top: float, marks: Sequence[Mark]) -> dict[str, Any]:
     """Levels far above all figures are told beside the chart, not drawn: they would press it flat."""
     levels = [(mark, round(mark.value / scale.divisor, scale.places)) for mark in marks]
     drawn = [(mark, level) for mark, level in levels if level <= 4 * top or mark.dash == "dash"]

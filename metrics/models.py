@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from runyard.clusters.models import Cluster
+from runyard.tenancy.access import ScopedQuerySet
+from runyard.tenancy.models import Project
 from workloads.models import Workload
 
 
@@ -130,6 +132,22 @@ class PrometheusServer(models.Model):
         """Raises ValidationError."""
         if not all(isinstance(part, str) for pair in dict(self.headers).items() for part in pair):
             raise ValidationError({"headers": "Names and values of headers are texts."})
+
+
+class Snapshot(models.Model):
+    """What the workloads of one project held and used together at a moment; null where nothing is known."""
+
+    project = models.ForeignKey(Project, models.CASCADE, null=True, db_index=False)
+    at = models.DateTimeField(db_index=True)
+    gpu_millis_allocated = models.BigIntegerField()
+    gpu_millis_busy = models.BigIntegerField(null=True)
+    cpu_millis_allocated = models.BigIntegerField()
+    cpu_millis_used = models.BigIntegerField(null=True)
+
+    objects = ScopedQuerySet["Snapshot"].as_manager()
+
+    def __str__(self) -> str:
+        return f"project {self.project_id} at {self.at:%H:%M}"
 
 
 class Gpu(models.Model):

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from metrics import looking
+from metrics import looking, snapshots
 from metrics.models import Upkeep
 from metrics.store import folding, thinning
 from runyard.clusters.models import Cluster
@@ -54,6 +54,12 @@ def forget() -> None:
         while thinning.thin(pk):
             pass
     thinning.forget()
+
+
+@shared_task(name="metrics.snapshot")
+def snapshot() -> None:
+    """Note what all projects hold and use, for the overview."""
+    snapshots.take(timezone.now())
 
 
 def _clusters() -> list[int]:

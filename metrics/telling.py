@@ -2,10 +2,15 @@
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
+
+import orjson
+from django.http import HttpResponse
 
 from metrics.charts import Chart, Shown, shown
 from metrics.levels import marks_of
+from metrics.question import Grid
 from metrics.reading import Reading, SourceState
 from metrics.series import METRICS, Scope
 from metrics.span import Span
@@ -17,21 +22,34 @@ def told(charts: Sequence[Chart], reading: Reading, pods: Sequence[Pod], span: S
     """JSON of all `charts`, on the one time axis of `reading`; the ends of it in ISO 8601."""
     marks = marks_of(pods, reading)
     grid, now = reading.grid, time.time()
-    drawn = [_chart(shown(chart, reading, marks.get(chart.key, ())), reading, now) for chart in charts]
+    drawn = [shown(chart, reading, marks.get(chart.key, ())) for chart in charts]
     return {
         "since": iso(span.start),
         "until": iso(span.end),
         "live": span.live,
-        "start": grid.start,
-        "step": grid.step,
-        "count": grid.count,
-        "charts": drawn,
+        **_frame(grid),
+        "charts": [_chart(one, _source(one, reading, now)) for one in drawn],
         "gpus": _gpus(reading),
         "trouble": [_trouble(state) for state in reading.sources if not state.ok],
     }
 
 
-def _chart(one: Shown, reading: Reading, now: float) -> dict[str, Any]:
+def told_alone(one: Shown, grid: Grid) -> dict[str, Any]:
+    """JSON of a chart that belongs to no workload."""
+    return {"until": iso(datetime.fromtimestamp(grid.end, UTC)), **_frame(grid), "charts": [_chart(one)]}
+
+
+def json_answer(content: dict[str, Any], status: int = 200) -> HttpResponse:
+    """With arrays as lists; what is not known in them is null."""
+    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+    return HttpResponse(body, "application/json", status, headers={"Cache-Control": "no-store"})
+
+
+def _frame(grid: Grid) -> dict[str, int]:
+    return {"start": grid.start, "step": grid.step, "count": grid.count}
+
+
+def _chart(one: Shown, source: str = "") -> dict[str, Any]:
     return {
         "key": one.chart.key,
         "title": one.chart.title,
@@ -40,7 +58,7 @@ def _chart(one: Shown, reading: Reading, now: float) -> dict[str, Any]:
         "lines": one.lines,
         "left_out": one.left_out,
         "levels": one.levels,
-        "source": _source(one, reading, now),
+        "source": source,
     }
 
 

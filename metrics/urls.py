@@ -1,10 +1,12 @@
-"""Addresses of figures, below those of workloads."""
+"""Addresses of figures: the overview, and below those of workloads their charts."""
 
 from django.urls import path
 
-from metrics import views
+from metrics import overview_views, views
 
 urlpatterns = [
-    path("<int:pk>/metrics", views.page, name="workload-metrics"),
-    path("<int:pk>/metrics/figures", views.figures, name="workload-figures"),
+    path("overview/", overview_views.page, name="overview"),
+    path("overview/figures", overview_views.figures, name="overview-figures"),
+    path("workloads/<int:pk>/metrics", views.page, name="workload-metrics"),
+    path("workloads/<int:pk>/metrics/figures", views.figures, name="workload-figures"),
 ]

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import orjson
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.gzip import gzip_page
@@ -12,7 +11,7 @@ from metrics.charts import CHARTS
 from metrics.question import BadQuestion
 from metrics.reading import series
 from metrics.span import span_of
-from metrics.telling import told
+from metrics.telling import json_answer, told
 from workloads import queries
 from workloads.models import Pod, Workload
 from workloads.views.workload import find, header
@@ -49,9 +48,9 @@ def figures(request: HttpRequest, pk: int) -> HttpResponse:
     workload = find(request, pk)
     pods = list(queries.visible_pods(request.user, workload))
     try:
-        return _json(_figures(request, workload, pods))
+        return json_answer(_figures(request, workload, pods))
     except BadQuestion as problem:
-        return _json({"problem": str(problem)}, 400)
+        return json_answer({"problem": str(problem)}, 400)
 
 
 def _figures(request: HttpRequest, workload: Workload, pods: list[Pod]) -> dict[str, Any]:
@@ -81,10 +80,3 @@ def _chosen(request: HttpRequest, pods: list[Pod]) -> Pod | None:
     if wanted and found is None:
         raise Http404("This workload has no such pod.")
     return found
-
-
-def _json(content: dict[str, Any], status: int = 200) -> HttpResponse:
-    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
-    answer = HttpResponse(body, "application/json", status)
-    answer["Cache-Control"] = "no-store"
-    return answer

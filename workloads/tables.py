@@ -85,7 +85,7 @@ class WorkloadTable(Table):
         needs=("phase", "reason", "message", "phase_at"),
         exports=(Choice(label="Status", of="phase", choices=Phase), Text(label="Status detail", of=_WHY)),
         api={"phase": "phase", "message": "message"},
-        width=202,
+        width=190,
         detail=True,
     )
     reason = Choice(label="Reason", choices=Reason, width=180, default=False, detail=True)
@@ -159,7 +159,7 @@ class WorkloadTable(Table):
         whole=False,
         needs=_used("gpu_compute"),
         api={"gpu_use_percent": "usage__gpu_compute"},
-        width=88,
+        width=100,
     )
     gpus_idle = Number(
         label="Idle GPUs",

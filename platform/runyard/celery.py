@@ -28,6 +28,7 @@ app.conf.beat_schedule = {
         "options": {"expires": METRICS_SECONDS},
     },
     "fold": {"task": "metrics.fold", "schedule": 120.0, "options": {"expires": 120}},
+    "snapshot": {"task": "metrics.snapshot", "schedule": 300.0, "options": {"expires": 300}},
     "forget_samples": {"task": "metrics.forget", "schedule": 3600.0, "options": {"expires": 1800}},
     "forget_logs": {"task": "workloads.forget_logs", "schedule": 3600.0, "options": {"expires": 1800}},
     "forget_history": {"task": "workloads.forget_history", "schedule": 3600.0, "options": {"expires": 1800}},

@@ -7,7 +7,7 @@ urlpatterns = [
     path("", include("runyard.console.urls")),
     path("workloads/", include("workloads.urls")),
     path("projects/", include("workloads.project_urls")),
-    path("workloads/", include("metrics.urls")),
+    path("", include("metrics.urls")),
     path("workloads/", include("runyard.connect.urls")),
     path("api/v1/", include("runyard.api.urls")),
 ]

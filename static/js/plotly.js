@@ -1,8 +1,14 @@
 // Plotly, loaded when a chart is shown, once a page; and the colours of tokens, which it cannot read by itself.
+// The page allows no inline styles: where Plotly finds these, it adds none. Those of line charts are in metrics.css;
+// the other ones are of maps, and their id is that of the text they have in this version.
+const UNSTYLED = { "plotly.js-style-global": "no-inline-styles", "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53": "" };
 let loading = null;
 
 export function load(url) {
   loading ??= new Promise((done, failed) => {
+    for (const [id, className] of Object.entries(UNSTYLED)) {
+      document.body.append(Object.assign(document.createElement("template"), { id, className }));
+    }
     const script = document.createElement("script");
     script.src = url;
     script.onload = () => done(window.Plotly);

@@ -1,0 +1,137 @@
+"""How well the clusters are used, in what one person may see: sums, who waits and runs where, who idles."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, F, Q, Sum
+from django.utils import timezone
+
+from metrics.latest import IDLE_TIME
+from metrics.models import Gpu
+from runyard.clusters.models import Node
+from workloads import queries
+from workloads.models import Workload
+from workloads.status import Phase
+
+MOST_IDLE = 10
+_RUNS, _WAITS = (Phase.RUNNING, Phase.DEGRADED), (Phase.PENDING,)
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Of the nodes, of what their workloads hold, and of what those use; None where nothing is known."""
+
+    gpus: int
+    gpu_millis: int
+    gpus_seen: int | None
+    gpus_busy: float | None
+    gpus_idle: int | None
+    cpu_millis_all: int
+    cpu_millis: int
+    cpu_millis_used: int | None
+    memory_all: int
+    memory: int
+    memory_used: int | None
+    nodes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A project or a node pool: how many run and wait there."""
+
+    name: str
+    running: int
+    pending: int
+    gpu_millis: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """A workload that holds GPUs and leaves them idle; `hours` of GPUs lost, `since` of the longest."""
+
+    workload: Workload
+    gpus: int
+    hours: float
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    sums: Sums
+    projects: list[Place] = field(default_factory=list)
+    pools: list[Place] = field(default_factory=list)
+    idle: list[Idle] = field(default_factory=list)
+
+
+def overview(user: Any) -> Overview:
+    """All of it; nothing of what `user` may not see is counted, but the nodes are everybody's."""
+    return Overview(_sums(user), _projects(user), _pools(user), _idle(user))
+
+
+def _sums(user: Any) -> Sums:
+    nodes = Node.objects.filter(ready=True)
+    offer = nodes.aggregate(gpus=Sum("gpus"), cpu=Sum("cpu_millis"), memory=Sum("memory_bytes"))
+    held = queries.present_workloads(user).aggregate(
+        gpu=Sum("gpu_millis_allocated", default=0),
+        cpu=Sum("cpu_millis_allocated", default=0),
+        memory=Sum("memory_bytes_allocated", default=0),
+        seen=Sum("usage__gpus_seen"),
+        busy=Sum(F("usage__gpu_compute") * F("usage__gpus_seen") / 100.0),
+        idle=Sum("usage__gpus_idle"),
+        cpu_used=Sum("usage__cpu_millis"),
+        memory_used=Sum("usage__memory_bytes"),
+    )
+    return Sums(
+        offer["gpus"] or 0, held["gpu"], held["seen"], held["busy"], held["idle"],
+        offer["cpu"] or 0, held["cpu"], held["cpu_used"],
+        offer["memory"] or 0, held["memory"], held["memory_used"], nodes.count(),
+    )  # fmt: skip
+
+
+def _projects(user: Any) -> list[Place]:
+    rows = queries.present_workloads(user).filter(phase__in=[*_RUNS, *_WAITS]).order_by()
+    counted = rows.values_list("project__name", "phase").annotate(
+        count=Count("pk"), gpus=Sum("gpu_millis_allocated")
+    )
+    return _places((name or "", phase, count, gpus) for name, phase, count, gpus in counted)
+
+
+def _pools(user: Any) -> list[Place]:
+    """What has no node yet waits in no pool."""
+    rows = queries.present_workloads(user).filter(phase__in=[*_RUNS, *_WAITS]).order_by()
+    counted = rows.values_list("node_pools", "phase").annotate(
+        count=Count("pk"), gpus=Sum("gpu_millis_allocated")
+    )
+    return _places((", ".join(pools), phase, count, gpus) for pools, phase, count, gpus in counted)
+
+
+def _places(counted: Any) -> list[Place]:
+    running, pending, gpus = Counter[str](), Counter[str](), Counter[str]()
+    for name, phase, count, held in counted:
+        (pending if phase in _WAITS else running)[name] += count
+        gpus[name] += held or 0
+    places = [Place(name, running[name], pending[name], gpus[name]) for name in {*running, *pending}]
+    return sorted(places, key=lambda place: (-place.gpu_millis, -place.running, -place.pending, place.name))
+
+
+def _idle(user: Any) -> list[Idle]:
+    """Those that lost most first."""
+    now = timezone.now()
+    rows = queries.visible_workloads(user).filter(usage__gpus_idle__gte=1)
+    found = {row.pk: row for row in rows.order_by("-usage__idle_gpu_seconds", "-usage__gpus_idle")[:200]}
+    since: dict[int, list[datetime]] = {}
+    idling = Gpu.objects.filter(Q(workload__in=found), idle_since__lte=now - IDLE_TIME)
+    for workload, begun in idling.values_list("workload", "idle_since"):
+        if workload and begun:
+            since.setdefault(workload, []).append(begun)
+    lost = [_lost(row, since.get(pk, []), now) for pk, row in found.items()]
+    return sorted(lost, key=lambda one: -one.hours)[:MOST_IDLE]
+
+
+def _lost(row: Workload, since: list[datetime], now: datetime) -> Idle:
+    """What was lost before, and what goes on."""
+    going = sum((now - begun).total_seconds() for begun in since)
+    hours = (row.usage.idle_gpu_seconds + going) / 3600
+    return Idle(row, row.usage.gpus_idle or 0, hours, min(since, default=None))

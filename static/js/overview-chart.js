@@ -1,0 +1,39 @@
+// The chart of the overview: what was allocated and used in the last day, fetched again every five minutes.
+import { Chart } from "./chart.js";
+import { load, onTheme } from "./plotly.js";
+import { full } from "./times.js";
+
+const OFTEN = 300000;
+const AGAIN = 15000;
+
+export function start(card) {
+  const chart = new Chart(card);
+  let timer = 0;
+  const renew = async () => {
+    let wait = OFTEN;
+    try {
+      const [answer, Plotly] = await Promise.all([fetch(card.dataset.figures), load(card.dataset.plotly)]);
+      if (!answer.ok) throw new Error(`The figures cannot be read: the server answered ${answer.status}.`);
+      const told = await answer.json();
+      if (card.isConnected) chart.show(told.charts[0], told, Plotly);
+      if (!told.charts[0].figure) wait = AGAIN;
+    } catch (error) {
+      if (!chart.told) chart.say(error.message);
+      wait = AGAIN;
+    }
+    if (card.isConnected) timer = setTimeout(renew, wait);
+  };
+  const point = (event) => {
+    const index = event.type === "pointermove" ? chart.place(event.clientX) : null;
+    chart.at(index);
+    chart.part("time").textContent = index === null ? "" : full(new Date((chart.frame.start + index * chart.frame.step) * 1000));
+  };
+  chart.plot.addEventListener("pointermove", point);
+  chart.plot.addEventListener("pointerleave", point);
+  const unwatch = onTheme(() => chart.draw());
+  renew();
+  return () => {
+    clearTimeout(timer);
+    unwatch();
+  };
+}

@@ -1,0 +1,154 @@
+"""The overview: sums of what one may see, who leaves GPUs idle, the last day; honest where nothing is known."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from metrics import snapshots
+from metrics.models import Gpu, Snapshot
+from metrics.overview import overview
+from runyard.clusters.models import Node
+from tests.make import make_workload
+from workloads.models import Usage
+
+NOW = timezone.now()
+
+
+@pytest.fixture
+def gpus(cluster):
+    """Two nodes: twelve GPUs, one node of four not ready."""
+    for name, count, ready in (("a", 8, True), ("b", 4, True), ("c", 4, False)):
+        Node.objects.create(
+            cluster=cluster,
+            uid=name,
+            name=name,
+            ready=ready,
+            gpus=count,
+            cpu_millis=64_000,
+            memory_bytes=2**38,
+        )
+
+
+@pytest.fixture
+def world(red, blue, cluster, ada, gpus):
+    """Of red one works and one idles, one waits; of blue one works."""
+    held = {"gpu_millis_allocated": 4000, "cpu_millis_allocated": 8000, "node_pools": ["a100"]}
+    rows = {
+        "busy": make_workload(red, cluster, name="busy", **held),
+        "lazy": make_workload(red, cluster, name="lazy", created_by=ada, **held),
+        "waits": make_workload(red, cluster, name="waits", phase="Pending"),
+        "other": make_workload(blue, cluster, name="other", **held),
+    }
+    for name, percent, idle in (("busy", 75.0, 0), ("lazy", 0.0, 4), ("other", 50.0, 0)):
+        Usage.objects.create(
+            workload=rows[name], gpu_compute=percent, gpus_seen=4, gpus_idle=idle, cpu_millis=1000, at=NOW,
+            idle_gpu_seconds=7200 if idle else 0,
+        )  # fmt: skip
+    for number in range(4):
+        Gpu.objects.create(
+            cluster=cluster, uuid=f"GPU-{number}", node="a", workload=rows["lazy"], compute=0.0,
+            idle_since=NOW - timedelta(hours=1), seen_at=NOW,
+        )  # fmt: skip
+    return rows
+
+
+def page(client):
+    return client.get("/overview/").content.decode()
+
+
+def test_sums_are_of_what_one_may_see(ada, dee, world):
+    mine, all_ = overview(ada).sums, overview(dee).sums
+    assert (mine.gpus, mine.gpu_millis, mine.gpus_seen, mine.gpus_busy, mine.gpus_idle) == (
+        12,
+        8000,
+        8,
+        3.0,
+        4,
+    )
+    assert (all_.gpu_millis, all_.gpus_seen, all_.gpus_busy, all_.cpu_millis_used) == (12_000, 12, 5.0, 3000)
+
+
+def test_who_leaves_gpus_idle_is_named_with_what_was_lost(ada, world, browse):
+    (one,) = overview(ada).idle
+    assert (one.workload.name, one.gpus) == ("lazy", 4)
+    assert one.hours == pytest.approx(2 + 4, abs=0.1), "two hours before, and four GPUs for the last hour"
+    body = page(browse(ada))
+    assert f'href="/workloads/{world["lazy"].pk}/metrics">lazy</a>' in body
+    assert "Ada Lovell" in body
+    assert "busy</a>" not in body
+
+
+def test_projects_and_pools_tell_what_runs_and_waits(ada, dee, world):
+    assert [(p.name, p.running, p.pending, p.gpu_millis) for p in overview(ada).projects] == [
+        ("red", 2, 1, 8000)
+    ]
+    assert {p.name for p in overview(dee).projects} == {"red", "blue"}
+    assert [(p.name, p.running, p.pending) for p in overview(ada).pools] == [("a100", 2, 0), ("", 0, 1)]
+
+
+def test_eve_counts_nothing_of_red(eve, world, browse):
+    found = overview(eve)
+    assert (found.sums.gpu_millis, found.sums.gpus_seen, found.idle) == (4000, 4, [])
+    body = page(browse(eve))
+    assert "lazy" not in body
+    assert ">red<" not in body
+
+
+def test_somebody_of_no_project_is_told_the_next_step(eve, world, browse):
+    eve.access_rules.all().delete()
+    body = page(browse(eve))
+    assert "You belong to no project yet" in body
+    assert "GPUs held" not in body
+
+
+def test_where_no_figures_come_from_the_page_says_so(ada, world, browse):
+    Usage.objects.all().delete()
+    body = page(browse(ada))
+    assert "no figures of GPUs: is an exporter running?" in body
+    assert "no exporter gives figures of them" in body
+
+
+def test_a_cluster_without_gpus_is_told_in_cpu_and_memory(ada, ada_training, cluster, browse):
+    Node.objects.create(cluster=cluster, uid="n", name="n", ready=True, cpu_millis=4000, memory_bytes=2**34)
+    body = page(browse(ada))
+    assert "16 GiB" in body
+    assert "Idle while allocated" not in body
+
+
+def test_the_last_day_is_drawn_from_what_was_noted(ada, dee, eve, world, browse):
+    assert (
+        browse(ada).get("/overview/figures").json()["charts"][0]["empty"].startswith("Nothing was noted yet")
+    )
+    snapshots.take(timezone.now() - timedelta(minutes=5))
+    snapshots.take(timezone.now())
+    snapshots.take(timezone.now())
+    assert Snapshot.objects.count() == 4, "one for each project and five minutes"
+    for person, held, busy in ((ada, 8, 3), (dee, 12, 5), (eve, 4, 2)):
+        chart = browse(person).get("/overview/figures").json()["charts"][0]
+        assert [(line["name"], line["y"][-2:]) for line in chart["figure"]["data"]] == [
+            ("allocated", [held, held]),
+            ("busy", [busy, busy]),
+        ]
+
+
+def test_what_is_not_known_leaves_a_gap_and_no_zero(ada, world, browse):
+    snapshots.take(timezone.now() - timedelta(minutes=5))
+    Usage.objects.all().delete()
+    snapshots.take(timezone.now())
+    lines = {
+        line["name"]: line["y"]
+        for line in browse(ada).get("/overview/figures").json()["charts"][0]["figure"]["data"]
+    }
+    assert lines["allocated"][-1] == 8
+    assert lines["busy"][-2:] == [3, None]
+
+
+def test_the_page_costs_as_many_queries_however_many_workloads(
+    ada, world, red, cluster, browse, django_assert_max_num_queries
+):
+    client = browse(ada)
+    for _ in range(30):
+        make_workload(red, cluster)
+    with django_assert_max_num_queries(16):
+        page(client)
