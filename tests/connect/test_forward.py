@@ -116,6 +116,15 @@ async def test_the_api_servers_own_words_for_a_pod_it_cannot_reach_are_not_the_t
     assert (visit.status, visit["location"]) == (303, "http://127.0.0.1:8000/workloads/7/connect/jupyter")
 
 
+async def test_a_right_that_we_lack_on_the_cluster_is_not_the_pods_fault(door):
+    status = b'{"kind":"Status","apiVersion":"v1","reason":"Forbidden","code":403}'
+    head = b"HTTP/1.1 403 x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(status)
+    async with backend(says(head + status)) as (port, _):
+        answer = await ask(door(port), "/", "PUT")
+    assert answer.status == 503
+    assert b"pods/proxy" in answer.body
+
+
 async def test_a_tools_own_error_passes_as_it_is(door):
     body = b'{"message": "kernel died"}'
     head = b"HTTP/1.1 500 x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)

@@ -52,6 +52,12 @@ def test_a_tool_sets_cookies_for_its_own_host_alone_and_none_of_ours():
     assert answered == [(b"set-cookie", b"a=1; Path=/; HttpOnly")]
 
 
+def test_a_cookie_may_be_called_like_an_attribute():
+    assert from_tool([(b"set-cookie", b"domain_id=5; domain =x; Path=/")], PREFIX) == [
+        (b"set-cookie", b"domain_id=5; Path=/")
+    ]
+
+
 def test_a_tool_cannot_bind_the_browser_to_anything_beyond_its_answer():
     names = [
         b"Strict-Transport-Security",

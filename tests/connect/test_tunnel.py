@@ -1,11 +1,12 @@
 """Websockets through the door."""
 
 import asyncio
+from socket import SO_KEEPALIVE, SOL_SOCKET
 
 import pytest
 from websockets.asyncio.server import serve
 
-from runyard.connect import tunnel
+from runyard.connect import tunnel, upstream
 from runyard.tenancy.access import Denied
 from tests.connect.conftest import HOST, PREFIX, SECONDS, backend, says, scope_of
 
@@ -158,3 +159,17 @@ async def test_it_is_closed_soon_after_the_right_is_gone(door, browser, monkeypa
         rights.clear()
         await session
     assert browser.heard[-1] == {"type": "websocket.close", "code": tunnel.REFUSED}
+
+
+async def test_a_cluster_that_is_gone_without_a_word_is_noticed(door, browser):
+    async def silent(socket):
+        await socket.wait_closed()
+
+    async with serve(silent, "127.0.0.1", 0) as server:
+        session = asyncio.create_task(browser.open(door(server.sockets[0].getsockname()[1])))
+        await asyncio.wait_for(browser.until(1), SECONDS)
+        [connection] = upstream.client().connector._acquired
+        held = connection.transport.get_extra_info("socket")
+        assert held.getsockopt(SOL_SOCKET, SO_KEEPALIVE)
+        browser.leave()
+        await session

@@ -56,6 +56,7 @@ def test_ada_is_led_to_the_tools_own_host_with_a_ticket(browse, ada, notebook, a
     ("said", "words"),
     [
         (ApiError(503, "ServiceUnavailable", "dial tcp"), "Nothing listens on port 8888"),
+        (ApiError(403, "Forbidden", 'cannot get resource "pods/proxy"'), "refuses Runyard"),
         (Unreachable("The cluster does not answer: refused"), "The cluster does not answer"),
     ],
 )

@@ -12,13 +12,14 @@ from typing import Any
 import aiohttp
 
 from runyard.connect.headers import Headers, from_tool
-from runyard.connect.targets import Target
+from runyard.connect.targets import NO_RIGHT, Target
 from runyard.connect.upstream import SILENT_SECONDS, Asked, client, with_ours
 
 log = logging.getLogger(__name__)
 CHECK_SECONDS = 30.0
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[Any], Awaitable[None]]
+_NOBODY = "The cluster cannot reach it: its pod is gone, or nothing listens on its port."
 _FIRST = asyncio.FIRST_COMPLETED
 
 
@@ -152,7 +153,7 @@ async def _refused(answer: aiohttp.ClientResponse) -> bytes:
         return b""
     start = await answer.content.read(65_536)
     if start.lstrip().replace(b" ", b"").startswith(b'{"kind":"Status"'):
-        raise Unreached("The cluster cannot reach it: its pod is gone, or nothing listens on its port.", 503)
+        raise Unreached(NO_RIGHT if answer.status in (401, 403) else _NOBODY, 503)
     return start
 
 

@@ -87,5 +87,6 @@ def _is_ours(cookie: bytes) -> bool:
 
 
 def _own_host_only(cookie: bytes) -> bytes:
-    parts = cookie.split(b";")
-    return b";".join(p for p in parts if not p.strip().lower().startswith(b"domain"))
+    pair, *attributes = cookie.split(b";")
+    kept = (a for a in attributes if a.split(b"=", 1)[0].strip().lower() != b"domain")
+    return b";".join((pair, *kept))

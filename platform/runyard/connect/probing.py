@@ -11,7 +11,7 @@ from celery import shared_task
 from django.db import connection
 
 from runyard.clusters.connection import ApiError, ClusterError, connect
-from runyard.connect.targets import NotReady, path_to
+from runyard.connect.targets import NO_RIGHT, NotReady, path_to
 from workloads import tool_states
 from workloads.models import Workload
 from workloads.status import Phase
@@ -29,6 +29,8 @@ def ask(workload: Workload, tool: Tool) -> str:
         path = path_to(workload, tool) + tool.path
         connect(workload.cluster).request("GET", path, read_seconds=ANSWER_SECONDS, accept="*/*").close()
     except ApiError as error:
+        if error.reason and error.code in (401, 403):
+            return NO_RIGHT
         if error.reason:  # the cluster's answer, not the tool's
             return f"Nothing listens on port {tool.port} of its pod yet."
     except (NotReady, ClusterError) as error:
@@ -48,7 +50,9 @@ def probe() -> int:
     for ended in live.exclude(phase__in=RUNNING).exclude(tool_states={}).only("pk"):
         tool_states.forget(ended)
     until = monotonic() + MOST_SECONDS
-    running = live.filter(phase__in=RUNNING).exclude(tools=[]).select_related("cluster").order_by("pk")
+    running = (
+        live.filter(phase__in=RUNNING).exclude(tools=[]).select_related("cluster").order_by("?")
+    )  # so that many silent ones keep nobody waiting for ever
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         return sum(pool.map(lambda workload: _in_time(workload, until), running))
 

@@ -8,6 +8,10 @@ from runyard.connect.hosts import Place
 from workloads.models import Pod, Workload
 from workloads.tools import Tool, load
 
+NO_RIGHT = (
+    "The cluster refuses Runyard's account the proxy of its pods (pods/proxy); whoever runs it grants that."
+)
+
 
 class NotReady(Exception):
     """There is nothing to connect to now; the message says why, in words."""

@@ -1,6 +1,7 @@
 """The one HTTP client towards tools, for all of an event loop; bodies stay as they come."""
 
 import asyncio
+import socket
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -8,6 +9,7 @@ from urllib.parse import unquote
 import aiohttp
 from yarl import URL
 
+from runyard.clusters.connection import KEEP_ALIVE
 from runyard.connect.targets import Target
 
 CONNECT_SECONDS, SILENT_SECONDS = 5.0, 60.0
@@ -60,7 +62,9 @@ def client() -> aiohttp.ClientSession:
     loop = asyncio.get_running_loop()
     if loop not in _clients:
         _clients[loop] = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, limit_per_host=0, keepalive_timeout=30),
+            connector=aiohttp.TCPConnector(
+                limit=0, limit_per_host=0, keepalive_timeout=30, socket_factory=_socket
+            ),
             timeout=_TIMES,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -70,6 +74,14 @@ def client() -> aiohttp.ClientSession:
             read_bufsize=2**18,
         )
     return _clients[loop]
+
+
+def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """A silent websocket sees by it that the cluster is gone without a word."""
+    made = socket.socket(*address[:3])
+    for option in KEEP_ALIVE:
+        made.setsockopt(*option)
+    return made
 
 
 async def close() -> None:
