@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from runyard.kit.background import soon
 from runyard.tenancy.models import User
+from runyard.tenancy.preferences import bulk_begun, note_bulk
 from workloads import actions
 from workloads.models import Bulk, Verb
 
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 CHUNK, CHUNKS = 100, 10
 LEASE = timedelta(seconds=15)  # far longer than a chunk takes; after it the reaper wakes the row again
 GIVE_UP_AFTER = timedelta(hours=1)
+MOST_SHOWN = 3  # of those that go on, at the corner of a page
 
 
 def begin(by: User, verb: Verb, ids: Sequence[int], losing: Sequence[int] | None = None) -> Bulk:
@@ -36,8 +38,18 @@ def begin(by: User, verb: Verb, ids: Sequence[int], losing: Sequence[int] | None
             created_at=now,
             due_at=now,
         )
+        note_bulk(by, now)
         transaction.on_commit(lambda: wake(bulk.pk), robust=True)
     return bulk
+
+
+def running_of(user: User) -> list[Bulk]:
+    """The person's own that go on, the newest first. Who has begun none lately costs no query."""
+    begun = bulk_begun(user)
+    if begun is None or timezone.now() - begun > 2 * GIVE_UP_AFTER:
+        return []
+    running = Bulk.objects.visible_to(user).filter(state=Bulk.State.RUNNING).defer("ids", "losing")
+    return list(running.order_by("-created_at")[:MOST_SHOWN])
 
 
 def cancel(bulk: Bulk) -> bool:

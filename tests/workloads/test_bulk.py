@@ -9,6 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from runyard.tenancy.models import AccessRule
+from runyard.tenancy.preferences import keep_table_choice, note_bulk, table_choice
+from tests.answers import content
 from tests.make import make_workload
 from workloads import actions, bulk, bulk_tasks
 from workloads.models import Action, Bulk, Verb, Workload
@@ -282,6 +284,72 @@ def test_only_the_person_who_asked_sees_it(ada, bo, eve, dee, many, browse):
         answer = client.post("/workloads/bulk", {"verb": "run", "bulk": asked.pk}, headers=HTMX)
         assert "no such bulk action of yours" in answer.content.decode()
     assert Bulk.objects.get().is_running
+
+
+# --- on the pages that are opened meanwhile ---
+
+
+def card_of(asked):
+    return f'id="bulk-{asked.pk}"'
+
+
+def test_what_goes_on_is_on_each_page_of_the_table_and_leads_to_its_own(ada, many, browse):
+    asked = begun(ada, many)
+    client = browse(ada)
+    for address in ("/workloads/", "/workloads/?q=nothing-is-called-so", "/workloads/?sort=nonsense"):
+        words = content(client.get(address)).decode()
+        assert card_of(asked) in words, address
+        assert f'<a class="link" href="{asked.get_absolute_url()}">' in words
+    finish(asked.pk)
+    assert card_of(asked) not in content(client.get("/workloads/")).decode()
+
+
+def test_it_is_on_no_page_of_anybody_else(ada, bo, dee, many, browse):
+    asked = begun(ada, many)
+    begun(bo, many)
+    for person in (bo, dee):
+        assert card_of(asked) not in content(browse(person).get("/workloads/")).decode()
+
+
+def test_a_part_that_is_fetched_again_brings_no_second_card(ada, many, browse):
+    asked = begun(ada, many)
+    client = browse(ada)
+    for headers in (HTMX, {"X-Runyard-Refresh": "1"}):
+        assert card_of(asked) not in content(client.get("/workloads/", headers=headers)).decode()
+
+
+@pytest.mark.parametrize("cookie", ["{pk}", "1000000.{pk}", "{pk}..x"])
+def test_one_that_was_dismissed_stays_away_and_another_does_not(ada, many, browse, cookie):
+    asked, other = begun(ada, many), begun(ada, many)
+    client = browse(ada)
+    client.cookies["runyard_dismissed_bulks"] = cookie.format(pk=asked.pk)
+    words = content(client.get("/workloads/")).decode()
+    assert card_of(asked) not in words
+    assert card_of(other) in words
+
+
+@pytest.mark.parametrize("kept", [None, 7, "yesterday", "2026-13-45T00:00:00+00:00", "2026-01-01T00:00:00"])
+def test_what_makes_no_sense_in_the_preferences_is_as_if_none_was_begun(ada, many, browse, kept):
+    asked = begun(ada, many)
+    type(ada).objects.filter(pk=ada.pk).update(preferences={"bulk_begun": kept})
+    assert card_of(asked) not in content(browse(ada).get("/workloads/")).decode()
+
+
+def test_to_begin_one_keeps_the_chosen_columns(ada, many):
+    keep_table_choice(ada, "workloads", {"columns": ["name"]})
+    stale = anew(ada)
+    begun(stale, many)
+    assert table_choice(anew(ada), "workloads") == {"columns": ["name"]}
+    keep_table_choice(ada, "workloads", None)
+    assert bulk_tasks.running_of(anew(ada))
+
+
+def test_who_began_none_lately_pays_no_query_for_it(ada, many):
+    begun(ada, many)
+    person = anew(ada)
+    assert queries_of(lambda: bulk_tasks.running_of(person)) == 1
+    note_bulk(person, timezone.now() - 2 * bulk_tasks.GIVE_UP_AFTER)
+    assert queries_of(lambda: bulk_tasks.running_of(person)) == 0
 
 
 # --- by the API ---

@@ -4,9 +4,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from runyard.tenancy.models import User
 from workloads import bulk_tasks
 from workloads.bulk import UNDO
 from workloads.models import Bulk, Verb
+
+DISMISSED = "runyard_dismissed_bulks"  # a cookie of bulk-progress.js: numbers with dots between
 
 
 def find(request: HttpRequest, bulk: int) -> Bulk:
@@ -15,6 +18,18 @@ def find(request: HttpRequest, bulk: int) -> Bulk:
     if found is None:
         raise Http404("There is no such bulk action of yours.")
     return found
+
+
+def cards(request: HttpRequest) -> list[Bulk]:
+    """Those of the viewer that go on, for a page that is opened; without those they have dismissed there.
+
+    A part of the page that is fetched again leaves the cards of the page alone.
+    """
+    if request.htmx or "X-Runyard-Refresh" in request.headers:  # type: ignore[attr-defined]
+        return []
+    dismissed = request.COOKIES.get(DISMISSED, "").split(".")
+    assert isinstance(request.user, User)
+    return [bulk for bulk in bulk_tasks.running_of(request.user) if str(bulk.pk) not in dismissed]
 
 
 def context(bulk: Bulk) -> dict[str, object]:

@@ -21,6 +21,7 @@ from runyard.tenancy.preferences import table_choice
 from workloads import bulk, sample
 from workloads.tables import WorkloadTable
 from workloads.views import changed, saved
+from workloads.views.bulk import cards
 from workloads.views.columns import TABLE
 
 
@@ -44,6 +45,7 @@ def workloads(request: HttpRequest) -> HttpResponse:
         "can_create": may_somewhere(request.user, "create", noun="workload"),
         "sample": sample.offered(),
         "as_of": timezone.now(),
+        "bulks": cards(request),
         **tally,
     }
     return render(request, "workloads/list.html", context, status=400 if page.problem else 200)
