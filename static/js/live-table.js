@@ -101,7 +101,8 @@ export function start(grid) {
 
   const redraw = async () => {
     everything = false;
-    const fetched = await tableAt(pages.address);
+    const counted = section.querySelector("#total[data-counted]") ? { count: "exact" } : {};
+    const fetched = await tableAt(pages.addressWith(counted), addressOf(location.pathname, "", counted));
     const fresh = fetched.querySelector(".grid");
     if (!fresh) return;
     for (const part of ["tally", "foot", "workload-count"]) swapPart(fetched, part);
@@ -202,10 +203,9 @@ export function start(grid) {
   };
 }
 
-// The whole page at `address`; that of the first rows when those it asks for are gone.
-async function tableAt(address) {
+// The whole page at `address`; that at `first`, of the first rows, when those it asks for are gone.
+async function tableAt(address, first) {
   const fetched = await page(address);
-  const first = addressOf(location.pathname);
   return fetched.querySelector(".grid table") || address === first ? fetched : page(first);
 }
 

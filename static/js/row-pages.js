@@ -61,9 +61,9 @@ export class RowPages {
     return { top: shown[0]?.body.dataset.before, bottom: shown.at(-1)?.body.dataset.after };
   }
 
-  // The address of the whole page, with the first rows that are in the table.
-  get address() {
-    return addressOf(location.pathname, this.#known[this.#first]?.at);
+  // The address of the whole page, with the first rows that are in the table, and with `more`.
+  addressWith(more) {
+    return addressOf(location.pathname, this.#known[this.#first]?.at, more);
   }
 
   // Runs `work`, in which pages are drawn anew, while none comes or goes by itself.

@@ -57,7 +57,7 @@ def test_the_page_offers_to_count_and_then_tells(ada, many, browse):
     assert 'href="?sort=name&amp;count=exact"' in offered
     told = client.get("/workloads/?sort=name&count=exact").content.decode()
     assert "Count them all" not in told
-    assert '<span id="total" aria-live="polite">5</span>' in told
+    assert '<span id="total" data-counted aria-live="polite">5</span>' in told
 
 
 def test_any_other_count_is_a_400_that_says_what_would_be_right(ada, cluster, browse):

@@ -216,3 +216,27 @@ def test_what_the_viewer_did_needs_not_wait_for_the_pointer_to_leave(table):
     table.page.get_by_text("w-1").wait_for(state="detached")
     expect(table.page.get_by_role("button", name="change")).to_be_hidden()
     expect(table.page.locator("#tally")).to_have_text("1 left")
+
+
+def test_an_exact_total_that_was_asked_for_stays_exact_when_the_table_is_fetched_again(table):
+    def answer(query):
+        total = (
+            '<span id="total" data-counted>1,285</span>'
+            if "count=exact" in query
+            else '<a id="total">1,000+</a>'
+        )
+        rows = [row(n, f"w-{n}", "Pending") for n in (1, 2, 3)]
+        return section(*rows).replace('<footer id="foot">', f'<footer id="foot">{total}')
+
+    foot = table.page.locator("#foot")
+    table.answers["/page"] = answer
+    table.say(topic="workloads", hint=True)
+    expect(foot).to_have_text("1,000+")
+    table.page.evaluate(
+        "document.getElementById('foot').innerHTML = '<span id=\"total\" data-counted>1,284</span>'"
+    )
+    table.say(topic="workloads", hint=True)
+    expect(foot).to_have_text("1,285")
+    table.say(topic="workloads", hint=True)
+    table.until(lambda: len([url for url in table.asked if "count=exact" in url]) == 2)
+    expect(foot).to_have_text("1,285")
