@@ -7,7 +7,7 @@ from runyard.kit.values import BadQuery
 from workloads.tables import WorkloadTable
 
 COLUMNS = WorkloadTable.columns
-DEFAULT = ["name", "status", "kind", "project", "created_by", "gpus", "gpu_use", "cpu", "pods", "nodes", "age"]
+DEFAULT = "name status kind project created_by gpus gpu_use cpu pods nodes age".split()
 
 
 def test_somebody_who_chose_nothing_sees_the_default_columns():
