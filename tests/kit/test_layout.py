@@ -7,7 +7,9 @@ from runyard.kit.values import BadQuery
 from workloads.tables import WorkloadTable
 
 COLUMNS = WorkloadTable.columns
-DEFAULT = "name status kind project created_by gpus gpu_use cpu pods nodes age".split()
+DEFAULT = [
+    "name", "status", "kind", "project", "created_by", "gpus", "gpu_use", "cpu", "pods", "nodes", "age",
+]  # fmt: skip
 
 
 def test_somebody_who_chose_nothing_sees_the_default_columns():
