@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from django.utils.crypto import salted_hmac
@@ -137,7 +138,7 @@ def _wrong(tool: Tool) -> str:
         return f"{tool.kind[:40]!r} is no kind of tool; choose one of {', '.join(TOOL_KINDS)}."
     if not FIRST_PORT <= tool.port <= LAST_PORT:
         return f"Give {tool.name} a port from {FIRST_PORT} to {LAST_PORT}."
-    if not _PATH.match(tool.path) or ".." in tool.path:
+    if not _PATH.match(tool.path) or ".." in unquote(unquote(tool.path)):
         return f"Give {tool.name} a path that begins with one slash, such as /lab."
     return ""
 

@@ -250,6 +250,8 @@ def test_a_cross_site_post_is_refused(ada, ada_training):
         ({"kind": "nothing"}, "no kind of tool"),
         ({"kind": "custom", "path": "//evil.example"}, "one slash"),
         ({"kind": "custom", "path": "/../x"}, "one slash"),
+        ({"kind": "custom", "path": "/%2e%2E/x"}, "one slash"),
+        ({"kind": "custom", "path": "/%252e./x"}, "one slash"),
         ({"kind": "custom", "name": "Not A Label"}, "lower-case"),
     ],
 )
