@@ -20,6 +20,7 @@ _HOP_BY_HOP = frozenset(
     b"transfer-encoding upgrade".split()
 )
 _OURS = frozenset((b"authorization",))  # the token of this server is none of the pod's business
+_SAID_ANEW = frozenset((b"x-forwarded-host", b"x-forwarded-uri"))
 _SAFE = ("GET", "HEAD")  # may be asked twice: a connection that waited may close just then
 Headers = list[tuple[bytes, bytes]]
 
@@ -93,8 +94,9 @@ def _has_body(request: Request) -> bool:
 
 def _head(path: str, request: Request) -> h11.Request:
     query = request.scope["query_string"].decode("latin-1")
-    headers = end_to_end(request.headers.raw, _OURS)
-    if "transfer-encoding" in request.headers:
+    headers = end_to_end(request.headers.raw, _OURS | _SAID_ANEW)
+    if "transfer-encoding" in request.headers:  # beside it a length would be one too many
+        headers = [(name, value) for name, value in headers if name != b"content-length"]
         headers.append((b"transfer-encoding", b"chunked"))
     headers += [
         (b"x-forwarded-for", (request.client.host if request.client else "127.0.0.1").encode()),

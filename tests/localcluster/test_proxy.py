@@ -166,6 +166,13 @@ def test_the_token_and_hop_by_hop_headers_stay_here(tools):
     assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
 
 
+def test_who_asked_for_which_host_is_said_once(tools):
+    sent = {"X-Forwarded-Host": "forged", "X-Forwarded-Uri": "/forged", "Host": "w1-tool.localhost"}
+    headers = [(name.lower(), value) for name, value in tools.echo("GET", "one", headers=sent)["headers"]]
+    assert [value for name, value in headers if name == "x-forwarded-host"] == ["w1-tool.localhost"]
+    assert [value for name, value in headers if name == "x-forwarded-uri"] == [path("one", port=tools.port)]
+
+
 def test_without_the_token_there_is_no_way(tools):
     answer = tools.http.get(path("one"), headers={"authorization": "Bearer guess"})
     assert answer.status_code == 401
