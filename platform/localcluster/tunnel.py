@@ -13,7 +13,7 @@ from localcluster.doors import Address
 from localcluster.forward import Headers, end_to_end
 from localcluster.status import ApiError
 
-_CONNECT_SECONDS, _MOST_MESSAGE_BYTES = 5, 64 * 2**20
+_CONNECT_SECONDS, _CLOSE_SECONDS, _MOST_MESSAGE_BYTES = 5, 2, 16 * 2**20
 _HANDSHAKE = frozenset(b"host authorization sec-websocket-key sec-websocket-version".split()) | frozenset(
     b"sec-websocket-extensions sec-websocket-protocol content-length".split()
 )
@@ -36,8 +36,10 @@ async def carry(address: Address, path: str, scope: Scope, receive: Receive, sen
             compression=None,
             user_agent_header=None,
             open_timeout=_CONNECT_SECONDS,
+            close_timeout=_CLOSE_SECONDS,
             ping_interval=None,
             max_size=_MOST_MESSAGE_BYTES,
+            max_queue=1,  # messages that wait for a slow reader are held here, however large
             proxy=None,
         )
     except InvalidStatus as error:
