@@ -18,6 +18,7 @@ const TICKS = [
   { dtickrange: [10800001, 86399999], value: "%-d %b %H:%M" },
   { dtickrange: [86400000, null], value: "%-d %b" },
 ];
+const FRESH = 120; // seconds in which a figure is the latest
 const CONFIG = { displayModeBar: false, doubleClick: false, responsive: true, showTips: false };
 
 export class Chart {
@@ -101,13 +102,14 @@ export class Chart {
     return Math.min(this.frame.count - 1, Math.max(0, Math.round((at / 1000 - this.frame.start) / this.frame.step)));
   }
 
-  // Show the figures of time `index` and a line there; of null the latest ones.
+  // Show the figures of time `index` and a line there; of null the latest ones, which are none where time went on.
   at(index) {
     if (!this.told) return;
     this.line.hidden = index === null;
+    const since = this.frame.live ? Math.max(0, this.frame.count - 3 - Math.ceil(FRESH / this.frame.step)) : 0;
     for (const value of this.part("legend").querySelectorAll("b")) {
       const line = this.told.figure.data[value.dataset.line];
-      value.textContent = this.figure(index === null ? latest(line.y) : line.y[index]);
+      value.textContent = this.figure(index === null ? latest(line.y.slice(since)) : line.y[index]);
     }
     if (index === null) return;
     const { margin, xaxis } = this.told.figure.layout;

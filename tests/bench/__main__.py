@@ -17,6 +17,7 @@ PARTS = (
     "connect",
     "log_view",
     "metrics",
+    "charts",
     "gpu",
 )
 

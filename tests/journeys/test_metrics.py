@@ -141,3 +141,15 @@ def test_what_has_ended_keeps_its_figures(signed_in: Page, busy: int, api: Api) 
     assert known(signed_in, "cpu")
     expect(signed_in.locator(".metric-note")).to_contain_text("It ended")
     expect(signed_in.get_by_role("link", name="Since start")).to_have_attribute("aria-current", "true")
+
+
+def test_the_overview_sums_up_what_the_machine_does(signed_in: Page) -> None:
+    signed_in.get_by_role("navigation", name="Pages").get_by_role("link", name="Overview").click()
+    expect(signed_in.get_by_role("heading", name="Overview")).to_be_visible()
+    expect(signed_in.locator(".tile").filter(has_text="Memory")).to_contain_text("GiB")
+    chart = signed_in.locator(".chart")
+    words, lines = chart.locator(".plot-words"), chart.locator(".main-svg").first
+    expect(words.filter(has_text="Nothing was noted yet").or_(lines)).to_be_visible(timeout=LATER)
+    assert_accessible(signed_in)
+    signed_in.set_viewport_size(NARROW)
+    assert_no_sideways_scroll(signed_in)

@@ -1,4 +1,4 @@
-"""The overview: sums of what one may see, who leaves GPUs idle, the last day; honest where nothing is known."""
+"""The overview: sums of what one may see, who leaves GPUs idle, the last day; honest about the unknown."""
 
 from datetime import timedelta
 
