@@ -198,8 +198,8 @@ CONTENT_SECURITY_POLICY = {
 }
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
-SESSION_COOKIE_NAME = "runyard_session"
-CSRF_COOKIE_NAME = "runyard_csrf"
+_HOST = "__Host-" if PRODUCTION else ""  # over TLS names that no host below the same domain can set
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_HOST}runyard_session", f"{_HOST}runyard_csrf"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 if PRODUCTION:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -36,3 +37,18 @@ def test_production_names_everything_it_lacks_at_once():
     last = done.stderr.strip().splitlines()[-1]
     for name in ("SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL"):
         assert f"RUNYARD_{name}" in last
+
+
+def test_in_production_no_page_of_a_tool_can_set_a_cookie_of_ours():
+    """A browser takes such names from this very host alone, though tools may be below the same domain."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("RUNYARD_")} | {
+        "RUNYARD_MODE": "production",
+        "RUNYARD_ALLOWED_HOSTS": "runyard.example.com",
+        "RUNYARD_DATABASE_URL": "postgresql://runyard@localhost/runyard",
+        "RUNYARD_REDIS_URL": "redis://localhost:6379/0",
+        "RUNYARD_SECRET_KEY": secrets.token_urlsafe(64),
+        "PYTHONPATH": str(ROOT / "platform"),
+    }
+    code = "from runyard import settings as s; print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.stdout.split() == ["__Host-runyard_session", "__Host-runyard_csrf"], done.stderr
