@@ -52,9 +52,11 @@ def found(workload: Workload, tool: Tool, words: str) -> ToolState:
     """Keep that `tool` answers (no `words`) or why it does not; who looks on is told where that is new."""
     with transaction.atomic():
         row = Workload.objects.select_for_update(of=("self",)).only("tool_states", "version", "project_id")
-        locked = row.get(pk=workload.pk)
-        before, now = state_of(locked, tool), timezone.now().isoformat()
+        locked, now = row.filter(pk=workload.pk).first(), timezone.now().isoformat()
+        before = state_of(locked, tool) if locked else None
         state = _next(before, words)
+        if locked is None:  # deleted meanwhile: nothing to keep
+            return ToolState(state, now, words)
         if before is not None and (before.state, before.words) == (state, words):
             return before
         after = ToolState(state, before.since if before and before.state == state else now, words)

@@ -16,6 +16,7 @@ app.autodiscover_tasks(["workloads"], related_name="bulk_tasks")
 app.autodiscover_tasks(["workloads"], related_name="forgetting")
 app.autodiscover_tasks(["workloads.keeping"], related_name="retention")
 app.autodiscover_tasks(["runyard.connect"], related_name="probing")
+app.autodiscover_tasks(["runyard.connect"], related_name="forgetting")
 app.conf.beat_schedule = {
     # `expires`: a worker that was away finds one of each, not a pile.
     "sync": {"task": "sync.ensure", "schedule": 3.0, "options": {"expires": 3}},
@@ -32,6 +33,7 @@ app.conf.beat_schedule = {
     "forget_samples": {"task": "metrics.forget", "schedule": 3600.0, "options": {"expires": 1800}},
     "forget_logs": {"task": "workloads.forget_logs", "schedule": 3600.0, "options": {"expires": 1800}},
     "forget_history": {"task": "workloads.forget_history", "schedule": 3600.0, "options": {"expires": 1800}},
+    "forget_visits": {"task": "connect.forget_visits", "schedule": 86_400.0, "options": {"expires": 3600}},
     "sessions": {"task": "tenancy.clear_sessions", "schedule": 86_400.0, "options": {"expires": 3600}},
 }
 

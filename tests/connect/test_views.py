@@ -8,6 +8,7 @@ from runyard.clusters.connection import ApiError, Unreachable
 from runyard.connect import probing
 from runyard.connect.models import Visit
 from workloads.models import Workload
+from workloads.tools import load
 
 JUPYTER = {"name": "jupyter", "port": 8888, "kind": "jupyter", "path": "/lab"}
 
@@ -138,6 +139,11 @@ def test_looking_again_writes_nothing_new(notebook, answers):
     before = Workload.objects.values("version", "tool_states").get(pk=notebook.pk)
     probing.probe()
     assert Workload.objects.values("version", "tool_states").get(pk=notebook.pk) == before
+
+
+def test_a_workload_that_is_deleted_while_its_tool_is_asked_keeps_nothing(notebook, answers):
+    Workload.objects.filter(pk=notebook.pk).delete()
+    assert "no running pod" in probing.look(notebook, load(notebook.tools)[0]).words
 
 
 def test_eve_finds_neither_door_nor_tool(browse, eve, notebook, answers):

@@ -1,11 +1,13 @@
 """Tickets and visits: who is let in, how often, and for how long."""
 
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 from django.utils import timezone
 
 from runyard.connect import visits
+from runyard.connect.forgetting import forget_visits
 from runyard.connect.hosts import Place
 from runyard.connect.models import Visit
 from runyard.tenancy.access import Denied
@@ -85,3 +87,15 @@ def test_eve_and_a_viewer_get_no_ticket(eve, vi, session_key, ada_training):
         with pytest.raises(Denied, match="connect"):
             visits.admit(person, session_key, ada_training, "jupyter")
     assert not Visit.objects.exists()
+
+
+def test_unused_tickets_go_after_a_day_and_visits_after_a_year(ada, session_key, ada_training, place):
+    kept = visits.enter(visits.admit(ada, session_key, ada_training, "jupyter"), place)
+    old = visits.enter(visits.admit(ada, session_key, ada_training, "jupyter"), place)
+    visits.admit(ada, session_key, ada_training, "jupyter")
+    now = timezone.now()
+    Visit.objects.exclude(entered_at=None).update(asked_at=now - timedelta(days=30))
+    Visit.objects.filter(entered_at=None).update(asked_at=now - timedelta(days=2))
+    Visit.objects.filter(cookie=sha256(old.encode()).hexdigest()).update(asked_at=now - timedelta(days=366))
+    assert forget_visits() == 2
+    assert visits.guest(kept, place).user == ada

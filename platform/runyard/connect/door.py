@@ -5,6 +5,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, TypeVar
@@ -17,7 +18,9 @@ from runyard.connect.hosts import Place
 from runyard.connect.targets import NotReady, Target
 
 T = TypeVar("T")
-REMEMBERED_SECONDS, MOST = 10.0, 10_000
+REMEMBERED_SECONDS, MOST, THREADS = 10.0, 10_000, 4
+#: Of its own: a kubeconfig whose plugin takes its time holds up neither pages nor their sockets.
+_THREADS = ThreadPoolExecutor(THREADS, thread_name_prefix="door")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Door:
 async def asked(ask: Callable[..., T], *args: Any) -> T:
     """What `ask` finds in the database. Raises NotReady where there is none, else what `ask` raises."""
     try:
-        return await database_sync_to_async(ask)(*args)
+        return await database_sync_to_async(ask, thread_sensitive=False, executor=_THREADS)(*args)
     except (OperationalError, InterfaceError) as error:
         raise NotReady("The database does not answer. Try again in a moment.") from error
 
