@@ -7,7 +7,8 @@
 import { announce } from "./announcer.js";
 import { page, paced, parse } from "./fetching.js";
 import { watch } from "./live.js";
-import { RowPages, addressOf } from "./row-pages.js";
+import { RowPages } from "./row-pages.js";
+import { addressOf } from "./table-address.js";
 import { show } from "./times.js";
 
 const MOST_ROWS = 100;

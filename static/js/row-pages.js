@@ -6,6 +6,8 @@
 import { page as documentAt } from "./fetching.js";
 import { isTyping } from "./keys.js";
 import { RowFrame } from "./row-frame.js";
+import { RowPlace } from "./row-place.js";
+import { addressOf, cursor, cursorOf } from "./table-address.js";
 import { show } from "./times.js";
 
 const MOST_PAGES = 2;
@@ -22,11 +24,14 @@ export class RowPages {
   #last = -APART;
   #held = false;
   #next = 0;
+  #place;
+  #sought = null; // where one was, until its rows are there
   #resized = new ResizeObserver(() => this.soon());
 
   constructor(grid) {
     this.#grid = grid;
     this.#frame = new RowFrame(grid);
+    this.#place = new RowPlace(grid, this.#here);
     this.#resized.observe(grid);
     grid.addEventListener("scroll", this.soon, { passive: true });
     grid.addEventListener("click", this.#click);
@@ -38,6 +43,7 @@ export class RowPages {
     this.#abort();
     cancelAnimationFrame(this.#next);
     this.#resized.disconnect();
+    this.#place.stop();
     this.#grid.removeEventListener("scroll", this.soon);
     this.#grid.removeEventListener("click", this.#click);
     document.removeEventListener("keydown", this.#press);
@@ -132,7 +138,48 @@ export class RowPages {
     if (!body) return;
     this.#known = [record(body.dataset.before ? cursorOf(location.search) : "", body)];
     this.#frame.draw();
+    this.#return(this.#place.kept);
     this.#told(false);
+  }
+
+  // To where one was; the rows that are missing there come as for any who scrolls.
+  #return(kept) {
+    const [loaded] = this.#known;
+    const index = kept?.known.findIndex((page) => page.at === loaded.at) ?? -1;
+    if (index < 0) return;
+    this.#known = kept.known.map((page) => ({ ...page, body: null }));
+    this.#known[index] = loaded;
+    this.#first = index;
+    if (!loaded.body.dataset.after) this.#known.length = index + 1;
+    this.#size();
+    this.#grid.scrollTop = kept.from * this.#frame.rowHeight;
+    this.#sought = kept;
+    this.#settle();
+  }
+
+  // All rows in view are there: those one came back to stand where they stood, whatever came or went above them.
+  #arrive() {
+    const { row, below, opened, byKey } = this.#sought;
+    this.#sought = null;
+    const rowOf = (id) => this.rows.find((one) => one.dataset.row === id);
+    const moved = (rowOf(row)?.getBoundingClientRect().top ?? NaN) - this.#frame.edge - below;
+    if (Math.abs(moved) >= 0.5) this.#grid.scrollTop += moved;
+    const link = document.activeElement === document.body && rowOf(opened)?.querySelector(".first a");
+    if (link) link.focus({ preventScroll: true, focusVisible: byKey });
+  }
+
+  // Where one is, for RowPlace: the pages, how many rows are above the view, and how its first one stands.
+  #here = () => {
+    const first = this.#firstInView;
+    if (!first || this.#sought) return null;
+    const known = this.#known.map(({ at, count }) => ({ at, count }));
+    const below = first.getBoundingClientRect().top - this.#frame.edge;
+    return { known, from: this.#frame.view[0], row: first.dataset.row, below };
+  };
+
+  get #firstInView() {
+    const { edge } = this.#frame;
+    return this.rows.find((row) => row.getBoundingClientRect().bottom > edge);
   }
 
   get #shown() {
@@ -146,6 +193,8 @@ export class RowPages {
       this.#abort();
       this.#load(step);
     }
+    if (!step && !this.#held && this.#sought) this.#arrive();
+    this.#place.soon();
     this.#say();
   }
 
@@ -287,8 +336,7 @@ export class RowPages {
 
   // Changes rows by `change` and keeps the first row in view where it was.
   #still(change) {
-    const { edge } = this.#frame;
-    const row = this.rows.find((one) => one.getBoundingClientRect().bottom > edge);
+    const row = this.#firstInView;
     const was = row?.getBoundingClientRect().top;
     change();
     this.#size();
@@ -332,28 +380,11 @@ export class RowPages {
   };
 }
 
-const cursor = (name, value) => `${name}=${encodeURIComponent(value)}`;
-
 const record = (at, body) => ({ at: body.dataset.before ? at : "", count: body.rows.length, body });
 
 const countOf = (pages) => pages.reduce((sum, page) => sum + page.count, 0);
 
 const bodyIn = (root) => root.querySelector("tbody[data-after]");
-
-// The cursor that an address already has.
-function cursorOf(search) {
-  const params = new URLSearchParams(search);
-  const name = ["before", "after"].find((one) => params.get(one));
-  return name ? cursor(name, params.get(name)) : "";
-}
-
-// `path` with what the table's address asks for, but with the page `at`, and with `more` in its place.
-export function addressOf(path, at = "", more = {}) {
-  const params = new URLSearchParams(location.search);
-  for (const name of ["after", "before"]) params.delete(name);
-  for (const [name, value] of Object.entries(more)) value ? params.set(name, value) : params.delete(name);
-  return `${path}?${[params.toString(), at].filter(Boolean).join("&")}`;
-}
 
 function fill(page, body, rows) {
   Object.assign(page.body.dataset, { before: body.dataset.before, after: body.dataset.after });

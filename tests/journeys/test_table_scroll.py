@@ -58,6 +58,27 @@ def test_a_thousand_rows_are_scrolled_through_with_a_hundred_in_the_page(table: 
     assert_accessible(table)
 
 
+def test_going_back_from_a_workload_leads_to_the_rows_one_left(table: Page):
+    table.locator(".grid").hover()
+    ends = time.monotonic() + LATER / 1000
+    while int(table.locator(f"{ROWS}[aria-rowindex]").last.get_attribute("aria-rowindex")) < 700:
+        assert time.monotonic() < ends
+        table.mouse.wheel(0, 1200)
+        table.wait_for_timeout(20)
+    table.mouse.wheel(0, -600)
+    expect(table.locator("tfoot [role=status]")).to_be_hidden()
+    link = table.locator(f"{ROWS} th.first a").nth(60)
+    name, url = link.inner_text(), table.url
+    link.click()
+    expect(table.get_by_role("heading", name=name, exact=True)).to_be_visible(timeout=LATER)
+    table.go_back()
+    table.wait_for_url(url)
+    again = table.get_by_role("link", name=name, exact=True)
+    expect(again).to_be_focused(timeout=LATER)
+    expect(again).to_be_in_viewport()
+    assert len(names(table)) <= 100
+
+
 def test_the_width_of_a_column_is_kept(table: Page):
     edge = table.get_by_role("separator", name="Width of Status")
     before = table.locator("th[data-column=status]").bounding_box()["width"]

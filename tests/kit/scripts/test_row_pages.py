@@ -220,3 +220,64 @@ def test_new_rows_at_the_top_show_there_and_push_nothing_elsewhere(table, server
     table.say(topic="workloads", hint="all")
     table.page.locator("tr[data-row='-1']").wait_for(state="attached")
     assert table.page.evaluate(TOP) == before
+
+
+@pytest.fixture
+def deep(table, server):
+    """The table, left for row 705 while row 700 was the first in view; `deep.was` is how that stood."""
+    whole = table._html
+    table.answers["/page"] = lambda query: whole.replace(Server().body(""), server.body(query))
+    table.answers.update({f"/w/{n}": "<h1>A workload</h1>" for n in range(1, ALL)})
+    table.page.add_init_script("window.htmx = { process() {} }")
+    for _ in range(15):
+        scroll_to_end(table)
+    height = table.page.locator("tr[data-row]").first.bounding_box()["height"]
+    scroll(table, 699 * height + 7, 700)
+    table.until(lambda: first_in_view(table) == 700)
+    table.was = table.page.evaluate(TOP)
+    table.page.get_by_role("link", name="w-705", exact=True).click()
+    expect(table.page.get_by_role("heading")).to_have_text("A workload")
+    return table
+
+
+def come_back(table, row_number):
+    before = len(table.heard)
+    table.page.go_back()
+    table.until(lambda: len(table.heard) > before)  # its scripts run again
+    table.page.locator(f"tr[data-row='{row_number}']").wait_for()
+
+
+def test_going_back_leads_to_the_same_rows_and_the_focus_to_the_one_that_was_opened(deep):
+    come_back(deep, 705)
+    expect(deep.page.get_by_role("link", name="w-705", exact=True)).to_be_focused()
+    deep.until(lambda: deep.page.evaluate(TOP) == deep.was)
+    deep.wait_for("document.querySelector('[data-range]').textContent.startsWith('rows 700–')")
+    assert deep.page.locator("tr[data-row='700']").get_attribute("aria-rowindex") == "701"
+    assert deep.page.locator("tr[data-row]").count() <= 2 * PAGE
+    scroll(deep, 0, 1)
+    assert first_in_view(deep) == 1
+
+
+def test_going_back_finds_the_row_where_it_stood_though_others_came_and_went_above(deep, server):
+    server.rows = [n for n in server.rows if n not in (3, 690, 695)]
+    come_back(deep, 705)
+    deep.until(lambda: deep.page.evaluate(TOP) == deep.was)
+
+
+def test_going_back_to_rows_that_are_gone_shows_those_there_are(deep, server):
+    server.rows = server.rows[:120]
+    come_back(deep, 1)
+    deep.wait_for("document.querySelector('.grid').scrollHeight < 5000")  # no room for 750 rows any more
+    deep.until(lambda: first_in_view(deep) == 1)
+    deep.wait_for("document.querySelector('[data-range]').textContent.startsWith('rows 1–')")
+    scroll_to_end(deep)
+
+
+def test_another_address_begins_at_its_own_first_row(deep):
+    deep.page.goto("http://runyard.test/page?sort=name")
+    deep.wait_for("document.querySelector('[data-range]').textContent.startsWith('rows 1–')")
+    assert first_in_view(deep) == 1
+    deep.page.go_back()
+    expect(deep.page.get_by_role("heading")).to_have_text("A workload")
+    come_back(deep, 705)
+    deep.until(lambda: deep.page.evaluate(TOP) == deep.was)
