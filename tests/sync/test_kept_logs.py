@@ -169,17 +169,25 @@ collecting.Collector(Store(LocalStore(Path(sys.argv[1]), mkdir=True))).run(threa
 def test_a_collector_that_is_killed_is_followed_by_one_that_goes_on_where_it_was(
     dee, lab, syncing, store, tmp_path
 ):
-    script = "import time; [print('line', n) or time.sleep(0.002) for n in range(2500)]; time.sleep(60)"
+    # It writes on when the test says so: each collector finds some of it, however slow the machine.
+    script = (
+        "import os, time\n"
+        "for n in range(2500):\n"
+        f"  while n in (300, 1000) and not os.path.exists('{tmp_path}/go-%d' % n): time.sleep(0.05)\n"
+        "  print('line', n)\n"
+        "time.sleep(60)"
+    )
     workload = submit(dee, lab, syncing, "killed", script)
     reach(workload, Phase.RUNNING)
     kept = KeptLog.objects.filter(pod__workload=workload)
-    for wanted in (200, 900, 2500):
+    for wanted in (300, 1000, 2500):
         collector = process(tmp_path / "kept")
         try:
             until(lambda wanted=wanted: kept.filter(lines__gte=wanted).exists(), what=f"{wanted} lines")
         finally:
             collector.kill()
             collector.wait()
+            (tmp_path / f"go-{wanted}").touch()
     pod = Pod.objects.select_related("cluster").get(workload=workload)
     log = kept.get()
     chunks = KeptChunk.objects.filter(log=log).order_by("first_line")
