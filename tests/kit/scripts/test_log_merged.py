@@ -115,6 +115,16 @@ def row(stage, text):
     return stage.page.get_by_text(text, exact=True)
 
 
+def scroll_until(stage, top, text):
+    """To `top`, again and again: what is loaded meanwhile comes before or after what is in sight."""
+    stage.wait_for(
+        "text => { const w = document.querySelector('.log-window');"
+        f" if (w.scrollTop !== {top}) w.scrollTop = {top};"
+        " return [...w.querySelectorAll('.log-row')].some(row => row.lastChild.textContent === text); }",
+        text,
+    )
+
+
 def find(stage, words):
     stage.page.get_by_label("Find in the log").fill(words)
 
@@ -187,11 +197,9 @@ def test_lines_before_and_after_a_match_are_loaded_on_demand(merged):
     find(stage, "needle")
     row(stage, "needle 0/100").wait_for()
     stage.page.get_by_role("button", name="Load later lines").click()
-    stage.page.locator(".log-window").evaluate("w => { w.scrollTop = w.scrollHeight }")
-    row(stage, "line 1/139").wait_for()
+    scroll_until(stage, "w.scrollHeight", "line 1/139")
     stage.page.get_by_role("button", name="Load earlier lines").click()
-    stage.page.locator(".log-window").evaluate("w => { w.scrollTop = 0 }")
-    row(stage, "line 0/60").wait_for()
+    scroll_until(stage, "0", "line 0/60")
     texts = shown(stage)
     assert texts[:4] == ["line 0/60", "line 1/60", "line 0/61", "line 1/61"]
 
