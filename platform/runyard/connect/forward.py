@@ -127,9 +127,7 @@ async def _exchange(
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             if not reply.begun:
                 raise _words(error) from error
-            log.info(
-                "a tool's answer broke off: %s", error
-            )  # and so does ours: the server ends the connection
+            log.info("a tool's answer broke off, and so does ours: %s", error)
 
 
 def _length(scope: dict[str, Any]) -> Headers:
