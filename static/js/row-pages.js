@@ -13,6 +13,7 @@ import { show } from "./times.js";
 const MOST_PAGES = 2;
 const PAGE = 50; // rows of a page, as the server cuts them
 const AHEAD = 15; // rows left beyond the view when the next page is asked for
+const HOME = "home"; // the one step that takes its own way: rows the view lacks meanwhile do not end it
 const APART = 80; // milliseconds between two requests, while the scroll bar is dragged
 
 export class RowPages {
@@ -189,7 +190,7 @@ export class RowPages {
   #settle() {
     this.#size();
     const step = this.#held ? null : this.#lacking();
-    if (step && step.name !== this.#loading?.name) {
+    if (step && ![step.name, HOME].includes(this.#loading?.name)) {
       this.#abort();
       this.#load(step);
     }
@@ -278,7 +279,7 @@ export class RowPages {
       this.#size();
       this.#grid.scrollTop = 0;
     };
-    return { name: "home", at: "", put };
+    return { name: HOME, at: "", put };
   }
 
   // Rows that were thought to be above are not there: the first page in the table is the first of all.
