@@ -91,8 +91,15 @@ export class LogWindow {
     clearTimeout(this.rest);
     const stuck = (scrollTop <= 0 && this.top > 0) || (scrollTop >= TALLEST - this.tall - 1 && this.top < this.furthest - 1);
     if (stuck) this.moveTo(this.top);
-    else if (this.height > TALLEST) this.rest = setTimeout(() => this.moveTo(this.top), AT_REST);
+    else if (this.height > TALLEST) this.rest = setTimeout(() => this.settle(), AT_REST);
     return this.top - before;
+  }
+
+  // The scroll bar goes where what is in sight is in the whole, unless it is already on its way elsewhere.
+  settle() {
+    if (Math.abs(this.viewport.scrollTop - this.real) >= 1) return;
+    this.moveTo(this.top);
+    this.paint(); // at once: a scroll before the next frame would be taken for this one
   }
 
   // Show the whole from `top` pixels on; the scroll bar is put where that is when rows are drawn.

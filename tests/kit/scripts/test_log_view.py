@@ -244,6 +244,23 @@ def test_the_scroll_bar_stands_for_all_of_a_million_lines(long):
     assert stage.page.locator(".log-row").count() <= 200
 
 
+@pytest.mark.parametrize("order", ["come(); leave()", "leave(); come()"])
+def test_scrolling_on_as_the_scroll_bar_comes_to_rest_is_not_undone(long, order):
+    stage = long()
+    assert in_sight(stage)[1] == MILLION - 1
+    script = """() => {
+      const viewport = document.querySelector(".log-window");
+      const later = window.setTimeout;
+      const leave = () => { viewport.scrollTop = viewport.scrollHeight / 4; window.left = true };
+      window.setTimeout = (come, after) => later(after === 150 && !window.left ? () => { ORDER } : come, after);
+      viewport.scrollTop = 0;
+    }"""
+    stage.page.evaluate(script.replace("ORDER", order))
+    stage.wait_for("window.left")
+    stage.page.get_by_text("line 250000", exact=True).wait_for()
+    assert 249_900 < in_sight(stage)[0] < 250_100
+
+
 def test_what_is_read_in_order_is_in_order_in_the_page(log):
     stage = log([f"line {n}" for n in range(400)])
     window = stage.page.locator(".log-window")
