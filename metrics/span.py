@@ -13,8 +13,8 @@ from metrics.question import MOST_DAYS, grid_of, range_of
 from runyard.kit.pages import iso
 from workloads.models import Pod, Workload
 
-SINCE_START = "start"
-LEAST = timedelta(minutes=5)
+SINCE_START, USUAL_PRESET = "start", "1h"
+LEAST, USUAL = timedelta(minutes=5), timedelta(hours=1)
 #: As they stand in the address, and as people read them.
 PRESETS = (
     ("15m", "15 min", timedelta(minutes=15)),
@@ -48,16 +48,17 @@ class Span:
 
 
 def span_of(params: Mapping[str, str], workload: Workload, pods: Sequence[Pod]) -> Span:
-    """What `params` ask for; nothing: the last hour of what runs, the whole life of what has ended.
+    """What `params` ask for; nothing: the last hour of what runs, all the life of what is young or has ended.
 
     Raises `question.BadQuestion`.
     """
     now, ended = timezone.now().replace(microsecond=0), _ended(pods)
     since, until = params.get("from", ""), params.get("to", "")
+    begun = min((pod.scheduled_at or pod.created_at for pod in pods), default=workload.created_at)
     if not since and not until:
-        since = SINCE_START if ended else "1h"
+        since = SINCE_START if ended or now - begun < USUAL else USUAL_PRESET
     if since == SINCE_START:
-        start, end = _life(workload, pods, ended or now)
+        start, end = _life(begun, ended, now)
     else:
         start, end = range_of(since, until)
         grid_of(start, end, 1)  # refuses what no source could be asked
@@ -71,12 +72,13 @@ def _ended(pods: Sequence[Pod]) -> datetime | None:
     return max(known) if known and len(known) == len(ends) else None
 
 
-def _life(workload: Workload, pods: Sequence[Pod], end: datetime) -> tuple[datetime, datetime]:
-    begins = [pod.scheduled_at or pod.created_at for pod in pods]
-    first = max(min([*begins, end], default=workload.created_at), end - timedelta(days=MOST_DAYS - 1))
+def _life(begun: datetime, ended: datetime | None, now: datetime) -> tuple[datetime, datetime]:
+    """With what was measured right before and after a short life; what goes on ends now."""
+    end = ended or now
+    first = max(min(begun, end), end - timedelta(days=MOST_DAYS - 1))
     if end - first >= LEAST:
         return first, end
-    return first - LEAST / 5, first + LEAST  # with what was measured right before a short life
+    return (first - LEAST / 5, first + LEAST) if ended else (end - LEAST, end)
 
 
 def _presets(since: str, until: str, ended: datetime | None) -> list[Preset]:

@@ -60,8 +60,17 @@ def _amount(together: _Resources, first: _Resources, resource: str) -> Decimal:
 
 def memory_limit(container: objects.Container) -> int:
     """Bytes beyond which the container is killed; 0 for none."""
+    return min(int(_limit(container, "memory")), MOST)
+
+
+def cpu_limit(container: objects.Container) -> int:
+    """Millicores beyond which the container is held back; 0 for none."""
+    return min(int(_limit(container, "cpu") * 1000), MOST)
+
+
+def _limit(container: objects.Container, resource: str) -> Decimal:
     limits = (container.resources and container.resources.limits) or {}
-    return min(int(_number(limits.get("memory"))), MOST)
+    return _number(limits.get(resource))
 
 
 def _asked(found: objects.Resources | None, resource: str) -> Decimal:

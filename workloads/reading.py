@@ -140,6 +140,7 @@ def _container(
         "previous": bool(status and status.last_state and status.last_state.terminated),
         "reason": _reason(state)[:63],
         "memory_limit": amounts.memory_limit(container),
+        "cpu_limit": amounts.cpu_limit(container),
     }
 
 

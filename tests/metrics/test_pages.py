@@ -25,7 +25,7 @@ def own_store_alone(monkeypatch):
 def training(ada_training, cluster):
     """Two pods on node-1, measured for three minutes until now: two cores and a GPU each."""
     ada_training.pods.all().delete()
-    more = {"node": "node-1", "cpu_millis": 4000, "memory_bytes": 2**31}
+    more = {"node": "node-1", "gpu_millis": 1000, "cpu_millis": 4000, "memory_bytes": 2**31}
     for name in ("sft-0", "sft-1"):
         make_pod(ada_training, name=name, uid=name, created_at=START - timedelta(hours=1), **more)
     scraper = Scraper(cluster)
@@ -88,7 +88,35 @@ def test_what_a_pod_asked_for_is_a_level_across_its_chart(ada, training, browse)
         ("request", 4)
     ]
     assert found["memory"]["levels"] == ["request 2 GiB"]
+    assert found["gpu_compute"]["levels"] == ["request of 2 GPUs 100 %"]
     assert found["gpu_memory"]["levels"][0].startswith("of the GPU 79.6 GiB")
+
+
+def test_limits_stand_beside_requests(ada, training, browse):
+    main = {"name": "main", "image": "x", "init": False, "cpu_limit": 6000, "memory_limit": 2**31}
+    training.pods.update(containers=[main, main | {"init": True, "cpu_limit": 0}])
+    _, found = charts(browse(ada), training)
+    assert [
+        (one["label"]["text"], one["y0"], one["line"]["dash"])
+        for one in found["cpu"]["figure"]["layout"]["shapes"]
+    ] == [("request", 4, "dash"), ("limit", 6, "dot")]
+    assert found["cpu"]["levels"] == ["request 4", "limit 6"]
+    assert found["memory"]["levels"] == ["request and limit 2 GiB"]
+
+
+def test_a_limit_of_one_container_alone_is_none_of_the_pod(ada, training, browse):
+    main = {"name": "main", "image": "x", "init": False, "cpu_limit": 6000}
+    training.pods.update(containers=[main, {"name": "side", "image": "x", "init": False}])
+    _, found = charts(browse(ada), training)
+    assert found["cpu"]["levels"] == ["request 4"]
+
+
+def test_a_part_of_a_gpu_that_was_asked_for_is_a_level(ada, training, browse):
+    training.pods.update(gpu_millis=500, gpu_memory_bytes=20 * 2**30)
+    first = training.pods.get(name="sft-0")
+    _, found = charts(browse(ada), training, f"?pod={first.pk}")
+    assert found["gpu_compute"]["levels"] == ["request of 0.5 GPU 50 %"]
+    assert found["gpu_memory"]["levels"] == ["request 20 GiB", "of the GPU 79.6 GiB"]
 
 
 def test_one_pod_alone_can_be_looked_at(ada, training, browse):
@@ -140,6 +168,26 @@ def test_what_runs_is_shown_up_to_now_and_goes_on(ada, training, browse):
     told, _ = charts(browse(ada), training)
     assert told["live"] is True
     assert (told["count"], told["step"]) == (240, 15)
+
+
+@pytest.mark.parametrize(("minutes", "chosen"), [(20, "Since start"), (61, "1 h")])
+def test_what_is_younger_than_an_hour_is_shown_since_its_start(ada, training, browse, minutes, chosen):
+    training.pods.update(created_at=timezone.now() - timedelta(minutes=minutes))
+    body = page(browse(ada), training).content.decode()
+    assert f'aria-current="true">{chosen}</a>' in body
+    told, _ = charts(browse(ada), training)
+    assert told["live"] is True
+    assert told["count"] * told["step"] == pytest.approx(min(minutes, 60) * 60, abs=15)
+
+
+@pytest.mark.parametrize("pods", ["young", "none"])
+def test_what_runs_for_seconds_is_shown_up_to_now_not_beyond(ada, training, browse, pods):
+    training.pods.update(created_at=timezone.now() - timedelta(seconds=3))
+    if pods == "none":
+        training.pods.all().delete()
+    told, _ = charts(browse(ada), training)
+    assert (told["live"], told["count"] * told["step"]) == (True, 300)
+    assert told["until"] <= f"{timezone.now():%Y-%m-%dT%H:%M:%SZ}"
 
 
 @pytest.mark.parametrize("gone", ["deleted", "ended"])

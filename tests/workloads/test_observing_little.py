@@ -106,11 +106,12 @@ def test_a_pod_that_is_gone_is_counted_no_more_though_nothing_else_is_told_of_it
     assert Workload.objects.get().pods_running == 0
 
 
-def test_a_memory_limit_beyond_two_gibibytes_is_kept_as_it_is(red, cluster):
+def test_limits_are_kept_as_they_are_also_beyond_two_gibibytes(red, cluster):
     seen = pod()
-    seen.object.spec.containers[0].resources = objects.Resources(limits={"memory": "80Gi"})
+    seen.object.spec.containers[0].resources = objects.Resources(limits={"memory": "80Gi", "cpu": "1500m"})
     observe(cluster, [job(), seen])
-    assert Pod.objects.get().containers[0]["memory_limit"] == 80 * 2**30
+    kept = Pod.objects.get().containers[0]
+    assert (kept["memory_limit"], kept["cpu_limit"]) == (80 * 2**30, 1500)
 
 
 def test_history_and_specification_say_nothing_of_what_is_confirmed(seen, cluster):
