@@ -11,7 +11,7 @@ import msgspec
 from metrics.models import Upkeep
 from metrics.sources.asking import Proxied
 from metrics.sources.source import SourceError
-from runyard.clusters.connection import ClusterError, connect
+from runyard.clusters.connection import ClusterError, Connection, connect
 from runyard.clusters.models import Cluster
 
 #: A cluster is searched again after so long.
@@ -66,13 +66,14 @@ def found(cluster: Cluster) -> Proxied | None:
 
 def _search(cluster: Cluster) -> Proxied | None:
     try:
-        return next((one for one in _candidates(cluster) if _has_figures(one)), None)
+        found = (Proxied(cluster, path) for path in candidates(connect(cluster)))
+        return next((one for one in found if _has_figures(one)), None)
     except (ClusterError, msgspec.MsgspecError):
         return None
 
 
-def _candidates(cluster: Cluster) -> Iterator[Proxied]:
-    connection = connect(cluster)
+def candidates(connection: Connection) -> Iterator[str]:
+    """The proxy path of each service that may be a Prometheus. Raises ClusterError, MsgspecError."""
     for labels in LABELS:
         body = connection.read("GET", "/api/v1/services", params={"labelSelector": labels, "limit": 50})
         for service in msgspec.json.decode(body, type=_Services).items:
@@ -80,7 +81,7 @@ def _candidates(cluster: Cluster) -> Iterator[Proxied]:
                 where = (
                     f"/api/v1/namespaces/{service.metadata.namespace}/services/{service.metadata.name}:{port}"
                 )
-                yield Proxied(cluster, f"{where}/proxy")
+                yield f"{where}/proxy"
 
 
 def _ports(service: _Service) -> list[int]:

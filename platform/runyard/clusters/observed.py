@@ -38,7 +38,7 @@ def observe_nodes(cluster: Cluster, seen: Sequence[Seen]) -> set[str]:
     """Write what `seen` says of nodes; call inside a transaction. The names of those in another pool now."""
     latest = {one.uid: one.object for one in seen if one.resource == "nodes"}
     gone = [uid for uid, node in latest.items() if node is None]
-    rows = [_row(cluster, node) for node in latest.values() if node is not None]
+    rows = [node_row(cluster, node) for node in latest.values() if node is not None]
     if gone:
         Node.objects.filter(cluster=cluster, uid__in=gone).delete()
     if not rows:
@@ -50,7 +50,8 @@ def observe_nodes(cluster: Cluster, seen: Sequence[Seen]) -> set[str]:
     return {row.name for row in rows if row.pool != known.get(row.uid, "")}
 
 
-def _row(cluster: Cluster, node: objects.Node) -> Node:
+def node_row(cluster: Cluster, node: objects.Node) -> Node:
+    """What is kept of a node, not saved."""
     offer = node.status.allocatable or node.status.capacity or {}
     ready = objects.conditions(node.status).get("Ready")
     labels = node.metadata.labels or {}

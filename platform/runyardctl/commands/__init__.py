@@ -6,7 +6,7 @@ A new command is a new module here and one more word in COMMANDS.
 from argparse import ArgumentParser, Namespace
 from typing import Protocol
 
-from runyardctl.commands import demo, manage, up
+from runyardctl.commands import demo, doctor, manage, rbac, up
 
 
 class Subcommand(Protocol):
@@ -20,4 +20,4 @@ class Subcommand(Protocol):
     def run(self, asked: Namespace) -> int: ...
 
 
-COMMANDS: tuple[Subcommand, ...] = (up, demo, manage)
+COMMANDS: tuple[Subcommand, ...] = (up, doctor, rbac, demo, manage)

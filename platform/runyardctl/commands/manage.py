@@ -1,5 +1,6 @@
 """`runyard manage ...`: Django's management commands, with the settings of a running `runyard up`."""
 
+import secrets
 import subprocess
 from argparse import REMAINDER, ArgumentParser, Namespace
 
@@ -17,10 +18,16 @@ def run(asked: Namespace) -> int:
     return perform(*asked.words)
 
 
-def perform(*words: str) -> int:
-    """Run one management command; returns its exit code. Raises Trouble when nothing runs."""
+def perform(*words: str, running: bool = True) -> int:
+    """Run one management command; returns its exit code. Raises Trouble when nothing runs.
+
+    One that needs nothing `running` leaves nothing behind in the home either.
+    """
     product = Product.from_environment()
-    product.home.require_running()
+    if running:
+        product.home.require_running()
+    else:
+        product.secret_key = product.secret_key or secrets.token_urlsafe(64)
     product.use_embedded()
     command = product.manage(*words)
     return subprocess.run(
