@@ -8,12 +8,14 @@ from django.conf import settings
 from metrics import health, latest
 from metrics.scraping.endpoints import GPUS, KUBELET
 from metrics.scraping.scraper import scraper_of
+from metrics.scraping.troubles import TROUBLES
 from metrics.sources import finding, prometheus, resource_metrics
 from metrics.sources.source import SourceError
 from runyard.clusters.connection import ClusterError
 from runyard.clusters.models import Cluster
 
 log = logging.getLogger(__name__)
+_NODES = (KUBELET, GPUS, *TROUBLES)
 
 
 def look_at(cluster: Cluster, at: datetime) -> None:
@@ -22,11 +24,11 @@ def look_at(cluster: Cluster, at: datetime) -> None:
     server = prometheus.server_of(cluster)
     if server is not None:
         try:
-            figures = server.now()
+            figures, told = server.now(), server.troubles()
         except SourceError as error:
             health.tell(cluster.pk, {(prometheus.NAME, ""): str(error)}, at, [prometheus.NAME])
         else:
-            health.tell(cluster.pk, {(prometheus.NAME, ""): ""}, at, [prometheus.NAME, KUBELET, GPUS])
+            health.tell(cluster.pk, {(prometheus.NAME, ""): ""} | told, at, [prometheus.NAME, *_NODES])
             latest.apply(cluster, figures, prometheus.NAME, at)
             return
     scrape(cluster, at)
@@ -40,7 +42,7 @@ def scrape(cluster: Cluster, at: datetime) -> None:
     try:
         found = scraper.look(at, settings.METRICS_SECONDS * 0.8)
     except ClusterError as error:
-        health.tell(cluster.pk, {(KUBELET, ""): str(error)}, at, [KUBELET, GPUS, resource_metrics.NAME])
+        health.tell(cluster.pk, {(KUBELET, ""): str(error)}, at, [*_NODES, resource_metrics.NAME])
         latest.apply(cluster, [], "", at)
         return
     finally:
@@ -50,5 +52,5 @@ def scrape(cluster: Cluster, at: datetime) -> None:
         more, told[resource_metrics.NAME, ""] = resource_metrics.now(cluster)
         measured = {(f.labels.namespace, f.labels.pod) for f in figures if f.metric in ("cpu", "memory")}
         figures += [f for f in more if (f.labels.namespace, f.labels.pod) not in measured]
-    health.tell(cluster.pk, told, at, [KUBELET, GPUS, resource_metrics.NAME])
+    health.tell(cluster.pk, told, at, [*_NODES, resource_metrics.NAME])
     latest.apply(cluster, figures, "scrape", at)

@@ -46,6 +46,11 @@ def now(metric: Metric, matchers: str = "") -> str:
     return " or ".join(_tagged(one, name, "", 0, matchers) for one, name in _named([metric]))
 
 
+def down(names: Iterable[str], matchers: str = "") -> str:
+    """Which series of `names` are zero, each with its name."""
+    return " or ".join(f"{name}{{{matchers}}} == 0" for name in names)
+
+
 def _named(metrics: Iterable[Metric]) -> Iterator[tuple[Metric, Name]]:
     yield from ((metric, name) for metric in metrics for name in metric.names)
 

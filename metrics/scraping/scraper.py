@@ -13,6 +13,7 @@ from metrics.scraping.endpoints import CADVISOR, GPUS, NAMES, SPARE_NAMES, Expor
 from metrics.scraping.fetching import Answer, Endpoint, fetch_all
 from metrics.scraping.memory import Memory, Slot
 from metrics.scraping.text import Fresh, NotMetrics, Page, parse
+from metrics.scraping.troubles import down, troubles
 from metrics.series import Scope
 from metrics.store.catalogue import numbers_of
 from metrics.store.staging import Brought, stage
@@ -89,7 +90,7 @@ class Scraper:
         return pods
 
     def _sheet(self, answer: Answer, bare: set[str], pods: PodsNow, told: Told) -> Sheet | None:
-        """None for an answer without figures, which is told."""
+        """None for an answer without figures, which is told; so is what an exporter says is wrong."""
         endpoint = answer.endpoint
         if answer.why:
             return None
@@ -99,6 +100,9 @@ class Scraper:
         except NotMetrics as problem:
             told[endpoint.source, endpoint.node] = str(problem)
             return None
+        if endpoint.source == GPUS:
+            said = troubles(down(answer.body))
+            told |= {(source, endpoint.node): why for source, why in said.items()}
         slots = ((line, memory.slot(line, endpoint.node, pods)) for line in page.fresh)
         return Sheet(endpoint, memory, page, [(line, slot) for line, slot in slots if slot])
 

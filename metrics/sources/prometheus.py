@@ -19,6 +19,7 @@ from metrics.health_words import states_of
 from metrics.labels import ours
 from metrics.models import PrometheusServer
 from metrics.question import Grid, PodTime, Question
+from metrics.scraping.troubles import TROUBLES, UPS, troubles
 from metrics.series import METRICS, Labels, Scope, Series, Values
 from metrics.sources import finding
 from metrics.sources.asking import Client, Direct, Found
@@ -59,6 +60,16 @@ class Server:
                     figures.setdefault((key, labels), Figure(key, labels, value, model))
         return list(figures.values())
 
+    def troubles(self) -> dict[tuple[str, str], str]:
+        """What GPU exporters say is wrong, by what and node. Raises SourceError."""
+        by_node: dict[str, list[tuple[str, dict[str, str]]]] = defaultdict(list)
+        for one in self.client.ask("/api/v1/query", {"query": promql.down(UPS, self.matchers)}, "vector"):
+            if (name := one.metric.get("__name__")) in UPS:
+                by_node[one.metric.get("Hostname", "")].append((name, one.metric))
+        return {
+            (source, node): why for node, found in by_node.items() for source, why in troubles(found).items()
+        }
+
 
 class Prometheus:
     """The source of one cluster."""
@@ -81,8 +92,9 @@ class Prometheus:
         """What `read` met counts more than what the last look did."""
         if self._failed:
             return [SourceState(NAME, False, timezone.now(), self._failed, None, self._advice)]
-        known = states_of(self._cluster, [NAME], tuple(Scope), {""})
-        return known or [SourceState(NAME, True)]
+        nodes = {pod.node for pod in question.pods}
+        known = states_of(self._cluster, [NAME, *TROUBLES], tuple(Scope), nodes)
+        return known if any(state.name == NAME for state in known) else [SourceState(NAME, True), *known]
 
     def _queries(self, question: Question) -> Iterator[str]:
         for pods in promql.batches(question.pods):

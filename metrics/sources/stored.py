@@ -6,6 +6,7 @@ from dataclasses import replace
 from metrics.health_words import states_of
 from metrics.question import Question
 from metrics.scraping.endpoints import GPUS, KUBELET
+from metrics.scraping.troubles import TROUBLES
 from metrics.series import Labels, Scope, Series, summed
 from metrics.sources.source import SourceState
 from metrics.store import ranges
@@ -33,7 +34,7 @@ class Stored:
 
     def states(self, question: Question) -> list[SourceState]:
         nodes = {pod.node for pod in question.pods}
-        return states_of(self._cluster, [KUBELET, GPUS], tuple(Scope), nodes)
+        return states_of(self._cluster, [KUBELET, GPUS, *TROUBLES], tuple(Scope), nodes)
 
 
 def _whole_pod(labels: Labels) -> Labels:

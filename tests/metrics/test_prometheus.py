@@ -284,6 +284,30 @@ def test_the_latest_use_comes_from_it(playing, training, cluster):
     assert Health.objects.get().ok
 
 
+def test_what_exporters_say_is_wrong_comes_from_it_too(playing, ada, training, cluster):
+    def answer(parameters):
+        lost = {"__name__": "runyard_gpu_up", "gpu": "3", "Hostname": "node-1", "reason": "lost"}
+        result = [{"metric": lost, "value": [AT, "0"]}] if "runyard_gpu_up" in parameters["query"] else []
+        kind = "matrix" if "start" in parameters else "vector"
+        return {
+            "status": "success",
+            "data": {"resultType": kind, "result": result if kind == "vector" else []},
+        }
+
+    playing.answer = answer
+    looking.look_at(cluster, timezone.now())
+    found = read(ada, training, "gpu_compute")
+    assert "GPU exporter on node node-1 says: GPU 3: fallen off the bus since" in found.empty["gpu_compute"]
+    playing.answer = vector({})
+    looking.look_at(cluster, timezone.now())
+    assert Health.objects.get().source == "Prometheus"
+
+
+def test_a_real_one_understands_the_question_what_is_down(real_url, cluster):
+    PrometheusServer.objects.create(cluster=cluster, url=real_url, matchers='cluster="a"')
+    assert server_of(cluster).troubles() == {}
+
+
 def test_when_it_is_away_that_is_kept_and_runyard_looks_itself(playing, training, cluster):
     playing.answer, playing.status = HTML, 502
     for _ in range(2):

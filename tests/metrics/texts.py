@@ -76,6 +76,19 @@ def mig(engine, used=4000, pod="sft-0"):
     ).encode()
 
 
+def ups(driver="", gpus=(), pods=""):
+    """What Runyard's exporter says of itself: the reason of each that is down; `gpus` by their index."""
+    lines = ["# TYPE runyard_gpu_exporter_up gauge"]
+    lines += [f'runyard_gpu_exporter_up{{Hostname="node-1",reason="{driver}"}} {float(not driver)}']
+    lines += ["# TYPE runyard_gpu_up gauge"]
+    for index, reason in enumerate(gpus):
+        of = f'gpu="{index}",UUID="GPU-{index}",Hostname="node-1",reason="{reason}"'
+        lines.append(f"runyard_gpu_up{{{of}}} {float(not reason)}")
+    lines += ["# TYPE runyard_gpu_pods_up gauge"]
+    lines += [f'runyard_gpu_pods_up{{Hostname="node-1",source="kubelet",reason="{pods}"}} {float(not pods)}']
+    return "\n".join(lines).encode() + b"\n"
+
+
 def kubelet(body, path=CADVISOR, node="node-1", **more):
     return Answer(Endpoint(KUBELET, node, f"/api/v1/nodes/{node}/proxy{path}"), body, **more)
 
