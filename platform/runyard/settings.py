@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "runyard.api",
     "runyard.connect",
     "runyard.console",
+    "runyard.doctor",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
