@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-FOLDERS = ("cli", "clusters", "journeys", "kit/scripts", "live", "localcluster", "sync", "workspaces")
+FOLDERS = (
+    "cli",
+    "clusters",
+    "controlplane",
+    "journeys",
+    "kit/scripts",
+    "live",
+    "localcluster",
+    "sync",
+    "workspaces",
+)
 TIMEOUT = pytest.StashKey()
 
 

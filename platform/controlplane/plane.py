@@ -1,0 +1,146 @@
+"""A running control plane: what starts in which order, and the end of all of it.
+
+Used by `__main__` (in the foreground) and by the tests, which also reach into its processes to make faults.
+"""
+
+import atexit
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+import httpx
+
+from controlplane import kubeconfig, kwok, nodes
+from controlplane.building import Kit
+from controlplane.client import Client
+from controlplane.commandlines import HOST, CommandLines, Ports
+from controlplane.pki import Pki
+from controlplane.process import Process
+from controlplane.profile import Profile
+from controlplane.trouble import CannotStart
+
+NODES_SECONDS = 90.0
+ATTEMPTS = 3
+_TAKEN = "address already in use"
+
+
+class ControlPlane:
+    """The one in `home` (state, logs, kubeconfigs). `with` it: running inside, nothing left afterwards."""
+
+    def __init__(self, kit: Kit, home: Path, profile: Profile, port: int | None = None) -> None:
+        self.kit, self.home, self.profile = kit, home, profile
+        self.pki = Pki(home / "pki")
+        self.processes: dict[str, Process] = {}
+        self._port = port
+        self._client: Client | None = None
+        atexit.register(self.stop)
+
+    def __enter__(self) -> "ControlPlane":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        atexit.unregister(self.stop)
+
+    @property
+    def client(self) -> Client:
+        """The administrator's, once it runs."""
+        assert self._client, "it does not run"
+        return self._client
+
+    def kubeconfig(self, user: str = "admin") -> Path:
+        """The file by which `user`, one of pki.USERS, is let in."""
+        return self.home / f"kubeconfig-{user}"
+
+    def start(self) -> None:
+        """Start everything of the profile and wait until all of it is ready. Raises CannotStart.
+
+        A port that somebody took between looking and listening is no reason to give up.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._start(self._ports())
+            except CannotStart as trouble:
+                self.stop()
+                if _TAKEN not in str(trouble) or attempt == ATTEMPTS:
+                    raise
+            except BaseException:
+                self.stop()
+                raise
+            else:
+                return
+
+    def stop(self) -> None:
+        """End everything, the last started first. Idempotent."""
+        if self._client:
+            self._client.close()
+            self._client = None
+        for process in reversed(self.processes.values()):
+            process.end()
+        self.processes.clear()
+
+    def dead(self) -> Process | None:
+        """A process that ended by itself, None while all run."""
+        return next((process for process in self.processes.values() if process.pid is None), None)
+
+    def tails(self) -> str:
+        """The end of every log, for a person."""
+        return "\n".join(process.story("was started as") for process in self.processes.values())
+
+    def _start(self, ports: Ports) -> None:
+        lines = CommandLines(self.kit, self.home, self.profile, self.pki, self.kubeconfig(), ports)
+        address = f"https://{HOST}:{ports.api}"
+        for user, token in self.pki.tokens.items():
+            kubeconfig.write(self.kubeconfig(user), address, self.pki.authority, token)
+        client = self._client = Client(address, self.pki.authority, self.pki.tokens["admin"])
+        self._run("etcd", lines.etcd(), lambda: _answers(f"{lines.etcd_url}/health"))
+        self._run("kube-apiserver", lines.api_server(), client.is_ready)
+        if not self.profile.runs:
+            return
+        controllers = f"https://{HOST}:{ports.controllers}/healthz"
+        scheduler = f"https://{HOST}:{ports.scheduler}/healthz"
+        self._run("kube-controller-manager", lines.controllers(), lambda: _answers(controllers))
+        self._run("kube-scheduler", lines.scheduler(), lambda: _answers(scheduler))
+        configuration = kwok.prepare(self.kit, client, self.home)
+        self._run("kwok", lines.kwok(configuration), lambda: _answers(f"http://{HOST}:{ports.kwok}/healthz"))
+        nodes.create(client, self.profile.nodes)
+        self._wait_for_nodes()
+
+    def _ports(self) -> Ports:
+        return Ports(api=self._port) if self._port else Ports()
+
+    def _run(self, name: str, argv: list[str], is_ready: Callable[[], bool]) -> None:
+        (self.home / "logs").mkdir(exist_ok=True)
+        process = Process(name, argv, self.home / "logs" / f"{name}.log", is_ready)
+        self.processes[name] = process
+        process.start()
+
+    def _wait_for_nodes(self) -> None:
+        """Until every node is Ready and takes pods: a scheduler that finds none is slow to look again."""
+        ends = time.monotonic() + NODES_SECONDS
+        while waiting := self._unready():
+            if dead := self.dead():
+                raise CannotStart(dead.story("ended while its nodes got ready"))
+            if time.monotonic() > ends:
+                raise CannotStart(self.processes["kwok"].story(f"left {len(waiting)} nodes not ready"))
+            time.sleep(0.1)
+
+    def _unready(self) -> list[str]:
+        found = {node["metadata"]["name"]: node for node in self.client.get("/api/v1/nodes")["items"]}
+        planned = (name for name, _ in nodes.planned(self.profile.nodes))
+        return [name for name in planned if not (name in found and nodes.takes_pods(found[name]))]
+
+
+# The components show certificates that they made themselves.
+_BLIND = httpx.Client(verify=False, timeout=3)  # noqa: S501
+
+
+def _answers(url: str) -> bool:
+    try:
+        return _BLIND.get(url).status_code == 200
+    except httpx.HTTPError:
+        return False

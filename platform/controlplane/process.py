@@ -1,0 +1,104 @@
+"""One process of the control plane: started in a group of its own, its output in a file, never outliving us.
+
+`plane` starts and ends them; tests of faults also kill, pause and restart them.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from controlplane.trouble import CannotStart
+
+READY_SECONDS = 90.0
+GRACE_SECONDS = 10.0
+TAIL_LINES = 40
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Process:
+    """`name` for people, its command line, its log (appended to), and how to ask whether it is ready."""
+
+    name: str
+    argv: Sequence[str]
+    log: Path
+    is_ready: Callable[[], bool]
+    _running: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """None when it does not run."""
+        return self._running.pid if self._running and self._running.poll() is None else None
+
+    def start(self) -> None:
+        """Start it and wait until it is ready. Raises CannotStart."""
+        with self.log.open("ab") as output:
+            self._running = subprocess.Popen(
+                self.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_die_with(os.getpid()),
+            )
+        ends = time.monotonic() + READY_SECONDS
+        while not self.is_ready():
+            if self.pid is None:
+                raise CannotStart(self.story(f"ended with exit code {self._running.poll()}"))
+            if time.monotonic() > ends:
+                raise CannotStart(self.story(f"is not ready after {READY_SECONDS:.0f} s"))
+            time.sleep(0.05)
+
+    def end(self) -> None:
+        """Ask it to end, after the grace kill its whole group; returns once it is gone. Idempotent."""
+        self.signal(signal.SIGCONT)  # a paused one would not hear the question
+        self.signal(signal.SIGTERM)
+        if self._running:
+            try:
+                self._running.wait(GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def kill(self) -> None:
+        """End its whole group at once, as a crash would; returns once it is gone."""
+        if self._running and self.pid is not None:
+            os.killpg(self._running.pid, signal.SIGKILL)
+            self._running.wait()
+
+    def pause(self) -> None:
+        """It stands still and its connections stay open; `resume` lets it go on."""
+        self.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.signal(signal.SIGCONT)
+
+    def signal(self, sign: signal.Signals) -> None:
+        if self._running and self.pid is not None:
+            self._running.send_signal(sign)
+
+    def story(self, what: str) -> str:
+        """`what` happened to it, its command line and the end of its log, for a person."""
+        return f"{self.name} {what}: {' '.join(self.argv)}\n{self.tail()}"
+
+    def tail(self, lines: int = TAIL_LINES) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _die_with(parent: int) -> Callable[[], None] | None:
+    """A hook for the new process: the kernel kills it when the thread that started it dies. Linux only."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+
+    def hook() -> None:
+        prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        if os.getppid() != parent:  # it died before the promise was given
+            os._exit(1)
+
+    return hook
