@@ -6,14 +6,16 @@ unknown after some minutes.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Self
 
 from django.db import transaction
 from django.db.models import Q
 
 from metrics.figures import Figure, PodsNow, pods_now
 from metrics.models import Gpu
+from metrics.sharing import Users, is_parted, users_now
 from runyard.clusters.models import Cluster
 from runyard.kit.writing import write_columns
 from workloads.models import Usage, Workload
@@ -35,14 +37,24 @@ _GPU_FIELDS = ("node", "index", "model", "pod_uid", "workload", "compute", "memo
 
 @dataclass(slots=True)
 class Device:
-    """The figures of one GPU or slice."""
+    """The figures of one GPU or slice. `users`: the workloads that hold it, each with its part."""
 
     node: str = ""
     index: str = ""
     model: str = ""
     pod_uid: str = ""
-    workload: int | None = None
+    users: list[tuple[int, float]] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def workload(self) -> int | None:
+        """The one that holds it alone."""
+        return self.users[0][0] if len(self.users) == 1 else None
+
+    def part(self, part: float) -> Self:
+        """What of it is one user's."""
+        shares = {key: value * part if is_parted(key) else value for key, value in self.figures.items()}
+        return self if part == 1 else replace(self, figures=shares)
 
     @property
     def memory_total(self) -> int | None:
@@ -58,14 +70,13 @@ Used = dict[int, dict[str, float]]
 
 def apply(cluster: Cluster, figures: Iterable[Figure], source: str, at: datetime) -> None:
     """Write what `figures`, all that one look at `at` brought, make of workloads and GPUs."""
-    pods = pods_now(cluster.pk)
-    devices, used = _sorted_out(figures, pods)
+    devices, used = _sorted_out(figures, pods_now(cluster.pk), users_now(cluster.pk))
     with transaction.atomic():
         idle = _write_gpus(cluster, devices, at)
         _write_usage(cluster, _usages(devices, used, idle, source, at), at)
 
 
-def _sorted_out(figures: Iterable[Figure], pods: PodsNow) -> tuple[Devices, Used]:
+def _sorted_out(figures: Iterable[Figure], pods: PodsNow, shared: Users) -> tuple[Devices, Used]:
     """Figures by GPU (uuid and slice), and those of pods summed by workload."""
     devices: Devices = defaultdict(Device)
     used: Used = defaultdict(lambda: defaultdict(float))
@@ -78,7 +89,8 @@ def _sorted_out(figures: Iterable[Figure], pods: PodsNow) -> tuple[Devices, Used
             device.model = figure.model or device.model
             device.figures[figure.metric] = figure.value
             if pod:
-                device.pod_uid, device.workload = pod.uid, pod.workload
+                device.pod_uid = pod.uid
+                device.users = shared.get(pod.uid) or ([(pod.workload, 1.0)] if pod.workload else [])
         elif pod and pod.workload:
             used[pod.workload][figure.metric] += figure.value
     return devices, used
@@ -100,15 +112,23 @@ def _write_gpus(cluster: Cluster, devices: Devices, at: datetime) -> dict[int, I
     for key, device in devices.items():
         row = rows.get(key) or Gpu(cluster=cluster, uuid=key[0], mig=key[1], seen_at=at - RENEW)
         since = _idle_since(row, device, at)
-        if row.workload_id and row.idle_since and since != row.idle_since:
-            idle[row.workload_id].over += _lost(at - row.idle_since)
-        if device.workload and since and _lost(at - since):
-            idle[device.workload].now += 1
+        if row.idle_since and since != row.idle_since:
+            for workload, part in _users_before(row, device):
+                idle[workload].over += int(part * _lost(at - row.idle_since))
+        if since and _lost(at - since):
+            for workload, _ in device.users:
+                idle[workload].now += 1
         if _differs(row, device, since) or at - row.seen_at >= RENEW:
             changed.append(_renewed(row, device, since, at))
     Gpu.objects.bulk_create([row for row in changed if row.pk is None], ignore_conflicts=True)
     write_columns([row for row in changed if row.pk], _GPU_FIELDS)
     return idle
+
+
+def _users_before(row: Gpu, device: Device) -> list[tuple[int, float]]:
+    if row.pod_uid == device.pod_uid:
+        return device.users
+    return [(row.workload_id, 1.0)] if row.workload_id else []
 
 
 def _idle_since(row: Gpu, device: Device, at: datetime) -> datetime | None:
@@ -147,8 +167,8 @@ def _usages(
     """What each workload uses, of which any figure is known."""
     held: dict[int, list[Device]] = defaultdict(list)
     for device in devices.values():
-        if device.workload:
-            held[device.workload].append(device)
+        for workload, part in device.users:
+            held[workload].append(device.part(part))
     return {
         pk: _usage(pk, held.get(pk, []), used.get(pk, {}), idle.get(pk), source, at)
         for pk in {*held, *used, *idle}

@@ -6,6 +6,7 @@
 import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
 import numpy as np
 from django.utils import timezone
@@ -13,6 +14,7 @@ from django.utils import timezone
 from metrics.series import METRICS, Metric, Times
 from runyard.clusters.models import Cluster
 from runyard.kit.values import BadQuery, moments
+from workloads.models import Pod
 
 #: Between two points; finer than that nothing is measured. Whole parts of an hour, so that grids coincide.
 STEPS = (15, 30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
@@ -52,6 +54,19 @@ class PodTime:
     node: str
     since: int
     until: int | None
+
+    @classmethod
+    def of(cls, pod: Pod) -> Self:
+        """Since it was given a node, until it ended or was gone."""
+        ended = min((at for at in (pod.finished_at, pod.gone_at) if at), default=None)
+        return cls(
+            pod.uid,
+            pod.namespace,
+            pod.name,
+            pod.node,
+            int((pod.scheduled_at or pod.created_at).timestamp()),
+            math.ceil(ended.timestamp()) if ended else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 One call answers all charts of a page, all on one time axis. Raises `question.BadQuestion` in words.
 """
 
-import math
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,11 +13,12 @@ import numpy as np
 
 from metrics.question import Grid, PodTime, Question, grid_of, metrics_named
 from metrics.series import Scope, Series
+from metrics.sharing import Sharing, sharing_of
 from metrics.sources.choice import sources_of
 from metrics.sources.source import SourceError
 from metrics.sources.source import SourceState as SourceState
 from workloads import queries
-from workloads.models import Pod, Workload
+from workloads.models import Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +54,17 @@ def series(
     A pod has figures only for the time it lived. Sources that fail do not raise: they are told of.
     """
     asked, grid = metrics_named(list(metrics)), grid_of(start, end, points)
-    times = tuple(
-        _time_of(pod) for pod in queries.visible_pods(user, workload) if pods is None or pod.pk in pods
-    )
+    rows = [pod for pod in queries.visible_pods(user, workload) if pods is None or pod.pk in pods]
+    shared = sharing_of(rows)
+    times = (*map(PodTime.of, rows), *shared.reservations)
     lived = tuple(
         pod for pod in times if pod.since <= grid.end and (pod.until is None or pod.until > grid.start)
     )
     question = Question(workload.cluster, asked, lived, grid, None if gpus is None else frozenset(gpus))
-    return _answer(question, workload)
+    return _answer(question, workload, shared)
 
 
-def _answer(question: Question, workload: Workload) -> Reading:
+def _answer(question: Question, workload: Workload, shared: Sharing) -> Reading:
     """Each metric by the first source that has it; a source that fails says so in its state."""
     found: list[Series] = []
     states: list[SourceState] = []
@@ -77,20 +77,8 @@ def _answer(question: Question, workload: Workload) -> Reading:
         left = replace(question, metrics=tuple(m for m in question.metrics if m.key not in there))
         if not left.metrics:
             break
-    found = _ordered(question, [_while_it_lived(one, question) for one in found])
+    found = _ordered(question, shared.parted(_while_it_lived(one, question) for one in found))
     return Reading(question.grid, found, states, _reasons(question, workload, found, states))
-
-
-def _time_of(pod: Pod) -> PodTime:
-    ended = min((at for at in (pod.finished_at, pod.gone_at) if at), default=None)
-    return PodTime(
-        pod.uid,
-        pod.namespace,
-        pod.name,
-        pod.node,
-        int((pod.scheduled_at or pod.created_at).timestamp()),
-        math.ceil(ended.timestamp()) if ended else None,
-    )
 
 
 def _while_it_lived(one: Series, question: Question) -> Series:

@@ -15,14 +15,14 @@ from runyard.clusters import objects, quantities
 GPU, GPU_MEMORY, MIB = "nvidia.com/gpu", "nvidia.com/gpumem", 2**20
 MOST = 2**63 - 1  # what PostgreSQL holds of each
 FIELDS = ("gpu_millis", "gpu_memory_bytes", "cpu_millis", "memory_bytes")
-_SHARES = ("gpu-fraction", "gpu-fraction-num-devices", "gpu-memory")
+SHARES = ("gpu-fraction", "gpu-fraction-num-devices", "gpu-memory")
 _Resources = list[objects.Resources | None]
 _USUAL_BYTES = 4096  # what is longer is nobody's usual, and not kept
 
 
 def asked(spec: objects.PodSpec, annotations: Mapping[str, str] | None) -> Mapping[str, int]:
     """One pod's FIELDS: thousandths of a GPU, bytes, millicores, bytes."""
-    shares = [annotations.get(name) for name in _SHARES] if annotations else []
+    shares = [annotations.get(name) for name in SHARES] if annotations else []
     together = [container.resources for container in spec.containers]
     first = [container.resources for container in spec.init_containers or ()]
     told = msgspec.json.encode((together, first, shares))

@@ -9,6 +9,7 @@ from typing import Any
 from runyard.clusters import objects
 from workloads import amounts
 from workloads.belonging import belonging, role
+from workloads.gpu_groups import gpu_groups, reserves
 from workloads.kinds.kind import Facts, Kind
 from workloads.tools import declared
 
@@ -54,6 +55,8 @@ def pod_fields(pod: objects.Pod) -> dict[str, Any]:
     ended = [s.state.terminated for s in statuses if s.state and s.state.terminated]
     reason, message, code = _trouble(pod, statuses, scheduled)
     owner = pod.metadata.controller
+    asked = amounts.asked(pod.spec, pod.metadata.annotations)
+    groups = gpu_groups(pod.metadata.labels)
     return storable(
         {
             "owner_uid": owner.uid if owner else "",
@@ -71,7 +74,9 @@ def pod_fields(pod: objects.Pod) -> dict[str, Any]:
             "restarts": sum(status.restart_count for status in statuses),
             "containers": [_container(c, statuses, init=False) for c in pod.spec.containers]
             + [_container(c, statuses, init=True) for c in pod.spec.init_containers or ()],
-            **amounts.asked(pod.spec, pod.metadata.annotations),
+            **asked,
+            "gpu_groups": groups,
+            "reserves_gpu": reserves(groups, asked["gpu_millis"], pod.metadata.annotations),
             "created_at": pod.metadata.creation_timestamp,
             "scheduled_at": scheduled.last_transition_time
             if scheduled and scheduled.status == "True"

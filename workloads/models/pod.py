@@ -1,6 +1,8 @@
 """A pod as last observed."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 
 from runyard.clusters.models import Cluster
 from runyard.tenancy.models import Project
@@ -26,11 +28,17 @@ class Pod(models.Model):
     role = models.CharField(max_length=63, blank=True, db_default="", help_text='"rank 3", "worker 0".')
     exit_code = models.IntegerField(null=True)
     restarts = models.IntegerField(default=0)
-    containers = models.JSONField(default=list, help_text="[{name, image, state, reason, memory_limit}]")
+    containers = models.JSONField(default=list, help_text="See `reading._container`.")
     gpu_millis = models.BigIntegerField(default=0)
     gpu_memory_bytes = models.BigIntegerField(default=0)
     cpu_millis = models.BigIntegerField(default=0)
     memory_bytes = models.BigIntegerField(default=0)
+    gpu_groups = ArrayField(
+        models.CharField(max_length=63), default=list, db_default=[], help_text="Of shared GPUs it is on."
+    )
+    reserves_gpu = models.BooleanField(
+        default=False, db_default=False, help_text="It holds the GPU for the others of its group."
+    )
     created_at = models.DateTimeField()
     scheduled_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
@@ -43,7 +51,11 @@ class Pod(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["cluster", "uid"], name="one_pod_per_uid")]
-        indexes = [models.Index(fields=["workload", "created_at"], name="pods_of_workload")]
+        indexes = [
+            models.Index(fields=["workload", "created_at"], name="pods_of_workload"),
+            # Few, if any: those that share GPUs, and what holds these for them.
+            models.Index(fields=["cluster"], condition=~Q(gpu_groups=[]), name="pods_of_shared_gpus"),
+        ]
 
     def __str__(self) -> str:
         return self.name
