@@ -1,5 +1,6 @@
 """The only way in to workload rows for people: every query here is restricted to what `user` may see."""
 
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
@@ -7,12 +8,18 @@ from django.db.models import Count, QuerySet, Sum, Value
 from django.db.models.functions import Concat, Upper
 
 from runyard.clusters.models import Cluster, Node
+from runyard.kit.compiled import compiled
+from runyard.tenancy.access import Reach, reach
 from workloads.models import Action, Event, PhaseChange, Pod, SpecChange, Workload
 
 
 def present_workloads(user: Any) -> QuerySet[Workload]:
     """Workloads that are on their cluster, in no order."""
-    return Workload.objects.visible_to(user).filter(deleted_at=None)
+    return _present(reach(user))
+
+
+def _present(seen: Reach) -> QuerySet[Workload]:
+    return Workload.objects.within(seen).filter(deleted_at=None)
 
 
 def visible_workloads(user: Any) -> QuerySet[Workload]:
@@ -23,14 +30,26 @@ def visible_workloads(user: Any) -> QuerySet[Workload]:
 
 def by_phase(rows: QuerySet[Workload]) -> dict[str, tuple[int, int]]:
     """How many of `rows` are in each phase, and the GPU thousandths they ask for. An index answers it."""
-    counted = rows.order_by().values_list("phase").annotate(count=Count("*"), gpus=Sum("gpu_millis"))
-    return {phase: (count, gpu_millis) for phase, count, gpu_millis in counted}
+    return _counted(_phases(rows))
+
+
+def _phases(rows: QuerySet[Workload]) -> QuerySet[Workload, Any]:
+    return rows.order_by().values_list("phase").annotate(count=Count("*"), gpus=Sum("gpu_millis"))
+
+
+@compiled()
+def _phases_within(seen: Reach) -> QuerySet[Workload, Any]:
+    return _phases(_present(seen))
+
+
+def _counted(rows: Iterable[tuple[str, int, int]]) -> dict[str, tuple[int, int]]:
+    return {phase: (count, gpu_millis) for phase, count, gpu_millis in rows}
 
 
 def all_by_phase(user: Any) -> dict[str, tuple[int, int]]:
     """`by_phase` of all that `user` may see: once a request, since frame and table of a page both ask."""
     if not hasattr(user, "_all_by_phase"):
-        user._all_by_phase = by_phase(present_workloads(user))
+        user._all_by_phase = _counted(_phases_within(reach(user)))
     found: dict[str, tuple[int, int]] = user._all_by_phase
     return found
 

@@ -53,7 +53,7 @@ class Shelf:
 
 def listed(user: Any) -> list[SavedView]:
     """The views that `user` sees; no more than one beyond those that are listed."""
-    return list(saved_views.visible_views(user, TABLE)[: LISTED + 1])
+    return saved_views.listed_views(user, TABLE, LISTED + 1)
 
 
 def full_address(request: HttpRequest, views: list[SavedView]) -> str | None:

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.http import HttpRequest, QueryDict
 from django.template.backends.utils import csrf_input
 
 from runyard.clusters.models import Node
+from runyard.kit.compiled import compiled
 from runyard.sync.freshness import freshness
 from runyard.tenancy.access import known_projects
 from workloads.queries import all_by_phase
@@ -45,6 +46,12 @@ def _filters(request: HttpRequest) -> QueryDict:
 
 def _capacity(phases: dict[str, tuple[int, int]]) -> dict[str, int]:
     """GPUs of all nodes, and thousandths of them that the viewer's running workloads hold."""
-    gpus = Node.objects.filter(ready=True).aggregate(sum=Sum("gpus"))["sum"] or 0
+    gpus = next((sum for (sum,) in _ready_gpus()), 0)
     used = sum(phases.get(phase, (0, 0))[1] for phase in (Phase.RUNNING, Phase.DEGRADED))
     return {"gpus": gpus, "used": used} if gpus else {}
+
+
+@compiled()
+def _ready_gpus() -> QuerySet[Node, Any]:
+    """Their number, in the one row of nodes that are ready; no row without one."""
+    return Node.objects.filter(ready=True).values("ready").values_list(Sum("gpus"))

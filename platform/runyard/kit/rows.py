@@ -18,7 +18,7 @@ def narrow(rows: QuerySet[M], paths: Collection[str], beside: Sequence[str] = ()
 
     Rows that point to the same thing share it.
     """
-    shape = _Shape(rows.model, paths, rows.db)
+    shape = Shape(rows.model, paths, rows.db)
     end = len(shape.columns)
     made = []
     for values in rows.values_list(*shape.columns, *beside):
@@ -28,7 +28,7 @@ def narrow(rows: QuerySet[M], paths: Collection[str], beside: Sequence[str] = ()
     return made
 
 
-class _Shape:
+class Shape:
     """What is read of one model, the key first, and the shapes of what it points to; one for each reading."""
 
     def __init__(self, model: Any, paths: Iterable[str], db: str, prefix: str = "", begin: int = 0):
@@ -39,10 +39,10 @@ class _Shape:
         self._model, self._db, self._known = model, db, dict[Any, Any]()
         self._part = slice(begin, begin + len(self._names))
         self.columns = [prefix + name for name in self._names]
-        self._behind = dict[str, _Shape]()
+        self._behind = dict[str, Shape]()
         for name, further in behind.items():
             there = begin + len(self.columns)
-            shape = _Shape(model._meta.get_field(name).related_model, further, db, f"{prefix}{name}__", there)
+            shape = Shape(model._meta.get_field(name).related_model, further, db, f"{prefix}{name}__", there)
             self._behind[name] = shape
             self.columns += shape.columns
 

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
+
 from runyard.clusters.models import Cluster
+from runyard.kit.compiled import compiled
 from runyard.kit.pages import iso
 from runyard.sync.models import STALE_AFTER
 from runyard.tenancy.access import known_projects
@@ -29,8 +32,12 @@ def freshness(user: Any) -> list[Freshness]:
     """One entry per cluster that is followed, for people who may read anything at all; others get none."""
     if not user.is_superuser and not known_projects(user):
         return []
-    followed = Cluster.objects.exclude(kubeconfig="").select_related("sync")
-    return [freshness_of(cluster) for cluster in followed.order_by("name")]
+    return [freshness_of(cluster) for cluster in _followed()]
+
+
+@compiled("name", "sync__synced_at", "sync__error", "sync__quarantined")
+def _followed() -> QuerySet[Cluster]:
+    return Cluster.objects.exclude(kubeconfig="").order_by("name")
 
 
 def freshness_of(cluster: Cluster) -> Freshness:

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
-from runyard.kit.rows import narrow
+from runyard.kit.compiled import compiled
 from runyard.tenancy.models import AccessRule, Department, Project, SavedView, User
 from runyard.tenancy.roles import Role, allows
 
@@ -31,23 +31,34 @@ def readable_projects(user: Any) -> QuerySet[Project]:
     """The projects in which `user` holds any role."""
     if _active(user) and user.is_superuser:
         return Project.objects.all()
-    return _ruled(_rules_of(user))
-
-
-_KNOWN = ("name", "namespace", "department_id")
+    return _of(*_named(_rules_of(user)))
 
 
 def known_projects(user: Any) -> list[Project]:
     """`readable_projects` by name: one query a request, however many ask."""
     if (found := getattr(user, "_known_projects", None)) is None:
-        found = user._known_projects = narrow(readable_projects(user).order_by("name"), _KNOWN)
+        everything = _active(user) and user.is_superuser
+        found = user._known_projects = _by_name(None if everything else _named(_rules_of(user)))
     return found
 
 
-def _ruled(rules: Iterable[AccessRule]) -> QuerySet[Project]:
-    """By id, not by subquery: PostgreSQL then knows how few they are, and Django has less to write."""
+_Ids = tuple[int, ...]
+
+
+@compiled("name", "namespace", "department_id")
+def _by_name(named: tuple[_Ids, _Ids] | None) -> QuerySet[Project]:
+    return (Project.objects.all() if named is None else _of(*named)).order_by("name")
+
+
+def _named(rules: Collection[AccessRule]) -> tuple[_Ids, _Ids]:
+    """The projects and the departments that `rules` name."""
     projects = {rule.project_id for rule in rules if rule.project_id}
     departments = {rule.department_id for rule in rules if rule.department_id}
+    return tuple(sorted(projects)), tuple(sorted(departments))
+
+
+def _of(projects: _Ids, departments: _Ids) -> QuerySet[Project]:
+    """By id, not by subquery: PostgreSQL then knows how few they are, and Django has less to write."""
     return Project.objects.filter(Q(pk__in=projects) | Q(department__in=departments))
 
 
@@ -55,7 +66,18 @@ def projects_where(user: Any, permission: str) -> QuerySet[Project]:
     """The projects in which one of `user`'s roles allows `permission`, such as `workload.create`."""
     if not _active(user) or user.is_superuser:
         return readable_projects(user)
-    return _ruled([rule for rule in _rules_of(user) if allows(rule.role, permission)])
+    return _of(*_named([rule for rule in _rules_of(user) if allows(rule.role, permission)]))
+
+
+#: The ids of all projects that somebody may read; None for everything, also what is of no project.
+Reach = tuple[int, ...] | None
+
+
+def reach(user: Any) -> Reach:
+    """How far `user` sees: people of the same reach see the same."""
+    if _active(user) and user.is_superuser:
+        return None
+    return tuple(sorted(project.pk for project in known_projects(user)))
 
 
 class ScopedQuerySet(QuerySet[M], Generic[M]):
@@ -65,9 +87,11 @@ class ScopedQuerySet(QuerySet[M], Generic[M]):
 
     def visible_to(self, user: Any) -> "ScopedQuerySet[M]":
         """Only what `user` may read; things of no project are the system administrator's."""
-        if _active(user) and user.is_superuser:
-            return self
-        return self.filter(**{f"{self.scope}__in": sorted(p.pk for p in known_projects(user))})
+        return self.within(reach(user))
+
+    def within(self, seen: Reach) -> "ScopedQuerySet[M]":
+        """The same for the `reach` of somebody, where a query is made for all who have it."""
+        return self if seen is None else self.filter(**{f"{self.scope}__in": seen})
 
 
 def _project_of(thing: Any) -> Project | None:

@@ -6,14 +6,15 @@ they shared; what others shared, and the project's default, are its administrato
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 
+from runyard.kit.compiled import compiled
 from runyard.kit.looks import Look
-from runyard.tenancy.access import belongs, known_projects, require
+from runyard.tenancy.access import Reach, belongs, known_projects, reach, require
 from runyard.tenancy.models import Project, SavedView, User
 
 MOST_OWNED, MOST_SHARED, LONGEST_NAME, LONGEST_QUERY = 100, 100, 80, 4000
@@ -33,10 +34,23 @@ def visible_views(user: Any, *tables: str) -> QuerySet[SavedView]:
     """Of `tables`: their own, and those of projects they may read; own first, then by project and name."""
     if not user.is_authenticated or not user.is_active:
         return SavedView.objects.none()
-    everywhere = Q(project__isnull=False)
-    shared = everywhere if user.is_superuser else Q(project__in=[p.pk for p in known_projects(user)])
-    rows = SavedView.objects.filter(Q(project=None, owner=user) | shared, table__in=tables)
-    return rows.select_related("project").order_by(F("project__name").asc(nulls_first=True), "name", "pk")
+    return _seen(user.pk, reach(user), tables).select_related("project")
+
+
+def listed_views(user: Any, table: str, most: int) -> list[SavedView]:
+    """The first of them, for a page: with what it shows of each, and no more than `most`."""
+    return _listed(user.pk, reach(user), table, most)
+
+
+@compiled("owner", "table", "name", "query", "layout", "is_default", "project__name", "project__department")
+def _listed(owner: int, seen: Reach, table: str, most: int) -> QuerySet[SavedView]:
+    return _seen(owner, seen, [table])[:most]
+
+
+def _seen(owner: int, seen: Reach, tables: Sequence[str]) -> QuerySet[SavedView]:
+    shared = Q(project__isnull=False) if seen is None else Q(project__in=seen)
+    rows = SavedView.objects.filter(Q(project=None, owner=owner) | shared, table__in=tables)
+    return rows.order_by(F("project__name").asc(nulls_first=True), "name", "pk")
 
 
 def default_view(
