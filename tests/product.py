@@ -26,14 +26,14 @@ AWAY = (httpx.TransportError, httpx.HTTPStatusError)
 class Up:
     """One `runyard up` in a home of its own, its lines in a file beside it."""
 
-    def __init__(self, home: Path, port: int, **env: str) -> None:
+    def __init__(self, home: Path, port: int, *words: str, **env: str) -> None:
         self.home, self.port = home, port
         clean = {name: value for name, value in os.environ.items() if not name.startswith("RUNYARD_")}
         self.env = clean | env | {"RUNYARD_HOME": str(home), "RUNYARD_PORT": str(port)}
         self.lines = home.with_suffix(".out")
         self.began = time.monotonic()
         with self.lines.open("wb") as output:
-            argv = [sys.executable, "-m", "runyardctl", "up"]
+            argv = [sys.executable, "-m", "runyardctl", "up", *words]
             self.process = subprocess.Popen(argv, env=self.env, stdout=output, stderr=subprocess.STDOUT)
 
     @property

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from controlplane import building
+from controlplane.client import Client
 from controlplane.plane import ControlPlane
 from controlplane.profile import FULL
 from controlplane.trouble import CannotBuild, NoGo
@@ -32,19 +33,23 @@ class RealCluster:
         return self.plane.kubeconfig()
 
     def write_log(self, namespace: str, pod: str, *lines: str) -> None:
-        """Let the containers of `pod` have written `lines`, in the format of container runtimes."""
-        folder = self.plane.home / "pods" / namespace
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{pod}.log"
-        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        file.write_text("".join(f"{now} stdout F {line}\n" for line in lines))
-        entry = {
-            "apiVersion": "kwok.x-k8s.io/v1alpha1",
-            "kind": "Logs",
-            "metadata": {"name": pod},
-            "spec": {"logs": [{"logsFile": str(file)}]},
-        }
-        self.plane.client.apply(_LOGS.format(namespace, pod), json.dumps(entry))
+        write_log(self.plane.client, self.plane.home, namespace, pod, *lines)
+
+
+def write_log(client: Client, home: Path, namespace: str, pod: str, *lines: str) -> None:
+    """Let the containers of `pod` have written `lines`, in the format of container runtimes."""
+    folder = home / "pods" / namespace
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{pod}.log"
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    file.write_text("".join(f"{now} stdout F {line}\n" for line in lines))
+    entry = {
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",
+        "kind": "Logs",
+        "metadata": {"name": pod},
+        "spec": {"logs": [{"logsFile": str(file)}]},
+    }
+    client.apply(_LOGS.format(namespace, pod), json.dumps(entry))
 
 
 @pytest.fixture(scope="session")

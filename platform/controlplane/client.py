@@ -1,5 +1,6 @@
 """The administrator's requests to the API server: enough HTTP to set a control plane up and look at it."""
 
+import json
 import ssl
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,14 @@ class Client:
         self._http = httpx.Client(
             base_url=url, verify=trust, headers={"Authorization": f"Bearer {token}"}, timeout=30
         )
+
+    @classmethod
+    def of(cls, kubeconfig: Path) -> "Client":
+        """As the user of a file that `kubeconfig` wrote."""
+        config = json.loads(kubeconfig.read_text())
+        [cluster], [user] = config["clusters"], config["users"]
+        authority = Path(cluster["cluster"]["certificate-authority"])
+        return cls(cluster["cluster"]["server"], authority, user["user"]["token"])
 
     def close(self) -> None:
         self._http.close()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runyardctl import kit
 from runyardctl.cluster import kubeconfig
 from runyardctl.home import Home
 from runyardctl.postgres import Postgres
@@ -32,6 +33,7 @@ class Product:
     redis_url: str = ""
     kubeconfig: str = ""
     secret_key: str = field(default="", repr=False)
+    kit: bool = False  # a control plane of the kit instead of the embedded cluster
 
     @classmethod
     def from_environment(cls) -> "Product":
@@ -68,7 +70,8 @@ class Product:
         folder = self.home.folder
         self.database_url = self.database_url or Postgres(folder).url
         self.redis_url = self.redis_url or Valkey(folder).url
-        self.kubeconfig = self.kubeconfig or str(kubeconfig(folder))
+        kits = kit.kubeconfig(folder)
+        self.kubeconfig = self.kubeconfig or str(kits if kits.exists() else kubeconfig(folder))
 
     @property
     def url(self) -> str:

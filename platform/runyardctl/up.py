@@ -9,9 +9,9 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
-from runyardctl import outside, ports, reloading
+from runyardctl import kit, outside, ports, reloading
 from runyardctl.child import Patience
-from runyardctl.cluster import Cluster
+from runyardctl.cluster import Cluster, kubeconfig
 from runyardctl.exporter import NODE_PORT, Exporter, is_wanted
 from runyardctl.logs import Log
 from runyardctl.postgres import Postgres
@@ -22,6 +22,7 @@ from runyardctl.stamps import Stamp
 from runyardctl.step import run_step
 from runyardctl.supervisor import Supervisor
 from runyardctl.terminal import FirstAccount, banner, say
+from runyardctl.trouble import Trouble
 from runyardctl.valkey import Valkey
 
 WHILE_DEVELOPING = Patience(deaths=1000)  # a half-written line ends the web server; the next save mends it
@@ -54,12 +55,29 @@ def _check(product: Product) -> None:
         outside.require_redis(product.redis_url)
     if product.kubeconfig:
         product.kubeconfig = outside.require_kubeconfig(product.kubeconfig)
+    else:
+        _check_cluster(product)
+
+
+def _check_cluster(product: Product) -> None:
+    """One home, one cluster: the rows of another would be taken for gone."""
+    home = product.home.folder
+    if product.kit and kubeconfig(home).exists():
+        raise Trouble(
+            f"{home} has an embedded cluster; for --cluster kit set RUNYARD_HOME to a folder of its own."
+        )
+    if not product.kit and kit.kubeconfig(home).exists():
+        raise Trouble(
+            f"{home} has a cluster of the kit; add --cluster kit, or set RUNYARD_HOME to another one."
+        )
+    if product.kit:
+        kit.require_built()
 
 
 async def _up(product: Product, reload: bool) -> None:
     patience = WHILE_DEVELOPING if reload else Patience()
     async with Supervisor(product.home, say, patience) as supervisor:
-        supervisor.farewell = FAREWELL if product.kubeconfig else FAREWELL_CLUSTER
+        supervisor.farewell = FAREWELL if product.kubeconfig or product.kit else FAREWELL_CLUSTER
         steps = Steps(supervisor, product)
         await steps.start_everything()
         banner(product.url, steps.account, str(product.home.logs))
@@ -103,6 +121,11 @@ class Steps:
 
     async def _cluster(self) -> None:
         if self.product.kubeconfig:
+            return
+        if self.product.kit:
+            control_plane = kit.ControlPlane(self.product.home.folder)
+            await self.supervisor.start(control_plane)
+            self.product.kubeconfig = str(control_plane.kubeconfig)
             return
         cluster = Cluster(self.product.home.folder)
         if not await asyncio.to_thread(is_wanted):

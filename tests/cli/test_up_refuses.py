@@ -31,11 +31,13 @@ def free_port() -> int:
 def refusal(tmp_path, free_port):
     """Runs `runyard up` with the given variables; returns its last words once it has refused."""
 
-    def refuse(*prefix: str, **variables: object) -> str:
+    def refuse(*prefix: str, words: tuple[str, ...] = (), **variables: object) -> str:
         settings = {"HOME": tmp_path / "home", "PORT": free_port} | variables
         clean = {name: value for name, value in os.environ.items() if not name.startswith("RUNYARD_")}
         env = clean | {f"RUNYARD_{name}": str(value) for name, value in settings.items()}
-        done = subprocess.run([*prefix, *RUNYARD, "up"], env=env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            [*prefix, *RUNYARD, "up", *words], env=env, capture_output=True, text=True, timeout=60
+        )
         assert done.returncode == 1, done
         assert done.stdout == ""
         assert len(done.stderr.splitlines()) == 1, done.stderr
@@ -94,6 +96,32 @@ def test_a_full_disk_is_said_with_what_is_needed(monkeypatch, tmp_path):
 def test_a_kubeconfig_that_does_not_exist_is_named(refusal, tmp_path):
     said = refusal(KUBECONFIG=tmp_path / "nowhere")
     assert f"RUNYARD_KUBECONFIG names {tmp_path / 'nowhere'}" in said
+
+
+def test_one_home_has_one_cluster(refusal, tmp_path):
+    """Rows of the other would be taken for gone."""
+    for there, words, said in (
+        (
+            "cluster/kubeconfig",
+            ("--cluster", "kit"),
+            "has an embedded cluster; for --cluster kit set RUNYARD_HOME",
+        ),
+        ("control-plane/kubeconfig-admin", (), "has a cluster of the kit; add --cluster kit"),
+    ):
+        home = tmp_path / there.split("/")[0]
+        (home / there).parent.mkdir(parents=True)
+        (home / there).touch()
+        assert said in refusal(HOME=home, words=words)
+
+
+def test_a_kit_without_go_is_said(refusal, tmp_path):
+    said = refusal("env", f"PATH={tmp_path}", words=("--cluster", "kit"))
+    assert said == "runyard: the control-plane kit needs Go 1.26 or newer, and there is no `go`\n"
+
+
+def test_a_kit_beside_another_cluster_is_refused(refusal, tmp_path):
+    said = refusal(KUBECONFIG=tmp_path / "theirs", words=("--cluster", "kit"))
+    assert said == "runyard: RUNYARD_KUBECONFIG names a cluster already; unset it for --cluster kit.\n"
 
 
 @pytest.mark.parametrize(

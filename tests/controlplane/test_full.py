@@ -152,11 +152,7 @@ def test_the_server_says_which_version_it_is(real_cluster):
 
 
 def test_a_stranger_may_read_nothing(real_cluster):
-    plane = real_cluster.plane
-    [server] = {
-        one["cluster"]["server"] for one in json.loads(plane.kubeconfig("stranger").read_text())["clusters"]
-    }
-    stranger = Client(server, plane.pki.authority, plane.pki.tokens["stranger"])
+    stranger = Client.of(real_cluster.plane.kubeconfig("stranger"))
     with pytest.raises(httpx.HTTPStatusError, match='User \\\\"stranger\\\\" cannot list resource'):
         stranger.get("/api/v1/pods")
     stranger.close()
