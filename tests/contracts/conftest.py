@@ -1,13 +1,17 @@
-"""A cluster to hold to the contract: the embedded one, or the one RUNYARD_TEST_KUBECONFIG names.
+"""The clusters to hold to the contract: the embedded one and a real Kubernetes, or the one that
+RUNYARD_TEST_KUBECONFIG names.
 
 Tests see only the kubeconfig, through the official client (`core`, `batch`) and plain HTTP (`raw`). Every
-test has a namespace of its own; pods are held back by a scheduling gate, jobs by suspend: nothing runs.
+test has a namespace of its own; pods are held back by a scheduling gate, jobs by suspend: nothing runs. Where
+something is to run, the nodes of the real one play it: they start no program, so what needs one is marked
+`programs` and held on the others alone.
 """
 
 import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -16,27 +20,48 @@ from kubernetes import client, config
 
 from tests.contracts.objects import eventually, namespace_manifest
 
+NAMED = os.environ.get("RUNYARD_TEST_KUBECONFIG")
+CLUSTERS = ["named"] if NAMED else ["embedded", "real"]
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "programs: its pods have to run real programs")
+
+
+def pytest_collection_modifyitems(config, items):
+    """What needs programs is not asked of nodes that are simulated."""
+    without = [item for item in items if item.get_closest_marker("programs") and _is_real(item)]
+    items[:] = [item for item in items if item not in without]
+    config.hook.pytest_deselected(items=without)
+
+
+def _is_real(item):
+    return getattr(item, "callspec", None) is not None and item.callspec.params.get("cluster") == "real"
+
+
+@pytest.fixture(scope="session", params=CLUSTERS)
+def cluster(request):
+    """Which of them: a word."""
+    return request.param
+
 
 @pytest.fixture(scope="session")
-def kubeconfig(tmp_path_factory):
-    """The path of a kubeconfig that leads to a running cluster."""
-    if named := os.environ.get("RUNYARD_TEST_KUBECONFIG"):
-        yield Path(named)
-        return
-    home = tmp_path_factory.mktemp("localcluster")
-    command = [
-        sys.executable,
-        "-m",
-        "localcluster",
-        "--home",
-        str(home),
-        "--port",
-        "0",
-        "--node-name",
-        "node-1",
-    ]
+def kubeconfig(cluster, request, tmp_path_factory):
+    """The path of a kubeconfig that leads to the running cluster."""
+    if cluster == "named":
+        yield Path(NAMED)
+    elif cluster == "real":
+        yield request.getfixturevalue("real_cluster").kubeconfig
+    else:
+        with _embedded(tmp_path_factory.mktemp("localcluster")) as file:
+            yield file
+
+
+@contextmanager
+def _embedded(home):
+    words = ("--home", str(home), "--port", "0", "--node-name", "node-1")
     errors = (home / "stderr").open("w")
-    with errors, subprocess.Popen(command, stderr=errors) as process:
+    with errors, subprocess.Popen([sys.executable, "-m", "localcluster", *words], stderr=errors) as process:
         try:
             eventually(lambda: (home / "kubeconfig").exists() or _died(process, home))
             yield home / "kubeconfig"
@@ -108,7 +133,16 @@ def expired_version(raw, configmaps):
     """A resourceVersion that was once good and whose history is gone."""
     version = raw.get(configmaps).json()["metadata"]["resourceVersion"]
     raw.post(configmaps, json={"metadata": {"name": "something-later"}}).raise_for_status()
-    compacted = raw.post(
-        "/debug/compact"
-    )  # the embedded cluster's; any other has long forgotten its first version
-    return version if compacted.status_code == 200 else "1"
+    compacted = raw.post("/debug/compact")  # the embedded cluster's
+    return version if compacted.status_code == 200 else "1"  # any other has long forgotten its first one
+
+
+@pytest.fixture
+def let_write(cluster, request, namespace):
+    """A function: the pod of that name has written these lines. Real programs have by themselves."""
+
+    def written(pod, *lines):
+        if cluster == "real":
+            request.getfixturevalue("real_cluster").write_log(namespace, pod, *lines)
+
+    return written

@@ -1,4 +1,6 @@
-"""What pods and jobs that really run do, on any cluster that can run `sh` of a busybox image."""
+"""What pods and jobs that run do, on any cluster that can run `sh` of a busybox image, or that plays what the
+variables of a container say (controlplane/stages/pods.yaml).
+"""
 
 import pytest
 from kubernetes.client import ApiException
@@ -8,15 +10,23 @@ from tests.contracts.objects import eventually
 IMAGE = "busybox:1.36"
 
 
-def running_pod(name, script, **spec):
-    container = {"name": "main", "image": IMAGE, "command": ["sh", "-c", script]}
-    container |= {key: spec.pop(key) for key in ("env", "resources", "readinessProbe") if key in spec}
+def program(name, script, *, seconds=None, code=0):
+    """A container that runs `script`, for so long (None: until it is ended), and ends with `code`."""
+    played = {"SIM_EXIT_CODE": str(code)} | ({} if seconds is None else {"SIM_RUN_SECONDS": str(seconds)})
+    env = [{"name": key, "value": value} for key, value in played.items()]
+    return {"name": name, "image": IMAGE, "command": ["sh", "-c", script], "env": env}
+
+
+def running_pod(name, script, *, seconds=None, code=0, env=(), **spec):
+    container = program("main", script, seconds=seconds, code=code)
+    container["env"] += env
+    container |= {key: spec.pop(key) for key in ("resources", "readinessProbe") if key in spec}
     spec = {"containers": [container], "restartPolicy": "Never", "terminationGracePeriodSeconds": 2} | spec
     return {"metadata": {"name": name}, "spec": spec}
 
 
-def running_job(name, script, **spec):
-    template = {"spec": running_pod(name, script)["spec"]}
+def running_job(name, script, *, seconds=None, code=0, **spec):
+    template = {"spec": running_pod(name, script, seconds=seconds, code=code)["spec"]}
     return {"metadata": {"name": name}, "spec": {"template": template} | spec}
 
 
@@ -61,14 +71,16 @@ def has(status, kind, value="True"):
     return any(one.type == kind and one.status == value for one in status.conditions or [])
 
 
-def test_a_pod_runs_logs_and_succeeds(core, namespace, pod_at, events_of):
-    core.create_namespaced_pod(namespace, running_pod("one", "echo first; echo second; echo third"))
+def test_a_pod_runs_logs_and_succeeds(core, namespace, pod_at, events_of, let_write):
+    script = "echo first; echo second; echo third"
+    core.create_namespaced_pod(namespace, running_pod("one", script, seconds=0))
+    let_write("one", "first", "second", "third")
     ended = pod_at("one", "Succeeded", "Failed")
     assert ended.status.phase == "Succeeded"
     assert ended.spec.node_name
     terminated = ended.status.container_statuses[0].state.terminated
     assert (terminated.exit_code, terminated.reason) == (0, "Completed")
-    assert core.read_namespaced_pod_log("one", namespace) == "first\nsecond\nthird\n"
+    eventually(lambda: core.read_namespaced_pod_log("one", namespace) == "first\nsecond\nthird\n")
     assert core.read_namespaced_pod_log("one", namespace, tail_lines=1) == "third\n"
     stamped = core.read_namespaced_pod_log("one", namespace, timestamps=True).splitlines()
     assert [line.split()[1] for line in stamped] == ["first", "second", "third"]
@@ -76,7 +88,7 @@ def test_a_pod_runs_logs_and_succeeds(core, namespace, pod_at, events_of):
 
 
 def test_a_pod_that_fails_says_its_exit_code(core, namespace, pod_at):
-    core.create_namespaced_pod(namespace, running_pod("one", "exit 42"))
+    core.create_namespaced_pod(namespace, running_pod("one", "exit 42", seconds=0, code=42))
     ended = pod_at("one", "Failed")
     assert ended.status.container_statuses[0].state.terminated.exit_code == 42
     assert ended.status.container_statuses[0].state.terminated.reason == "Error"
@@ -110,6 +122,7 @@ def _is_gone(read, name, namespace):
     return False
 
 
+@pytest.mark.programs
 def test_following_a_log_ends_with_its_container(core, namespace, pod_at):
     core.create_namespaced_pod(namespace, running_pod("one", "for n in 1 2 3; do echo $n; sleep 0.2; done"))
     pod_at("one", "Running", "Succeeded")
@@ -117,6 +130,7 @@ def test_following_a_log_ends_with_its_container(core, namespace, pod_at):
     assert stream.read() == b"1\n2\n3\n"
 
 
+@pytest.mark.programs
 def test_a_pod_sees_secrets_config_maps_and_itself(core, namespace, pod_at):
     core.create_namespaced_config_map(namespace, {"metadata": {"name": "cfg"}, "data": {"rate": "0.1"}})
     core.create_namespaced_secret(namespace, {"metadata": {"name": "key"}, "stringData": {"token": "s3cret"}})
@@ -132,13 +146,14 @@ def test_a_pod_sees_secrets_config_maps_and_itself(core, namespace, pod_at):
 
 
 def test_init_containers_come_first(core, namespace, pod_at):
-    init = {"name": "step", "image": IMAGE, "command": ["sh", "-c", "exit 3"]}
+    init = program("step", "exit 3", code=3)
     core.create_namespaced_pod(namespace, running_pod("one", "echo never", initContainers=[init]))
     ended = pod_at("one", "Failed")
     assert ended.status.init_container_statuses[0].state.terminated.exit_code == 3
     assert ended.status.container_statuses[0].state.waiting.reason == "PodInitializing"
 
 
+@pytest.mark.programs
 def test_a_readiness_probe_decides(core, namespace, pod_at):
     probe = {"exec": {"command": ["false"]}, "periodSeconds": 1}
     core.create_namespaced_pod(namespace, running_pod("one", "sleep 60", readinessProbe=probe))
@@ -157,9 +172,9 @@ def test_what_does_not_fit_stays_pending_and_says_why(core, namespace, events_of
     eventually(lambda: "FailedScheduling" in events_of("one"))
 
 
-def test_the_life_of_a_training(core, batch, namespace, job_with):
+def test_the_life_of_a_training(core, batch, namespace, job_with, let_write):
     """Create, run, stop, run again, complete, delete: the story Runyard lives on."""
-    batch.create_namespaced_job(namespace, running_job("train", "echo step; sleep 2"))
+    batch.create_namespaced_job(namespace, running_job("train", "echo step; sleep 2", seconds=2))
     first = job_with("train", lambda status: status.ready)
     assert first.status.active == 1
     [pod] = core.list_namespaced_pod(namespace, label_selector="batch.kubernetes.io/job-name=train").items
@@ -179,7 +194,8 @@ def test_the_life_of_a_training(core, batch, namespace, job_with):
 
     done = job_with("train", lambda status: has(status, "Complete"))
     assert (done.status.succeeded, bool(done.status.completion_time)) == (1, True)
-    assert core.read_namespaced_pod_log(again.metadata.name, namespace) == "step\n"
+    let_write(again.metadata.name, "step")
+    eventually(lambda: core.read_namespaced_pod_log(again.metadata.name, namespace) == "step\n")
 
     batch.delete_namespaced_job("train", namespace, propagation_policy="Background")
     eventually(lambda: not core.list_namespaced_pod(namespace).items)
@@ -187,16 +203,28 @@ def test_the_life_of_a_training(core, batch, namespace, job_with):
 
 def test_an_indexed_job_gives_each_pod_its_number(core, batch, namespace, job_with):
     spec = {"completions": 3, "parallelism": 3, "completionMode": "Indexed"}
-    batch.create_namespaced_job(namespace, running_job("sweep", "echo $JOB_COMPLETION_INDEX", **spec))
+    batch.create_namespaced_job(
+        namespace, running_job("sweep", "echo $JOB_COMPLETION_INDEX", seconds=0, **spec)
+    )
     done = job_with("sweep", lambda status: has(status, "Complete"))
     assert done.status.completed_indexes == "0-2"
+    pods = core.list_namespaced_pod(namespace).items
+    index = "batch.kubernetes.io/job-completion-index"
+    assert sorted(one.metadata.annotations[index] for one in pods) == ["0", "1", "2"]
+
+
+@pytest.mark.programs
+def test_a_program_reads_its_number_of_an_indexed_job(core, batch, namespace, job_with):
+    spec = {"completions": 3, "parallelism": 3, "completionMode": "Indexed"}
+    batch.create_namespaced_job(namespace, running_job("sweep", "echo $JOB_COMPLETION_INDEX", **spec))
+    job_with("sweep", lambda status: has(status, "Complete"))
     pods = core.list_namespaced_pod(namespace).items
     logs = sorted(core.read_namespaced_pod_log(one.metadata.name, namespace) for one in pods)
     assert logs == ["0\n", "1\n", "2\n"]
 
 
 def test_a_job_that_may_not_fail_fails(batch, namespace, job_with):
-    batch.create_namespaced_job(namespace, running_job("train", "exit 1", backoffLimit=0))
+    batch.create_namespaced_job(namespace, running_job("train", "exit 1", seconds=0, code=1, backoffLimit=0))
     failed = job_with("train", lambda status: has(status, "Failed"))
     assert failed.status.failed == 1
     condition = next(one for one in failed.status.conditions if one.type == "Failed")
