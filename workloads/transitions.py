@@ -193,7 +193,10 @@ def _pods_of(workloads: Sequence[Workload]) -> dict[int, list[Pod]]:
 
 
 def announce(workloads: Iterable[Workload]) -> None:
-    """Hint, after commit, that these rows changed: one hint per project, one per workload."""
+    """Hint, after commit, that these rows changed: one hint per project, one per workload.
+
+    What they use changes more often than they do, and is kept apart: its hints repeat the version.
+    """
     by_project: dict[Any, list[Workload]] = {}
     for workload in workloads:
         by_project.setdefault(workload.project_id, []).append(workload)

@@ -159,3 +159,19 @@ def test_other_clusters_are_left_alone(cluster, training):
     other = Cluster.objects.create(name="other", kubeconfig="nowhere")
     apply(other, after=10)
     assert Usage.objects.get(workload=training).gpu_compute == 80
+
+
+def test_a_change_of_use_alone_is_seen_by_who_keeps_a_copy(cluster, training, ada, browse):
+    def read():
+        found = browse(ada).get(f"/api/v1/workloads/{training.pk}").json()
+        return found["version"], found["used_at"], found["gpu_use_percent"]
+
+    version, measured, _ = read()
+    assert measured is None
+    apply(cluster, gpu(0, 80))
+    first = read()
+    assert first == (version, f"{NOW:%Y-%m-%dT%H:%M:%SZ}", 80)
+    apply(cluster, gpu(0, 81), after=0.25)
+    assert read() == first, "nothing that anybody would see"
+    apply(cluster, gpu(0, 20), after=0.5)
+    assert read()[1:] == (f"{NOW + timedelta(seconds=30):%Y-%m-%dT%H:%M:%SZ}", 20)

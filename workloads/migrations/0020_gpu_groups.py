@@ -29,6 +29,11 @@ class Migration(migrations.Migration):
             name="containers",
             field=models.JSONField(default=list, help_text="See `reading._container`."),
         ),
+        migrations.AlterField(
+            model_name="workload",
+            name="version",
+            field=models.BigIntegerField(default=0, help_text="Grows with every change but of its use."),
+        ),
         migrations.AddIndex(
             model_name="pod",
             index=models.Index(

@@ -54,7 +54,7 @@ class Workload(models.Model):
     uid = models.CharField(max_length=64, null=True, help_text="Null until the cluster has it.")  # noqa: DJ001
     resource_version = models.CharField(max_length=64, blank=True)
     generation = models.BigIntegerField(default=0, help_text="Of the specification; 0 until observed.")
-    version = models.BigIntegerField(default=0, help_text="Grows with every change that people can see.")
+    version = models.BigIntegerField(default=0, help_text="Grows with every change but of its use.")
 
     phase = models.CharField(max_length=20, choices=Phase.choices, default=Phase.CREATING)
     reason = models.CharField(max_length=40, blank=True, help_text="A `status.Reason`.")

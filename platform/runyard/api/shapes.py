@@ -13,8 +13,13 @@ from workloads.tables import WorkloadTable
 
 
 def workload(row: Workload) -> dict[str, Any]:
-    """The fields that the columns of the table declare, and three that are no column."""
+    """The fields that the columns of the table declare, and four that are no column.
+
+    What it uses changes without its `version`: `used_at` says when that was measured.
+    """
+    usage = getattr(row, "usage", None)
     shown = {"id": row.pk, "version": row.version, "deleted_at": iso(row.deleted_at)}
+    shown["used_at"] = iso(usage.at) if usage else None
     for column in WorkloadTable.columns.values():
         shown |= column.json(row)
     return shown
