@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import httpx
 
@@ -33,6 +34,7 @@ class ControlPlane:
         self.pki = Pki(home / "pki")
         self.processes: dict[str, Process] = {}
         self._port = port
+        self.etcd_url = ""
         self._client: Client | None = None
         atexit.register(self.stop)
 
@@ -87,6 +89,11 @@ class ControlPlane:
         """A process that ended by itself, None while all run."""
         return next((process for process in self.processes.values() if process.pid is None), None)
 
+    def compact(self) -> None:
+        """Have etcd forget what was before now, so that older versions are expired."""
+        now = _asked(f"{self.etcd_url}/v3/maintenance/status", {})["header"]["revision"]
+        _asked(f"{self.etcd_url}/v3/kv/compaction", {"revision": now, "physical": True})
+
     def tails(self) -> str:
         """The end of every log, for a person."""
         return "\n".join(process.story("was started as") for process in self.processes.values())
@@ -96,6 +103,7 @@ class ControlPlane:
         address = f"https://{HOST}:{ports.api}"
         for user, token in self.pki.tokens.items():
             kubeconfig.write(self.kubeconfig(user), address, self.pki.authority, token)
+        self.etcd_url = lines.etcd_url
         client = self._client = Client(address, self.pki.authority, self.pki.tokens["admin"])
         self._run("etcd", lines.etcd(), lambda: _answers(f"{lines.etcd_url}/health"))
         self._run("kube-apiserver", lines.api_server(), client.is_ready)
@@ -137,6 +145,10 @@ class ControlPlane:
 
 # The components show certificates that they made themselves.
 _BLIND = httpx.Client(verify=False, timeout=3)  # noqa: S501
+
+
+def _asked(url: str, question: dict[str, Any]) -> Any:
+    return httpx.post(url, json=question).raise_for_status().json()
 
 
 def _answers(url: str) -> bool:

@@ -129,8 +129,11 @@ def jobs(namespace):
 
 
 @pytest.fixture
-def expired_version(raw, configmaps):
+def expired_version(cluster, request, raw, configmaps):
     """A resourceVersion that was once good and whose history is gone."""
+    if cluster == "real":
+        request.getfixturevalue("real_cluster").plane.compact()
+        return "1"
     version = raw.get(configmaps).json()["metadata"]["resourceVersion"]
     raw.post(configmaps, json={"metadata": {"name": "something-later"}}).raise_for_status()
     compacted = raw.post("/debug/compact")  # the embedded cluster's
