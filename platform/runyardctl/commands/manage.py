@@ -21,14 +21,14 @@ def run(asked: Namespace) -> int:
 def perform(*words: str, running: bool = True) -> int:
     """Run one management command; returns its exit code. Raises Trouble when nothing runs.
 
-    One that needs nothing `running` leaves nothing behind in the home either.
+    One that needs nothing `running` leaves nothing behind in the home.
     """
     product = Product.from_environment()
     if running:
         product.home.require_running()
+        product.use_embedded()
     else:
         product.secret_key = product.secret_key or secrets.token_urlsafe(64)
-    product.use_embedded()
     command = product.manage(*words)
     return subprocess.run(
         command.argv, env=command.whole_environment(), cwd=command.cwd, check=False
