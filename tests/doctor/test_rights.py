@@ -5,6 +5,7 @@ Everything that speaks to a cluster does so here once, through a wire-tap before
 
 import asyncio
 import threading
+from pathlib import Path
 
 import pytest
 import yaml
@@ -34,6 +35,7 @@ from workloads.status import Phase
 from workloads.tools import Tool
 
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "clusters.md"
 ELSEWHERE = "kube-system"
 SLEEPS = ["python", "-c", "import time; print('up', flush=True); time.sleep(300)"]
 
@@ -238,3 +240,25 @@ def test_who_only_looks_gets_no_right_to_write(capsys):
     _, _, role, _ = parts("--read-only", capsys=capsys)
     assert {verb for verb, _, _ in given(role)} == {"get", "list", "watch"}
     assert {right.use for right in rights(read_only=True)} < {right.use for right in RIGHTS}
+
+
+# the documentation
+
+
+def told(right):
+    plural, slash, below = right.resource.partition("/")
+    name = f"{plural}.{right.group}" if right.group else plural
+    return f"{', '.join(right.verbs)} {name}{slash}{below}"
+
+
+def row(use):
+    mine = [right for right in RIGHTS if right.use == use]
+    places = ("; ".join(told(one) for one in mine if one.everywhere is each) for each in (True, False))
+    return (
+        f"| {use.title} | {use.loss} |" + "|".join(f" {place} " if place else " " for place in places) + "|"
+    )
+
+
+def test_the_table_in_the_documentation_is_that_of_the_declaration():
+    written = DOCUMENTATION.read_text().split("<!-- rights -->\n")[1].split("<!-- /rights -->")[0]
+    assert written.splitlines()[2:] == [row(use) for use in dict.fromkeys(right.use for right in RIGHTS)]
