@@ -9,6 +9,8 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from psycopg.conninfo import conninfo_to_dict
 
+from runyard.clusters.networks import checked
+
 MODES = ("production", "embedded", "test")
 
 
@@ -28,6 +30,15 @@ def whole(name: str, default: int) -> int:
     if not (found.isascii() and found.isdigit() and 0 < int(found[:12]) < 10**9):
         raise ImproperlyConfigured(f"RUNYARD_{name} is {found!r}; it must be a whole number from 1 on.")
     return int(found)
+
+
+def networks(name: str, default: str) -> str:
+    """Networks of pods, comma separated; `none` is none, whatever the default."""
+    found = text(name, default)
+    try:
+        return "" if found == "none" else checked(found)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"RUNYARD_{name}: {error}") from error
 
 
 def mode() -> str:

@@ -11,6 +11,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from runyard import environment as env
+from runyard.clusters.networks import EMBEDDED
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 MODE = env.mode()
@@ -36,7 +37,9 @@ METRICS_TOKEN = env.text("METRICS_TOKEN")
 _HERE = urlsplit(ORIGINS[0]).hostname in ("127.0.0.1", "localhost")
 TOOLS_DOMAIN = env.text("TOOLS_DOMAIN", "localhost" if _HERE else "").lower().strip(".")
 REDIS_URL = env.text("REDIS_URL", f"unix://{HOME}/run/valkey.sock")
-KUBECONFIG = env.text("KUBECONFIG", str(HOME / "cluster" / "kubeconfig"))
+_EMBEDDED = str(HOME / "cluster" / "kubeconfig")
+KUBECONFIG = env.text("KUBECONFIG", _EMBEDDED)
+POD_NETWORK = env.networks("POD_NETWORK", EMBEDDED if KUBECONFIG == _EMBEDDED else "none")
 
 INSTALLED_APPS = [
     "runyard.tenancy",

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from runyard.clusters.access import Access
 from runyard.connect import upstream
 from runyard.connect.app import Tools
 from runyard.connect.targets import Target
@@ -81,9 +82,7 @@ def door(monkeypatch):
 
     def leading_to(port, prefix=PREFIX):
         async def open_door(self, cookie, place, fresh=False):
-            return Target(
-                f"http://127.0.0.1:{port}{prefix}", prefix, {"authorization": "Bearer cluster"}, None
-            )
+            return Target(Access(f"http://127.0.0.1:{port}", {"authorization": "Bearer cluster"}), prefix)
 
         monkeypatch.setattr("runyard.connect.door.Door.open", open_door)
         return Tools(_other)

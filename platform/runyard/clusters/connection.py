@@ -1,39 +1,31 @@
 """One way to a cluster: the Kubernetes API over HTTP, through the official client's transport.
 
 The official client does configuration, authentication and TLS; bodies stay bytes in both directions.
-Only this module imports `kubernetes`. Errors: `Unreachable` (no answer) and `ApiError` (an answer
+Only this module and `access` import `kubernetes`. Errors: `Unreachable` (no answer) and `ApiError` (an answer
 that refuses), both `ClusterError`, with words for people.
 """
 
 import json
-import socket
-import ssl
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cached_property, lru_cache
+from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 import urllib3
-from kubernetes import client, config
-from urllib3.connection import HTTPConnection
+from kubernetes import client
 
+from runyard.clusters.access import Access, access_of, configuration, words_of
 from runyard.clusters.models import Cluster
 from runyard.clusters.objects import Meta, OnlyMeta, Status
 from runyard.kit.turns import step_aside
 
 CONNECT_SECONDS, READ_SECONDS, REFUSAL_SECONDS = 5.0, 30.0, 5.0
 MERGE = "application/merge-patch+json"
-#: A peer that is gone without a word is noticed after about a minute, however silent the stream.
-KEEP_ALIVE = [
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
-]
 _status = msgspec.json.Decoder(Status)
 _only_meta = msgspec.json.Decoder(OnlyMeta)
 
@@ -55,10 +47,14 @@ class ApiError(ClusterError):
 
 
 class Connection:
-    """Requests to one API server; safe to share between threads."""
+    """Requests to one API server: that of `context`, or of the file's own. Safe to share between threads."""
 
-    def __init__(self, kubeconfig: str):
-        self._api = client.ApiClient(_configuration(kubeconfig), pool_threads=1)
+    def __init__(self, kubeconfig: str, context: str = ""):
+        try:
+            settings, self._until = configuration(kubeconfig, context)
+        except ValueError as error:
+            raise Unreachable(str(error)) from error
+        self._api = client.ApiClient(settings, pool_threads=1)
         self._pool = self._api.rest_client.pool_manager
 
     def request(
@@ -92,7 +88,7 @@ class Connection:
                 timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unreachable(f"The cluster does not answer: {_words(error)}") from error
+            raise Unreachable(f"The cluster does not answer: {words_of(error)}") from error
         if response.status >= 400:
             raise _refusal(response)
         return response
@@ -103,7 +99,7 @@ class Connection:
         try:
             return response.data
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unreachable(f"The cluster's answer broke off: {_words(error)}") from error
+            raise Unreachable(f"The cluster's answer broke off: {words_of(error)}") from error
 
     def lines(self, path: str, params: dict[str, Any], read_seconds: float) -> "Lines":
         """The lines of a stream, as they come. Raises Unreachable when nothing came for `read_seconds`."""
@@ -121,23 +117,19 @@ class Connection:
         """JSON merge patch."""
         self.read("PATCH", path, body=change, content_type=MERGE)
 
-    def credentials(self) -> tuple[str, dict[str, str], ssl.SSLContext | None]:
-        """The server's URL, headers and TLS that let one in, for streams that other clients carry."""
+    def access(self) -> Access:
+        """The way in as it is now, for streams that other clients carry. Raises Unreachable."""
         headers: dict[str, str] = {}
         self._api.update_params_for_auth(headers, [], ["BearerToken"], "/", "GET", None)
-        return self._api.configuration.host.rstrip("/"), headers, self._tls
+        try:
+            return access_of(self._api.configuration, headers)
+        except ValueError as error:
+            raise Unreachable(str(error)) from error
 
-    @cached_property
-    def _tls(self) -> ssl.SSLContext | None:
-        settings = self._api.configuration
-        if not settings.host.startswith("https:"):
-            return None
-        found = ssl.create_default_context(cafile=settings.ssl_ca_cert)
-        found.check_hostname = settings.verify_ssl and settings.assert_hostname is not False
-        found.verify_mode = ssl.CERT_REQUIRED if settings.verify_ssl else ssl.CERT_NONE
-        if settings.cert_file:
-            found.load_cert_chain(settings.cert_file, settings.key_file)
-        return found
+    @property
+    def is_over(self) -> bool:
+        """Whether what a plugin gave us to come in with has expired: a connection made anew asks it again."""
+        return self._until is not None and self._until <= datetime.now(UTC)
 
     def delete(self, path: str, uid: str = "", propagation: str = "Background") -> None:
         """Delete one object, and only the one of that uid when given."""
@@ -161,7 +153,7 @@ class Lines:
                 *whole, rest = (rest + chunk).split(b"\n")
                 yield from whole
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unreachable(f"The cluster's stream broke off: {_words(error)}") from error
+            raise Unreachable(f"The cluster's stream broke off: {words_of(error)}") from error
         finally:
             self._response.close()
         if rest:
@@ -176,19 +168,6 @@ def interrupt(response: urllib3.BaseHTTPResponse) -> None:
     """Shut an open response down; its reader, in whatever thread, gets an error or the end."""
     with suppress(OSError, ValueError, RuntimeError):
         response.shutdown()
-
-
-def _configuration(kubeconfig: str) -> client.Configuration:
-    if not Path(kubeconfig).is_file():
-        raise Unreachable(f"There is no kubeconfig at {kubeconfig}.")
-    settings = client.Configuration()
-    settings.socket_options = [*HTTPConnection.default_socket_options, *KEEP_ALIVE]
-    settings.connection_pool_maxsize = 64  # idle ones are kept; watches and logs hold one each
-    try:
-        config.load_kube_config(config_file=kubeconfig, client_configuration=settings, persist_config=False)
-    except Exception as error:  # the loader raises whatever YAML, base64 or a missing key raise
-        raise Unreachable(f"The kubeconfig {kubeconfig} cannot be used: {_words(error)}") from error
-    return settings
 
 
 def _meta_of(body: bytes) -> Meta:
@@ -223,12 +202,6 @@ def _start(response: urllib3.BaseHTTPResponse) -> bytes:
     return said
 
 
-def _words(error: BaseException) -> str:
-    """The innermost cause, in a line."""
-    reason = getattr(error, "reason", None) or error
-    return str(reason).split("\n")[0][:300]
-
-
 @lru_cache(maxsize=64)
 def _connection(kubeconfig: str, stamp: float) -> Connection:
     return Connection(kubeconfig)
@@ -240,4 +213,8 @@ def connect(cluster: Cluster) -> Connection:
         stamp = Path(cluster.kubeconfig).stat().st_mtime
     except OSError as error:
         raise Unreachable(f"There is no kubeconfig at {cluster.kubeconfig}.") from error
-    return _connection(cluster.kubeconfig, stamp)
+    found = _connection(cluster.kubeconfig, stamp)
+    if found.is_over:
+        _connection.cache_clear()  # streams that are open go on with what they have
+        found = _connection(cluster.kubeconfig, stamp)
+    return found

@@ -9,6 +9,12 @@ class Cluster(models.Model):
 
     name = models.CharField(max_length=63, unique=True)
     kubeconfig = models.CharField(max_length=1024, help_text="Path of the kubeconfig file.")
+    pod_network = models.CharField(
+        max_length=200,
+        blank=True,
+        db_default="",
+        help_text="Networks of pods that this machine reaches itself.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

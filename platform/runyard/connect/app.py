@@ -15,11 +15,12 @@ from django.urls import reverse
 
 from runyard.connect import upstream, visits
 from runyard.connect.answering import is_visit, problem, redirect
-from runyard.connect.door import Door, asked
+from runyard.connect.asking import NotReady, asked
+from runyard.connect.door import Door
 from runyard.connect.forward import NoAnswer, Unreached, forward
 from runyard.connect.headers import to_tool
 from runyard.connect.hosts import Place, is_secure, is_tool_host, origin_of, place_of
-from runyard.connect.targets import NotReady
+from runyard.connect.passage import Passage
 from runyard.connect.tunnel import tunnel
 from runyard.connect.upstream import Asked, BadPath
 from runyard.tenancy.access import Denied
@@ -47,38 +48,42 @@ class Tools:
     async def _http(self, scope: dict[str, Any], receive: Any, send: Any, place: Place | None) -> None:
         if place is None:
             return await problem(send, scope, 404, "No tool has this address. Open it from its workload.")
-        back = settings.ORIGINS[0] + reverse("workload", args=[place.workload])
+        cookie = _cookie(scope)
         try:
             if scope["path"] == ENTER:
                 return await _enter(scope, send, place)
             if not _same_origin(scope, place):
-                return await problem(send, scope, 403, "A page of another origin asked for this.", back)
-            wanted = Asked.of(scope)
-            target = await self._door.open(_cookie(scope), place)
-            headers = to_tool(scope["headers"], _host(place), _ours(), is_secure())
-            still = partial(self._still, _cookie(scope), place)
-            return await forward(scope, receive, send, target, wanted, headers, still)
+                words = "A page of another origin asked for this."
+                return await problem(send, scope, 403, words, _back(place))
+            return await forward(await self._let(scope, receive, send, place, cookie))
         except (Denied, NotReady, Unreached) as error:
+            self._door.forget(cookie, place)  # it may be elsewhere by now
             if is_visit(scope) and scope["method"] == "GET":  # there one reads why, and comes back by oneself
-                self._door.forget(_cookie(scope), place)
                 return await redirect(send, settings.ORIGINS[0] + _connect_page(place))
-            return await problem(send, scope, 403 if isinstance(error, Denied) else 503, str(error), back)
+            status = 403 if isinstance(error, Denied) else 503
+            return await problem(send, scope, status, str(error), _back(place))
         except BadPath as error:
-            return await problem(send, scope, 400, str(error), back)
+            return await problem(send, scope, 400, str(error), _back(place))
         except NoAnswer as error:
-            return await problem(send, scope, error.status, str(error), back)
+            return await problem(send, scope, error.status, str(error), _back(place))
 
     async def _websocket(self, scope: dict[str, Any], receive: Any, send: Any, place: Place | None) -> None:
         if place is None or _header(scope, b"origin") != origin_of(place):
             return await send({"type": "websocket.close", "code": NOT_OURS})
-        cookie = _cookie(scope)
         try:
-            wanted, target = Asked.of(scope), await self._door.open(cookie, place)
+            passage = await self._let(scope, receive, send, place, _cookie(scope))
         except (Denied, BadPath, NotReady):
             return await send({"type": "websocket.close", "code": GONE})
+        return await tunnel(passage)
+
+    async def _let(
+        self, scope: dict[str, Any], receive: Any, send: Any, place: Place, cookie: str
+    ) -> Passage:
+        """Raises BadPath, Denied and NotReady."""
+        wanted = Asked.of(scope)
+        target = await self._door.open(cookie, place)
         headers = to_tool(scope["headers"], _host(place), _ours(), is_secure())
-        still = partial(self._still, cookie, place)
-        return await tunnel(scope, receive, send, target, wanted, headers, still)
+        return Passage(scope, receive, send, target, wanted, headers, partial(self._still, cookie, place))
 
     async def _still(self, cookie: str, place: Place) -> bool:
         """Whether the visit of `cookie` holds now."""
@@ -128,6 +133,10 @@ def _same_origin(scope: dict[str, Any], place: Place) -> bool:
     if site:
         return site in ("same-origin", "none") or (visit and _header(scope, b"sec-fetch-dest") == "document")
     return not origin or origin == origin_of(place)
+
+
+def _back(place: Place) -> str:
+    return settings.ORIGINS[0] + reverse("workload", args=[place.workload])
 
 
 def _connect_page(place: Place) -> str:

@@ -4,23 +4,16 @@
 """
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, TypeVar
-
-from channels.db import database_sync_to_async
-from django.db import InterfaceError, OperationalError
 
 from runyard.connect import targets, visits
+from runyard.connect.asking import asked
 from runyard.connect.hosts import Place
-from runyard.connect.targets import NotReady, Target
+from runyard.connect.targets import Target
 
-T = TypeVar("T")
-REMEMBERED_SECONDS, MOST, THREADS = 10.0, 10_000, 4
-#: Of its own: a kubeconfig whose plugin takes its time holds up neither pages nor their sockets.
-_THREADS = ThreadPoolExecutor(THREADS, thread_name_prefix="door")
+#: A name may soon be that of another pod; its own address is looked up for each connection.
+REMEMBERED_SECONDS, BY_NAME_SECONDS, MOST = 10.0, 2.0, 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +52,9 @@ class Door:
         target = await asked(_ask, cookie, place)
         if len(self._passes) >= MOST:
             self._passes.clear()
-        found = self._passes[cookie, place] = Pass(target, monotonic() + REMEMBERED_SECONDS)
+        seconds = REMEMBERED_SECONDS if target.direct else BY_NAME_SECONDS
+        found = self._passes[cookie, place] = Pass(target, monotonic() + seconds)
         return found
-
-
-async def asked(ask: Callable[..., T], *args: Any) -> T:
-    """What `ask` finds in the database. Raises NotReady where there is none, else what `ask` raises."""
-    try:
-        return await database_sync_to_async(ask, thread_sensitive=False, executor=_THREADS)(*args)
-    except (OperationalError, InterfaceError) as error:
-        raise NotReady("The database does not answer. Try again in a moment.") from error
 
 
 def _ask(cookie: str, place: Place) -> Target:

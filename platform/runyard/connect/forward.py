@@ -5,20 +5,19 @@ An answer that breaks off breaks off here too, so that nobody takes half of it f
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
 import aiohttp
 
 from runyard.connect.headers import Headers, from_tool
+from runyard.connect.passage import Passage, Receive, Send
 from runyard.connect.targets import NO_RIGHT, Target
-from runyard.connect.upstream import SILENT_SECONDS, Asked, client, with_ours
+from runyard.connect.upstream import SILENT_SECONDS, client, way
 
 log = logging.getLogger(__name__)
 CHECK_SECONDS = 30.0
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[Any], Awaitable[None]]
 _NOBODY = "The cluster cannot reach it: its pod is gone, or nothing listens on its port."
 _FIRST = asyncio.FIRST_COMPLETED
 
@@ -77,25 +76,17 @@ class Reply:
         await self._send(event)
 
 
-async def forward(
-    scope: dict[str, Any],
-    receive: Receive,
-    send: Send,
-    target: Target,
-    asked: Asked,
-    headers: Headers,
-    still: Callable[[], Awaitable[bool]],
-) -> None:
+async def forward(passage: Passage) -> None:
     """Raises NoAnswer while nothing was sent yet; what fails later ends the connection.
 
-    `still` says whether the visit holds; it is asked while a long body is under way, in either direction.
+    Whether the visit holds is asked while a long body is under way, in either direction.
     """
-    body, reply = Body(receive), Reply(send)
-    work = asyncio.create_task(_exchange(scope, body, reply, target, asked, headers))
+    body, reply = Body(passage.receive), Reply(passage.send)
+    work = asyncio.create_task(_exchange(passage, body, reply))
     gone = asyncio.create_task(body.gone())
     try:
         while not (await asyncio.wait({work, gone}, timeout=CHECK_SECONDS, return_when=_FIRST))[0]:
-            if not await still():
+            if not await passage.still():
                 return _end(reply)
         if work.done():
             return work.result()
@@ -110,23 +101,21 @@ def _end(reply: Reply) -> None:
         raise NoAnswer("You are not let in any more.", 403)
 
 
-async def _exchange(
-    scope: dict[str, Any], body: Body, reply: Reply, target: Target, asked: Asked, headers: Headers
-) -> None:
+async def _exchange(passage: Passage, body: Body, reply: Reply) -> None:
+    scope, target = passage.scope, passage.target
     with suppress(_Gone):
         try:
             async with client().request(
                 scope["method"],
-                asked.at(target.base),
-                headers=with_ours([*headers, *_length(scope)], target),
+                passage.asked.at(target.base),
                 data=_data(scope, body),
                 allow_redirects=False,
-                ssl=target.tls if target.tls is not None else True,
+                **way(target, [*passage.headers, *_length(scope)]),
             ) as answer:
-                await _relay(answer, await _refused(answer), reply, target)
+                await _relay(answer, await _refused(answer, target), reply, target)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             if not reply.begun:
-                raise _words(error) from error
+                raise _words(error, target) from error
             log.info("a tool's answer broke off, and so does ours: %s", error)
 
 
@@ -145,9 +134,9 @@ def _data(scope: dict[str, Any], body: Body) -> AsyncIterator[bytes] | None:
     return None
 
 
-async def _refused(answer: aiohttp.ClientResponse) -> bytes:
+async def _refused(answer: aiohttp.ClientResponse, target: Target) -> bytes:
     """The start of an answer that may be the API server's own, for a pod it cannot reach. Raises NoAnswer."""
-    if answer.status < 400 or answer.content_type != "application/json":
+    if target.direct or answer.status < 400 or answer.content_type != "application/json":
         return b""
     start = await answer.content.read(65_536)
     if start.lstrip().replace(b" ", b"").startswith(b'{"kind":"Status"'):
@@ -156,10 +145,11 @@ async def _refused(answer: aiohttp.ClientResponse) -> bytes:
 
 
 async def _relay(answer: aiohttp.ClientResponse, first: bytes, send: Reply, target: Target) -> None:
-    headers, rewriting = _headers(answer, target.prefix), _is_rewritten(answer)
+    rewriting = _is_rewritten(answer, target)
+    headers = _headers(answer, target.prefix, rewriting)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     held, prefix = first, target.prefix.encode()
-    async for chunk in answer.content.iter_any():
+    async for chunk in _pieces(answer):
         if rewriting:
             chunk, held = unprefix(held + chunk, prefix)
         elif held:
@@ -168,20 +158,32 @@ async def _relay(answer: aiohttp.ClientResponse, first: bytes, send: Reply, targ
     await send({"type": "http.response.body", "body": held})
 
 
-def _headers(answer: aiohttp.ClientResponse, prefix: str) -> Headers:
+async def _pieces(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Its body as it was read from the socket: joined, it would be copied once more."""
+    content = answer.content
+    if "Transfer-Encoding" in answer.headers:  # its chunks may be a few bytes each
+        async for piece in content.iter_any():
+            yield piece
+        return
+    while not content.at_eof():
+        yield (await content.readchunk())[0]
+
+
+def _headers(answer: aiohttp.ClientResponse, prefix: str, rewriting: bool) -> Headers:
     """Raises ValueError for an answer that is none: a status that ends nothing, or that nobody knows."""
     if not 200 <= answer.status < 600:
         raise ValueError(f"status {answer.status}")
-    untrue = {b"content-length", b"etag"} if _is_rewritten(answer) else set()
+    untrue = {b"content-length", b"etag"} if rewriting else set()
     if answer.status in (204, 304):  # it has no body, and our server would wait for one
         untrue |= {b"content-length"}
     return [(name, value) for name, value in from_tool(answer.raw_headers, prefix) if name not in untrue]
 
 
-def _is_rewritten(answer: aiohttp.ClientResponse) -> bool:
+def _is_rewritten(answer: aiohttp.ClientResponse, target: Target) -> bool:
     """The API server's proxy puts its own path before the links of pages it understands."""
     return (
-        answer.content_type == "text/html"
+        not target.direct
+        and answer.content_type == "text/html"
         and answer.headers.get("Content-Encoding", "identity") == "identity"
     )
 
@@ -195,8 +197,10 @@ def unprefix(data: bytes, prefix: bytes) -> tuple[bytes, bytes]:
     return data, b""
 
 
-def _words(error: BaseException) -> NoAnswer:
+def _words(error: BaseException, target: Target) -> NoAnswer:
     if isinstance(error, aiohttp.ClientConnectorError):
+        if target.direct:
+            return Unreached(_NOBODY, 503)
         return NoAnswer("The cluster does not answer. It may be restarting; try again in a moment.")
     if isinstance(error, TimeoutError):
         return NoAnswer(f"It sent nothing for {SILENT_SECONDS:.0f} seconds. Its log may say why.", 504)

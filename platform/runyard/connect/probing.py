@@ -11,7 +11,8 @@ from celery import shared_task
 from django.db import connection
 
 from runyard.clusters.connection import ApiError, ClusterError, connect
-from runyard.connect.targets import NO_RIGHT, NotReady, path_to
+from runyard.connect.asking import NotReady
+from runyard.connect.targets import NO_RIGHT, path_to, pod_of
 from workloads import tool_states
 from workloads.models import Workload
 from workloads.status import Phase
@@ -26,7 +27,7 @@ RUNNING = (Phase.RUNNING, Phase.DEGRADED)
 def ask(workload: Workload, tool: Tool) -> str:
     """Empty where `tool` answers now; else why not, in words."""
     try:
-        path = path_to(workload, tool) + tool.path
+        path = path_to(pod_of(workload), tool) + tool.path
         connect(workload.cluster).request("GET", path, read_seconds=ANSWER_SECONDS, accept="*/*").close()
     except ApiError as error:
         if error.reason and error.code in (401, 403):

@@ -1,11 +1,16 @@
-"""Where a tool's requests go: to a port of its workload's pod, by our rows alone and the cluster's API."""
+"""Where a tool's requests go: to a port of its workload's pod, by our rows alone.
 
-import ssl
+Straight to the pod's address where that is reached from here, else through the cluster's API.
+"""
+
 from dataclasses import dataclass
 
-from runyard.clusters.connection import ClusterError, connect
+from runyard.clusters.connection import Access, ClusterError, connect
+from runyard.connect import addresses
+from runyard.connect.asking import NotReady
 from runyard.connect.hosts import Place
 from workloads.models import Pod, Workload
+from workloads.tool_states import Answering, state_of
 from workloads.tools import Tool, load
 
 NO_RIGHT = (
@@ -13,42 +18,57 @@ NO_RIGHT = (
 )
 
 
-class NotReady(Exception):
-    """There is nothing to connect to now; the message says why, in words."""
-
-
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to send: `base` is a URL without a slash at its end, `prefix` its path; `headers` let us in."""
+    """Where to send; `prefix` is the path of the tool there, without a slash at its end, empty for a pod."""
 
-    base: str
-    prefix: str
-    headers: dict[str, str]
-    tls: ssl.SSLContext | None
+    access: Access
+    prefix: str = ""
+
+    @property
+    def base(self) -> str:
+        return self.access.url + self.prefix
+
+    @property
+    def direct(self) -> bool:
+        return not self.prefix
 
 
 def tool_of(workload: Workload, name: str) -> Tool | None:
     return next((tool for tool in load(workload.tools) if tool.name == name), None)
 
 
-def path_to(workload: Workload, tool: Tool) -> str:
-    """The path of `tool` at its cluster's API, without a slash at its end. Raises NotReady."""
-    pods = Pod.objects.filter(workload=workload, gone_at=None, phase="Running")
+def pod_of(workload: Workload) -> Pod:
+    """The pod that serves its tools. Raises NotReady."""
+    pods = Pod.objects.select_related("cluster").filter(workload=workload, gone_at=None, phase="Running")
     pod = pods.order_by("created_at", "pk").first()
     if pod is None:
         raise NotReady(f"{workload.name} has no running pod; it is {workload.phase}.")
+    return pod
+
+
+def path_to(pod: Pod, tool: Tool) -> str:
+    """The path of `tool` at its cluster's API, without a slash at its end."""
     return f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}:{tool.port}/proxy"
 
 
 def target_of(place: Place) -> Target:
     """Where requests for `place` go now. The right to go there was asked before. Raises NotReady."""
-    workload = Workload.objects.select_related("cluster").filter(pk=place.workload).first()
+    workload = Workload.objects.filter(pk=place.workload).first()
     tool = tool_of(workload, place.tool) if workload else None
     if workload is None or tool is None:
         raise NotReady("This workload has no such tool.")
-    prefix = path_to(workload, tool)
+    pod = pod_of(workload)
+    address = addresses.address_of(pod)
+    if address and _answers(workload, tool) and addresses.reaches(address, tool.port):
+        return Target(Access(f"http://{addresses.host_of(pod)}:{tool.port}"))
     try:
-        host, headers, tls = connect(workload.cluster).credentials()
+        return Target(connect(pod.cluster).access(), path_to(pod, tool))
     except ClusterError as error:
         raise NotReady(str(error)) from error
-    return Target(host + prefix, prefix, headers, tls)
+
+
+def _answers(workload: Workload, tool: Tool) -> bool:
+    """Whether the cluster found that port to be the pod's: on a shared machine a stranger may have it."""
+    state = state_of(workload, tool)
+    return state is not None and state.state == Answering.READY

@@ -5,41 +5,30 @@ A message waits until the other side has taken the one before: neither side fill
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import aiohttp
 
-from runyard.connect.headers import Headers, of_handshake
-from runyard.connect.targets import Target
-from runyard.connect.upstream import MOST_MESSAGE_BYTES, Asked, client, with_ours
+from runyard.connect.headers import of_handshake
+from runyard.connect.passage import Passage, Receive, Send
+from runyard.connect.upstream import MOST_MESSAGE_BYTES, client, way
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[Any], Awaitable[None]]
 CHECK_SECONDS = 30.0
 GOING_AWAY, REFUSED, FAILED = 1001, 1008, 1011
 
 
-async def tunnel(
-    scope: dict[str, Any],
-    receive: Receive,
-    send: Send,
-    target: Target,
-    asked: Asked,
-    headers: Headers,
-    still: Callable[[], Awaitable[bool]],
-) -> None:
-    """`still` says whether the visit holds. Closes the browser's side in each case; raises nothing."""
-    await receive()  # the handshake
+async def tunnel(passage: Passage) -> None:
+    """Closes the browser's side in each case; raises nothing."""
+    await passage.receive()  # the handshake
+    send, target = passage.send, passage.target
     try:
         async with client().ws_connect(
-            asked.at(target.base),
-            headers=with_ours(of_handshake(headers), target),
-            protocols=scope.get("subprotocols", ()),
+            passage.asked.at(target.base),
+            protocols=passage.scope.get("subprotocols", ()),
             max_msg_size=MOST_MESSAGE_BYTES,
-            ssl=target.tls if target.tls is not None else True,
+            **way(target, of_handshake(passage.headers)),
         ) as tool:
             await send({"type": "websocket.accept", "subprotocol": tool.protocol})
-            await _relay(tool, receive, send, still)
+            await _relay(tool, passage.receive, send, passage.still)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         await send({"type": "websocket.close", "code": FAILED})
 

@@ -9,7 +9,8 @@ from urllib.parse import unquote
 import aiohttp
 from yarl import URL
 
-from runyard.clusters.connection import KEEP_ALIVE
+from runyard.clusters.access import KEEP_ALIVE
+from runyard.connect.addresses import Resolver
 from runyard.connect.targets import Target
 
 CONNECT_SECONDS, SILENT_SECONDS = 5.0, 60.0
@@ -63,7 +64,12 @@ def client() -> aiohttp.ClientSession:
     if loop not in _clients:
         _clients[loop] = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=0, limit_per_host=0, keepalive_timeout=30, socket_factory=_socket
+                limit=0,
+                limit_per_host=0,
+                keepalive_timeout=30,
+                socket_factory=_socket,
+                resolver=Resolver(),
+                use_dns_cache=False,  # where a pod was is not where it is
             ),
             timeout=_TIMES,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -90,9 +96,15 @@ async def close() -> None:
         await session.close()
 
 
-def with_ours(headers: list[tuple[bytes, bytes]], target: Target) -> list[tuple[str, str]]:
-    """`headers` with what the cluster lets us in by."""
-    return [*((n.decode("latin1"), _text(v)) for n, v in headers), *target.headers.items()]
+def way(target: Target, headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
+    """How the client is to go to `target`: with `headers`, and what the cluster lets us in by."""
+    access = target.access
+    return {
+        "headers": [*((n.decode("latin1"), _text(v)) for n, v in headers), *access.headers.items()],
+        "ssl": access.tls if access.tls is not None else True,
+        "server_hostname": access.server_name,
+        "proxy": access.proxy,
+    }
 
 
 def _text(value: bytes) -> str:

@@ -26,7 +26,8 @@ class Command(BaseCommand):
             name="default", defaults={"department": department, "namespace": "default"}
         )
         name = "local" if settings.MODE == "embedded" else "main"
-        Cluster.objects.update_or_create(name=name, defaults={"kubeconfig": settings.KUBECONFIG})
+        cluster = {"kubeconfig": settings.KUBECONFIG, "pod_network": settings.POD_NETWORK}
+        Cluster.objects.update_or_create(name=name, defaults=cluster)
         self.stdout.write(json.dumps(self._administrator()))
 
     def _administrator(self) -> dict[str, Any]:

@@ -1,0 +1,113 @@
+"""What a kubeconfig says of the way to its cluster: address, credentials, TLS, proxy. Used by `connection`.
+
+`Access` is the same for streams that other clients than the official one carry.
+"""
+
+import socket
+import ssl
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from kubernetes.client import Configuration
+from kubernetes.client.rest import should_bypass_proxies
+from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
+from urllib3.connection import HTTPConnection
+from urllib3.util import make_headers
+
+#: A peer that is gone without a word is noticed after about a minute, however silent the stream.
+KEEP_ALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A server's URL without a slash at its end, and what lets one in; `tls` is None for plain HTTP.
+
+    `server_name` is the one in its certificate where that is not the URL's; `proxy` the URL of an HTTP proxy.
+    """
+
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    tls: ssl.SSLContext | None = None
+    server_name: str | None = None
+    proxy: str | None = None
+
+
+def configuration(kubeconfig: str, context: str) -> tuple[Configuration, datetime | None]:
+    """Of the official client, and until when a plugin's certificate is good. Raises ValueError, in words."""
+    if not Path(kubeconfig).is_file():
+        raise ValueError(f"There is no kubeconfig at {kubeconfig}.")
+    settings = Configuration()
+    settings.socket_options = [*HTTPConnection.default_socket_options, *KEEP_ALIVE]
+    settings.connection_pool_maxsize = 64  # idle ones are kept; watches and logs hold one each
+    try:
+        merged = KubeConfigMerger(kubeconfig).config
+        loader = KubeConfigLoader(merged, context or None, config_base_path=None)
+        loader.load_and_set(settings)
+        _mind_proxy(settings)
+    except Exception as error:  # the loader raises whatever YAML, base64 or a missing key raise
+        raise ValueError(f"The kubeconfig {kubeconfig} cannot be used: {words_of(error)}") from error
+    if not settings.host.startswith("https:"):
+        settings.tls_server_name = None
+    return settings, None if hasattr(loader, "token") else getattr(loader, "expiry", None)
+
+
+def _mind_proxy(settings: Configuration) -> None:
+    """The official client leaves out a proxy's account. Raises ValueError for what is no HTTP proxy."""
+    if not settings.proxy:
+        return
+    proxy = urlsplit(settings.proxy)
+    if proxy.scheme not in ("http", "https") or not proxy.hostname:
+        raise ValueError(f"its proxy-url must be one of http or https, not {proxy.scheme or 'nothing'}")
+    if proxy.username:
+        account = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+        settings.proxy_headers = make_headers(proxy_basic_auth=account)
+
+
+def access_of(settings: Configuration, headers: dict[str, str]) -> Access:
+    """The way that the official client goes with `settings`. Raises ValueError, in words."""
+    passed_by = not settings.proxy or should_bypass_proxies(settings.host, settings.no_proxy or "")
+    return Access(
+        settings.host.rstrip("/"),
+        headers,
+        _tls(settings) if settings.host.startswith("https:") else None,
+        settings.tls_server_name,
+        None if passed_by else settings.proxy,
+    )
+
+
+def _tls(settings: Configuration) -> ssl.SSLContext:
+    """The same one until a file changes: connections are kept by it."""
+    files = (settings.ssl_ca_cert, settings.cert_file, settings.key_file)
+    names = settings.assert_hostname is not False
+    try:
+        stamps = tuple(Path(file).stat().st_mtime for file in files if file)
+        return _made_of(files, bool(settings.verify_ssl), names, stamps)
+    except OSError as error:  # those of TLS are such too
+        raise ValueError(f"The certificates of the kubeconfig cannot be used: {words_of(error)}") from error
+
+
+@lru_cache(maxsize=64)
+def _made_of(
+    files: tuple[str | None, ...], verify: bool, names: bool, stamps: tuple[float, ...]
+) -> ssl.SSLContext:
+    authority, certificate, key = files
+    found = ssl.create_default_context(cafile=authority)
+    found.check_hostname = verify and names
+    found.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
+    if certificate:
+        found.load_cert_chain(certificate, key)
+    return found
+
+
+def words_of(error: BaseException) -> str:
+    """The innermost cause, in a line."""
+    reason = getattr(error, "reason", None) or error
+    return str(reason).split("\n")[0][:300]

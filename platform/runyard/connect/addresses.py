@@ -1,0 +1,108 @@
+"""Where pods are now: asked of their cluster by name, and believed for the uid of our row alone.
+
+A pod within the cluster's `pod_network` is gone to directly, under a host of its own (`17.pod.invalid`) that
+each new connection looks up again: an address that another pod was given meanwhile is never connected to.
+"""
+
+import re
+import socket
+from typing import Any
+
+import msgspec
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+
+from runyard.clusters.connection import ApiError, ClusterError, connect
+from runyard.clusters.networks import holds
+from runyard.connect.asking import NotReady, asked
+from workloads.models import Pod
+
+REACHED_SECONDS = 1.0
+_HOST = re.compile(r"([1-9][0-9]{0,17})\.pod\.invalid\Z")
+
+
+class _Meta(msgspec.Struct):
+    uid: str = ""
+
+
+class _Status(msgspec.Struct, rename={"pod_ip": "podIP"}):
+    phase: str | None = ""
+    pod_ip: str | None = ""
+
+
+class _Pod(msgspec.Struct):
+    metadata: _Meta
+    status: _Status
+
+
+_decode = msgspec.json.Decoder(_Pod).decode
+
+
+def host_of(pod: Pod) -> str:
+    """The name under which the client finds `pod` itself; no DNS knows it."""
+    return f"{pod.pk}.pod.invalid"
+
+
+def address_of(pod: Pod) -> str:
+    """The address of `pod` where one may go there directly, else empty. Raises NotReady unless it runs."""
+    try:
+        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
+        found = _decode(connect(pod.cluster).read("GET", path))
+    except ApiError as error:
+        raise NotReady(_GONE if error.code == 404 else str(error)) from error
+    except (ClusterError, msgspec.MsgspecError) as error:
+        raise NotReady(str(error)) from error
+    if found.metadata.uid != pod.uid or found.status.phase != "Running":
+        raise NotReady(_GONE)
+    address = found.status.pod_ip or ""
+    return address if holds(pod.cluster.pod_network, address) else ""
+
+
+_GONE = "Its pod is gone, or another has its name; the new one is known in a moment."
+
+
+def reaches(address: str, port: int) -> bool:
+    """Whether something there takes a connection at once."""
+    try:
+        socket.create_connection((address, port), REACHED_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+class Resolver(AbstractResolver):
+    """Of our client: pods by their rows, API servers by DNS."""
+
+    def __init__(self) -> None:
+        self._dns = ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Raises OSError."""
+        match = _HOST.match(host)
+        if match is None:
+            return await self._dns.resolve(host, port, family)
+        try:
+            address = await asked(_now, int(match[1]))
+        except NotReady as error:
+            raise OSError(str(error)) from error
+        return [_result(host, address, port)]
+
+    async def close(self) -> None:
+        await self._dns.close()
+
+
+def _now(pk: int) -> str:
+    """The address of the pod of that row. Raises NotReady."""
+    pod = Pod.objects.select_related("cluster").filter(pk=pk, gone_at=None).first()
+    address = address_of(pod) if pod else ""
+    if not address:
+        raise NotReady(_GONE)
+    return address
+
+
+def _result(host: str, address: str, port: int) -> Any:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    return ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=flags)

@@ -1,0 +1,142 @@
+"""Where the door leads: straight to a pod where that is its pod's address, else through the cluster's API."""
+
+import asyncio
+import json
+import socket
+
+import pytest
+
+from runyard.clusters.access import Access
+from runyard.clusters.connection import ApiError, Unreachable
+from runyard.connect import addresses, targets
+from runyard.connect.addresses import Resolver, address_of
+from runyard.connect.asking import NotReady
+from runyard.connect.hosts import Place
+from workloads.models import Pod, Workload
+
+PROXY = "/api/v1/namespaces/red/pods/train-0:{}/proxy"
+
+
+class Api:
+    """A cluster's API that knows one pod; `says` is what it answers, or raises."""
+
+    def __init__(self):
+        self.says = {"metadata": {"uid": "u-0"}, "status": {"phase": "Running", "podIP": "127.64.0.1"}}
+
+    def read(self, method, path):
+        if isinstance(self.says, Exception):
+            raise self.says
+        return self.says if isinstance(self.says, bytes) else json.dumps(self.says).encode()
+
+    def access(self):
+        return Access("https://api", {"authorization": "Bearer x"})
+
+
+@pytest.fixture
+def api(monkeypatch):
+    found = Api()
+    monkeypatch.setattr(addresses, "connect", lambda cluster: found)
+    monkeypatch.setattr(targets, "connect", lambda cluster: found)
+    return found
+
+
+@pytest.fixture
+def listener():
+    """A port of an embedded pod's address on which something listens."""
+    with socket.create_server(("127.64.0.1", 0)) as made:
+        yield made.getsockname()[1]
+
+
+@pytest.fixture
+def pod(ada_training, listener):
+    """The pod of Ada's training, whose tool was found to answer."""
+    cluster = ada_training.cluster
+    cluster.pod_network = "127.64.0.0/10"
+    cluster.save()
+    state = {"state": "ready", "since": "2026-01-01T00:00:00Z", "words": ""}
+    Workload.objects.filter(pk=ada_training.pk).update(
+        tools=[{"name": "jupyter", "kind": "jupyter", "port": listener, "path": "/"}],
+        tool_states={"jupyter": state},
+    )
+    Pod.objects.update(uid="u-0", namespace="red", name="train-0")
+    return ada_training.pods.select_related("cluster").get()
+
+
+@pytest.fixture
+def place(pod):
+    return Place(pod.workload_id, "jupyter")
+
+
+def test_a_pod_that_is_reached_is_gone_to_directly_without_the_clusters_credentials(
+    api, pod, place, listener
+):
+    target = targets.target_of(place)
+    assert target.base == f"http://{pod.pk}.pod.invalid:{listener}"
+    assert (target.direct, target.access.headers) == (True, {})
+
+
+@pytest.mark.parametrize("why", ["no network", "another network", "nothing listens", "not asked yet"])
+def test_else_one_goes_through_the_api(api, pod, place, listener, why):
+    if why in ("no network", "another network"):
+        pod.cluster.pod_network = "" if why == "no network" else "10.0.0.0/8"
+        pod.cluster.save()
+    elif why == "nothing listens":
+        api.says["status"]["podIP"] = "127.64.0.2"
+    else:
+        Workload.objects.update(tool_states={})
+    target = targets.target_of(place)
+    assert target.base == "https://api" + PROXY.format(listener)
+    assert not target.direct
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "169.254.169.254", "10.0.0.1", "::1", "evil.example.com", None]
+)
+def test_what_a_pods_status_says_leads_nowhere_else(api, pod, address):
+    api.says["status"]["podIP"] = address
+    assert address_of(pod) == ""
+
+
+@pytest.mark.parametrize(
+    ("says", "words"),
+    [
+        ({"metadata": {"uid": "other"}, "status": {"phase": "Running", "podIP": "127.64.0.1"}}, "another"),
+        ({"metadata": {"uid": "u-0"}, "status": {"phase": "Failed", "podIP": "127.64.0.1"}}, "gone"),
+        (ApiError(404, "NotFound", "no such pod"), "gone"),
+        (ApiError(403, "Forbidden", "pods is forbidden"), "forbidden"),
+        (Unreachable("The cluster does not answer: refused"), "does not answer"),
+        (b"<html>", "malformed"),
+    ],
+)
+def test_a_name_that_is_another_pods_by_now_leads_nowhere(api, pod, place, says, words):
+    api.says = says
+    with pytest.raises(NotReady, match=words):
+        targets.target_of(place)
+
+
+def test_each_new_connection_looks_where_the_pod_is_now(api, pod, monkeypatch):
+    async def at_once(ask, *args):
+        return ask(*args)
+
+    async def look(host):
+        return await Resolver().resolve(host, 8888)
+
+    def resolve(host):
+        return asyncio.run(look(host))
+
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    monkeypatch.setattr(addresses, "asked", at_once)
+    [found] = resolve(f"{pod.pk}.pod.invalid")
+    assert (found["host"], found["port"]) == ("127.64.0.1", 8888)
+    for stranger in ("0.pod.invalid", f"{pod.pk + 1}.pod.invalid"):
+        with pytest.raises(OSError):
+            resolve(stranger)
+    api.says["metadata"]["uid"] = "other"  # made anew, under the same name
+    with pytest.raises(OSError, match="another"):
+        resolve(f"{pod.pk}.pod.invalid")
+
+
+def test_the_pod_of_another_projects_workload_is_no_target(api, pod, eve):
+    other = Place(pod.workload_id + 1, "jupyter")
+    with pytest.raises(NotReady, match="no such tool"):
+        targets.target_of(other)
