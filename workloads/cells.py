@@ -75,5 +75,18 @@ def _connection(row: Workload, tool: Tool) -> str:
     return f'<a class="link" href="{address}" target="_blank" rel="noopener">{escape(tool.title)}</a>'
 
 
+def data_sources(row: Workload) -> str:
+    """The first; a click on it opens the list where there are more."""
+    if len(row.data_sources) < 2:
+        return cells.listed(row.data_sources)
+    every = "".join(f"<li>{escape(source)}</li>" for source in row.data_sources)
+    return (
+        f'<button type="button" class="link mono" popovertarget="data-{row.pk}" title="Show them all">'
+        f"{escape(row.data_sources[0])} +{len(row.data_sources) - 1}</button>"
+        f'<div id="data-{row.pk}" class="sources" popover><b>Data sources of {escape(row.name)}</b>'
+        f'<ul class="mono">{every}</ul></div>'
+    )
+
+
 def labels(row: Workload) -> str:
     return cells.listed(row.labels)

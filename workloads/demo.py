@@ -139,6 +139,7 @@ APPLICATIONS = ("", "", "", "", "rag-platform", "vision-suite", "ads-ranking")
 PRIORITIES = ("", "", "train", "train", "train-high", "build")
 STAGES = ("dev", "dev", "staging", "prod")
 POOLS = ("h100", "a100", "l4")
+SOURCES = ("nas-1:/exports/models (NFS)", "/mnt/scratch (host folder)", "s3://corpora/web (S3)")
 FAILURES = {Reason.EXIT_CODE: 1, Reason.OUT_OF_MEMORY: 137, Reason.CRASH_LOOP: 1}
 
 
@@ -244,6 +245,7 @@ def _belongings(name: str, project: Project, dice: random.Random) -> dict[str, A
         "priority": priority,
         "preemptible": {"": "", "build": "no"}.get(priority, "yes"),
         "owner_chain": f"CronJob {name[:-7]} > Job {name}" if dice.random() < 0.1 else "",
+        "data_sources": [f"{project.name}-data (PVC)", *dice.sample(SOURCES, dice.choice((0, 0, 1, 2)))],
         "labels": [f"stage={dice.choice(STAGES)}", f"team={project.name}", *part_of],
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 from runyard.clusters import objects
 from workloads import amounts
 from workloads.belonging import belonging, role
+from workloads.data_sources import data_sources
 from workloads.gpu_groups import gpu_groups, reserves
 from workloads.kinds.kind import Facts, Kind
 from workloads.tools import declared
@@ -40,6 +41,7 @@ def workload_fields(kind: Kind, root: Any) -> dict[str, Any]:
             "pods_requested": pods,
             "runs_requested": facts.runs_requested,
             "retries": facts.retries,
+            "data_sources": data_sources(facts.template),
             "tools": [tool.dump() for tool in declared(facts.template.metadata.annotations)],
             "completed_at": facts.completed_at,
             "created_at": meta.creation_timestamp,

@@ -85,7 +85,7 @@ class WorkloadTable(Table):
         needs=("phase", "reason", "message", "phase_at"),
         exports=(Choice(label="Status", of="phase", choices=Phase), Text(label="Status detail", of=_WHY)),
         api={"phase": "phase", "message": "message"},
-        width=190,
+        width=244,
         detail=True,
     )
     reason = Choice(label="Reason", choices=Reason, width=180, default=False, detail=True)
@@ -139,9 +139,12 @@ class WorkloadTable(Table):
         width=130,
         default=False,
     )
+    data_sources = Words(
+        label="Data sources", draws=cells.data_sources, width=190, default=False, detail=True
+    )
     labels = Words(label="Labels", draws=cells.labels, width=220, default=False, detail=True)
     image = Text(label="Image", code=True, width=240, default=False, detail=True)
-    gpus = Number(label="GPUs", of="gpu_millis", scale=1000, api={"gpus": "gpus_requested"}, width=66)
+    gpus = Number(label="GPUs", of="gpu_millis", scale=1000, api={"gpus": "gpus_requested"}, width=62)
     gpus_allocated = Number(
         label="GPUs allocated",
         of="gpu_millis_allocated",
@@ -159,7 +162,7 @@ class WorkloadTable(Table):
         whole=False,
         needs=_used("gpu_compute"),
         api={"gpu_use_percent": "usage__gpu_compute"},
-        width=100,
+        width=98,
     )
     gpus_idle = Number(
         label="Idle GPUs",
@@ -186,7 +189,13 @@ class WorkloadTable(Table):
         "GPU memory allocated", "gpu_memory_bytes_allocated", width=152, default=False
     )
     cpu = Number(
-        label="CPU", of="cpu_millis", scale=1000, unit="cores", api={"cpu_millicores": "cpu_millis"}, width=48
+        label="CPU",
+        of="cpu_millis",
+        scale=1000,
+        unit="cores",
+        api={"cpu_millicores": "cpu_millis"},
+        width=48,
+        default=False,
     )
     cpu_allocated = Number(
         label="CPU allocated",
@@ -243,7 +252,7 @@ class WorkloadTable(Table):
     )
     restarts = Number(label="Restarts", width=72, default=False)
     exit_code = Number(label="Exit code", nullable=True, width=78, default=False)
-    nodes = Words(label="Nodes", width=100, detail=True)
+    nodes = Words(label="Nodes", width=106, detail=True)
     node_pools = Words(label="Node pools", width=110, default=False, detail=True)
     age = Age(label="Age", header="Created", of="created_at", api={"created_at": "created_at"}, width=80)
     created = Instant(

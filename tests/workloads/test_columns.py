@@ -121,6 +121,7 @@ SAMPLES = {
     ),
     "application": text("application"),
     "owner_chain": text("owner_chain"),
+    "data_sources": several("data_sources"),
     "labels": several("labels"),
     "connections": Sample(
         {"tools": [tool("alpha")]},

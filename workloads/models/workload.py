@@ -104,6 +104,9 @@ class Workload(models.Model):
     application = models.CharField(max_length=253, blank=True)
     owner_chain = models.CharField(max_length=1024, blank=True)
     labels = ArrayField(models.TextField(), default=list, help_text="key=value, sorted.")
+    data_sources = ArrayField(
+        models.TextField(), default=list, db_default=[], help_text="See `workloads.data_sources`."
+    )
     queueing = models.JSONField(default=dict, db_default={}, help_text="See `queueing.saying`.")
     tools = models.JSONField(default=list, db_default=[], help_text="`tools.Tool`s, as dumped.")
     tool_states = models.JSONField(

@@ -136,9 +136,51 @@ class TemplateMeta(Struct):
     annotations: dict[str, str] | None = None
 
 
+class Claim(Struct):
+    claim_name: str | None = ""
+
+
+class Nfs(Struct):
+    server: str | None = ""
+    path: str | None = ""
+
+
+class HostPath(Struct):
+    path: str | None = ""
+
+
+class Csi(Struct):
+    driver: str | None = ""
+
+
+class GitRepo(Struct):
+    repository: str | None = ""
+
+
+class ConfigMapVolume(Struct):
+    name: str | None = ""
+
+
+class SecretVolume(Struct):
+    secret_name: str | None = ""
+
+
+class Volume(Struct):
+    """Of those that bring data into a pod; others have none of these."""
+
+    persistent_volume_claim: Claim | None = None
+    nfs: Nfs | None = None
+    host_path: HostPath | None = None
+    csi: Csi | None = None
+    git_repo: GitRepo | None = None
+    config_map: ConfigMapVolume | None = None
+    secret: SecretVolume | None = None
+
+
 class TemplateSpec(PodSpec):
     """What is read of a template alone: there are far fewer of them than of pods."""
 
+    volumes: list[Volume] | None = None
     priority_class_name: str | None = ""
     scheduler_name: str | None = ""
     subdomain: str | None = ""
