@@ -54,6 +54,7 @@ export class LogBlocks {
     this.total = total; // lines there are, held or not
     this.parts = []; // {from, to, first, source}: lines from..to (not included) of a source whose first is `first`
     this.held = 0;
+    this.tight = false;
   }
 
   // The line as [time, text]; null for one that is kept nowhere, undefined for one that is not held here.
@@ -127,10 +128,15 @@ export class LogBlocks {
     return Boolean(part) && part.to > number * BLOCK;
   }
 
-  // Let go of what is farthest from line `n` until at most MOST bytes are left.
-  trim(n) {
-    while (this.held > MOST && this.parts.length > 1) {
-      const far = n - this.parts[0].to > this.parts.at(-1).from - n ? this.parts.shift() : this.parts.pop();
+  // Let go of what is farthest from the lines from..to (not included), but of nothing of those, until at most MOST
+  // bytes are left; `tight` says that not even what is next to them could stay.
+  trim(from, to) {
+    this.tight = false;
+    while (this.held > MOST) {
+      const [above, below] = [from - this.parts[0].to, this.parts.at(-1).from - to];
+      if (above < 0 && below < 0) return;
+      this.tight ||= Math.max(above, below) < BLOCK;
+      const far = above > below ? this.parts.shift() : this.parts.pop();
       this.held -= far.source.size;
     }
   }

@@ -13,6 +13,9 @@ import { onState, watch } from "./live.js";
 const MARGIN = 12; // pixels right of a line
 const REST = 30; // milliseconds between two drawings of what comes by itself, or
 const SHARE = 20; // so many times what the last one took
+const MANY = 1000; // lines that came since: more than anybody reads, so that a drawing waits for
+const CALM = 40; // milliseconds in which none came, but no longer than
+const LONGEST = 200; // milliseconds
 const OFTEN = 100; // milliseconds after it may, within which a drawing is one of many
 const MOST_PAUSED = 8 * 2 ** 20; // bytes that wait while paused; the oldest of more are fetched when they are looked at
 
@@ -138,11 +141,25 @@ class LogView {
   changed(from, to) {
     if (!this.window) return;
     this.dirty = [Math.min(this.dirty[0], from), Math.max(this.dirty[1], to)];
-    this.resting ||= setTimeout(() => requestAnimationFrame(() => this.redraw()), this.drawAt - performance.now());
+    this.cameAt = performance.now();
+    this.resting ||= setTimeout(() => this.rested(), this.drawAt - this.cameAt);
+  }
+
+  // Lines that rush by are drawn a few times a second: each drawing takes from the time in which they are received.
+  rested() {
+    const at = this.many ? Math.min(this.cameAt + CALM, this.drawAt + LONGEST) : this.drawAt;
+    const wait = at - performance.now();
+    if (wait > 0) this.resting = setTimeout(() => this.rested(), wait);
+    else requestAnimationFrame(() => this.redraw());
+  }
+
+  get many() {
+    return this.dirty[1] - this.dirty[0] > MANY;
   }
 
   redraw() {
     const [from, to] = this.dirty;
+    const { many } = this;
     this.dirty = [Infinity, -1];
     this.resting = 0;
     if (this.stopped) return;
@@ -152,7 +169,7 @@ class LogView {
     if (this.wrap) this.measure(from, to);
     if (this.following) this.window.toEnd();
     else if (keep) keep();
-    if (this.following && began < this.drawAt + OFTEN) this.window.hurry();
+    if (this.following && (many || began < this.drawAt + OFTEN)) this.window.hurry();
     else this.window.paint();
     this.finder.more();
     if (this.log.passed) this.tellFoot();

@@ -23,7 +23,8 @@ export class WholeLog {
     this.wanted = [];
     this.next = this.held.total; // the line that the socket tells next
     this.passed = 0; // lines that were written faster than they could be sent: fetched when they come into sight
-    this.sight = first;
+    this.sight = [first, first]; // lines that are in the page, from..to (not included)
+    this.way = 0; // where one scrolls: 1 to later lines, -1 to earlier ones
   }
 
   note(notes) {
@@ -111,7 +112,7 @@ export class WholeLog {
     this.next = Math.max(this.next, from + count);
     if (count) this.held.putBytes(from, count, bytes);
     this.held.total = Math.max(this.count, this.next);
-    this.held.trim(this.sight);
+    this.held.trim(...this.sight);
   }
 
   restart() {
@@ -128,11 +129,14 @@ export class WholeLog {
 
   // --- what is fetched ---
 
-  // Lines from..to are in sight: see to it that they are here.
+  // Lines from..to are in sight: see to it that they are here, and then what comes next where one scrolls to.
   need(from, to) {
-    this.sight = Math.floor((from + to) / 2);
-    this.held.trim(this.sight);
-    this.wanted = this.held.holes(from, to);
+    const by = from - this.sight[0];
+    if (by) this.way = Math.abs(by) > BLOCK ? 0 : Math.sign(by);
+    this.sight = [from, to];
+    this.held.trim(from, to);
+    const ahead = this.held.tight ? 0 : this.way * BLOCK;
+    this.wanted = [...new Set([...this.held.holes(from, to), ...this.held.holes(from + Math.min(0, ahead), to + Math.max(0, ahead))])];
     for (const [block, ends] of this.asked) if (!this.wanted.includes(block)) ends.abort();
     if (this.wanted.length) this.timer ||= setTimeout(() => this.ask(), WAIT);
   }

@@ -244,6 +244,13 @@ def test_the_scroll_bar_stands_for_all_of_a_million_lines(long):
     assert stage.page.locator(".log-row").count() <= 200
 
 
+def test_lines_that_one_scrolls_to_are_fetched_before_they_come_into_sight(long):
+    stage = long()
+    stage.page.locator(".log-window").evaluate("w => { w.scrollTop -= 1000 }")
+    stage.until(lambda: any(f"first={MILLION - 1000}&count=500" in one for one in stage.asked))
+    assert in_sight(stage)[0] > MILLION - 400
+
+
 @pytest.mark.parametrize("order", ["come(); leave()", "leave(); come()"])
 def test_scrolling_on_as_the_scroll_bar_comes_to_rest_is_not_undone(long, order):
     stage = long()
@@ -438,13 +445,24 @@ def test_lines_are_held_once_however_blocks_and_pages_overlap(log):
 def test_what_is_far_from_where_one_looks_is_let_go_of_and_nothing_else(log):
     work = """
       for (let n = 0; n < 30; n += 1) blocks.putBytes(n, 1, bytes(n, n + 1, "x".repeat(2 ** 20)));
-      blocks.trim(20);
+      blocks.trim(20, 21);
       const near = [blocks.parts[0].from, blocks.parts.at(-1).to, blocks.held <= 2 ** 24];
       const gone = blocks.get(0) === undefined;
       return [near, text(20).length, gone, blocks.holes(0, 30), blocks.total]"""
     near, length, gone, holes, total = blocks(log(), work)
     assert near[0] <= 20 < near[1]
     assert (near[2], length, gone, holes, total) == (True, 2**20 + 2, True, [0], 30)
+
+
+def test_what_is_in_sight_is_held_whatever_it_takes_and_nothing_beside_it(log):
+    work = """
+      for (let n = 0; n < 30; n += 1) blocks.putBytes(n, 1, bytes(n, n + 1, "x".repeat(2 ** 20)));
+      blocks.trim(5, 25);
+      const tight = [blocks.parts[0].from, blocks.parts.at(-1).to, blocks.tight];
+      blocks.trim(7, 10);
+      blocks.trim(7, 10);
+      return [...tight, blocks.held <= 2 ** 24, blocks.tight]"""
+    assert blocks(log(), work) == [5, 25, True, True, False]
 
 
 def test_what_is_no_text_is_shown_with_replacement_characters(log):
