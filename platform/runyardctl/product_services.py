@@ -12,6 +12,8 @@ from runyardctl.service import ALARM
 
 CELERY = ("-m", "celery", "-A", "runyard.celery", "--skip-checks")
 QUIET = ("-l", "warning")
+#: What passes through us in large pieces uses memory again that malloc would give back and fetch for each.
+KEPT_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(16 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(2**20)}
 
 
 class CeleryService:
@@ -96,7 +98,8 @@ class Web:
             "timeout-graceful-shutdown": "3",
         }
         words = [word for key, value in options.items() for word in (f"--{key}", value)]
-        return self.product.python("-m", "uvicorn", "runyard.asgi:application", "--no-access-log", *words)
+        server = ("-m", "uvicorn", "runyard.asgi:application", "--no-access-log")
+        return self.product.python(*server, *words, **KEPT_MEMORY)
 
     def is_ready(self) -> bool:
         """It answers a page, even if only to send the visitor to sign in."""

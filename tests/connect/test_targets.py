@@ -1,6 +1,5 @@
 """Where the door leads: straight to a pod where that is its pod's address, else through the cluster's API."""
 
-import asyncio
 import json
 import socket
 
@@ -114,26 +113,28 @@ def test_a_name_that_is_another_pods_by_now_leads_nowhere(api, pod, place, says,
         targets.target_of(place)
 
 
-def test_each_new_connection_looks_where_the_pod_is_now(api, pod, monkeypatch):
-    async def at_once(ask, *args):
-        return ask(*args)
-
-    async def look(host):
-        return await Resolver().resolve(host, 8888)
-
-    def resolve(host):
-        return asyncio.run(look(host))
-
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    monkeypatch.setattr(addresses, "asked", at_once)
-    [found] = resolve(f"{pod.pk}.pod.invalid")
-    assert (found["host"], found["port"]) == ("127.64.0.1", 8888)
-    for stranger in ("0.pod.invalid", f"{pod.pk + 1}.pod.invalid"):
-        with pytest.raises(OSError):
-            resolve(stranger)
+def test_where_a_pod_is_now_is_told_of_our_rows_alone(api, pod):
+    assert addresses.now(pod.pk) == "127.64.0.1"
+    with pytest.raises(NotReady, match="gone"):
+        addresses.now(pod.pk + 1)
     api.says["metadata"]["uid"] = "other"  # made anew, under the same name
-    with pytest.raises(OSError, match="another"):
-        resolve(f"{pod.pk}.pod.invalid")
+    with pytest.raises(NotReady, match="another"):
+        addresses.now(pod.pk)
+
+
+async def test_each_new_connection_looks_where_the_pod_is_now(monkeypatch):
+    def now(pk):
+        if pk != 17 or not places:
+            raise NotReady("gone")
+        return places.pop()
+
+    places, resolver = ["fd12::1", "10.0.0.1"], Resolver()
+    monkeypatch.setattr(addresses, "now", now)
+    found = [await resolver.resolve("17.pod.invalid", 8888) for _ in range(2)]
+    assert [(one[0]["host"], one[0]["port"]) for one in found] == [("10.0.0.1", 8888), ("fd12::1", 8888)]
+    for host in ("17.pod.invalid", "18.pod.invalid", "0.pod.invalid", "17.pod.invalid.example.invalid"):
+        with pytest.raises(OSError):
+            await resolver.resolve(host, 8888)
 
 
 def test_the_pod_of_another_projects_workload_is_no_target(api, pod, eve):

@@ -84,7 +84,7 @@ class Resolver(AbstractResolver):
         if match is None:
             return await self._dns.resolve(host, port, family)
         try:
-            address = await asked(_now, int(match[1]))
+            address = await asked(now, int(match[1]))
         except NotReady as error:
             raise OSError(str(error)) from error
         return [_result(host, address, port)]
@@ -93,7 +93,7 @@ class Resolver(AbstractResolver):
         await self._dns.close()
 
 
-def _now(pk: int) -> str:
+def now(pk: int) -> str:
     """The address of the pod of that row. Raises NotReady."""
     pod = Pod.objects.select_related("cluster").filter(pk=pk, gone_at=None).first()
     address = address_of(pod) if pod else ""
