@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from localcluster import events, managed, rules, selectors
+from localcluster.kinds import priorities
 from localcluster.kinds.core import SYSTEM_NAMESPACES
 from localcluster.kinds.definitions import KEY as DEFINITIONS
 from localcluster.kinds.shape import as_shape
@@ -71,7 +72,8 @@ class Registry:
             self.served.define(definition)
 
     def bootstrap(self) -> None:
-        """Make the namespaces every cluster has, with their service accounts; safe to repeat."""
+        """Make what every cluster has: namespaces with their service accounts, priorities; safe to repeat."""
+        priorities.bootstrap(self)
         for name in SYSTEM_NAMESPACES:
             try:
                 self.create("namespaces", None, {"metadata": {"name": name}}, manager="kube-apiserver")
@@ -126,6 +128,7 @@ class Registry:
         self._require_namespace(kind, namespace, new["metadata"].get("name", ""))
         rules.stamp(kind, new, self._now())
         kind.default(new)
+        kind.admit(self, new)
         kind.prepare(new, None, self._now())
         rules.check(kind, new, None)
         key = _key(kind, namespace, new["metadata"]["name"])

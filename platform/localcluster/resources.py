@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from localcluster import validation
-from localcluster.kinds import core, definitions, jobs, pod_shapes, pods, reviews, shapes
+from localcluster.kinds import core, definitions, jobs, pod_shapes, pods, priorities, reviews, shapes
 from localcluster.kinds.shape import Plain
 from localcluster.validation import Problems
 
@@ -57,9 +57,10 @@ PROXY_VERBS = ("create", "delete", "get", "patch", "update")  # carried out by `
 class Kind:
     """One row: the names of a kind, how it is stored, and the hooks where it differs from a plain object.
 
-    default(obj) fills absent fields; prepare(obj, old, now) sets what the server owns (old is None on a
-    create); validate(obj, old, problems) checks both a new object and a change; grace(obj, asked) is the
-    seconds an object lingers after its deletion is asked for; created(registry, obj) follows a create.
+    default(obj) fills absent fields; admit(registry, obj) sets or refuses a new object by what else there
+    is; prepare(obj, old, now) sets what the server owns (old is None on a create); validate(obj, old,
+    problems) checks both a new object and a change; grace(obj, asked) is the seconds an object lingers
+    after its deletion is asked for; created(registry, obj) follows a create.
     """
 
     group: str
@@ -75,6 +76,7 @@ class Kind:
     shape: type[msgspec.Struct] = Plain
     name_rule: Callable[[str], list[str]] = validation.dns_subdomain
     default: Callable[[Obj], None] = _nothing
+    admit: Callable[[Registry, Obj], None] = _nothing
     prepare: Callable[[Obj, Obj | None, datetime], None] = _nothing
     validate: Callable[[Obj, Obj | None, Problems], None] = _nothing
     grace: Callable[[Obj, int | None], int] = _no_grace
@@ -146,8 +148,9 @@ KINDS: tuple[Kind, ...] = (
             Subresource("log", verbs=("get",)),
             Subresource("proxy", "PodProxyOptions", verbs=PROXY_VERBS),
         ),
-        shape=pod_shapes.Pod, default=pods.default, prepare=pods.prepare, validate=pods.validate,
-        grace=pods.grace, fields=pods.FIELDS, lists=pods.LISTS, generation=True, returns_deleted=True,
+        shape=pod_shapes.Pod, default=pods.default, admit=priorities.admit, prepare=pods.prepare,
+        validate=pods.validate, grace=pods.grace, fields=pods.FIELDS, lists=pods.LISTS, generation=True,
+        returns_deleted=True,
     ),
     Kind(
         "", "v1", "events", "event", "Event", ("ev",), shape=shapes.Event, validate=core.validate_event,
@@ -177,6 +180,15 @@ KINDS: tuple[Kind, ...] = (
         lists=pods.LISTS, generation=True,
     ),
     Kind(
+        "coordination.k8s.io", "v1", "leases", "lease", "Lease", shape=shapes.Lease,
+        validate=core.validate_lease,
+    ),
+    Kind(
+        "scheduling.k8s.io", "v1", "priorityclasses", "priorityclass", "PriorityClass", ("pc",),
+        namespaced=False, shape=shapes.PriorityClass, default=priorities.default,
+        validate=priorities.validate, generation=True, returns_deleted=True,
+    ),
+    Kind(
         "apiextensions.k8s.io", "v1", "customresourcedefinitions", "customresourcedefinition",
         "CustomResourceDefinition", ("crd", "crds"), ("api-extensions",), namespaced=False,
         subresources=(STATUS,), shape=definitions.Definition, default=definitions.default,
@@ -189,8 +201,13 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(
         "authorization.k8s.io", "v1", "selfsubjectaccessreviews", "selfsubjectaccessreview",
-        "SelfSubjectAccessReview", namespaced=False, verbs=("create",), shape=shapes.AccessReview,
+        "SelfSubjectAccessReview", namespaced=False, verbs=("create",), shape=reviews.AccessReview,
         answer=reviews.may_i,
+    ),
+    Kind(
+        "authorization.k8s.io", "v1", "selfsubjectrulesreviews", "selfsubjectrulesreview",
+        "SelfSubjectRulesReview", namespaced=False, verbs=("create",), shape=reviews.RulesReview,
+        answer=reviews.what_may_i,
     ),
     Kind(
         "metrics.k8s.io", "v1beta1", "nodes", "", "NodeMetrics", namespaced=False, verbs=("get", "list"),

@@ -5,6 +5,7 @@ One belongs to each registry, which keeps it in step with the definitions it sto
 
 from __future__ import annotations
 
+from localcluster.kinds import schemas
 from localcluster.kinds.definitions import Custom
 from localcluster.resources import BY_KEY, BY_PATH, KINDS, STATUS, Kind, Obj
 from localcluster.status import no_such_path
@@ -45,6 +46,7 @@ class Served:
 
 def _kind(spec: Obj) -> Kind:
     names, version = spec["names"], spec["versions"][0]
+    schema = version["schema"]["openAPIV3Schema"]
     return Kind(
         spec["group"],
         version["name"],
@@ -56,5 +58,8 @@ def _kind(spec: Obj) -> Kind:
         namespaced=spec["scope"] == "Namespaced",
         subresources=(STATUS,) if "status" in (version.get("subresources") or {}) else (),
         shape=Custom,
+        default=lambda obj: schemas.fill(obj, schema),
+        validate=lambda obj, old, problems: schemas.check(obj, schema, problems),
+        lists=schemas.merge_keys(schema),
         generation=True,
     )

@@ -76,6 +76,12 @@ class Problems:
     def too_long(self, field: str, limit: int) -> None:
         self._add("FieldValueTooLong", field, "Too long", f"may not be more than {limit} bytes")
 
+    def too_many(self, field: str, count: int, limit: int) -> None:
+        self._add("FieldValueTooMany", field, f"Too many: {count}", f"must have at most {limit} items")
+
+    def mistyped(self, field: str, value: Any, detail: str) -> None:
+        self._add("FieldValueTypeInvalid", field, f"Invalid value: {_shown(value)}", detail)
+
     def not_found(self, field: str, value: Any) -> None:
         self._add("FieldValueNotFound", field, f"Not found: {_shown(value)}")
 

@@ -107,6 +107,13 @@ def validate_event(obj: Obj, old: Obj | None, problems: Problems) -> None:
         )
 
 
+def validate_lease(obj: Obj, old: Obj | None, problems: Problems) -> None:
+    spec = obj.get("spec") or {}
+    if (seconds := spec.get("leaseDurationSeconds")) is not None and seconds <= 0:
+        problems.invalid("spec.leaseDurationSeconds", seconds, "must be greater than 0")
+    problems.at_least("spec.leaseTransitions", spec.get("leaseTransitions"), 0)
+
+
 def validate_config_map(obj: Obj, old: Obj | None, problems: Problems) -> None:
     data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
     for key in binary:

@@ -1,6 +1,6 @@
 """Rules of CustomResourceDefinitions: what they must say, and when what they define is served and goes.
 
-One served version each; a schema has to be there, as Kubernetes wants it, and is not enforced.
+One served version each, with a structural schema; `schemas` holds objects to it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from localcluster import validation
+from localcluster.kinds import schemas
 from localcluster.kinds.shape import Json, ObjectMeta, Shape
 from localcluster.validation import Problems
 
@@ -43,11 +46,15 @@ class Below(Shape):
     scale: Json | None = None
 
 
+class Validation(Shape):
+    open_api_v3_schema: schemas.Props | None = msgspec.field(default=None, name="openAPIV3Schema")
+
+
 class Version(Shape):
     name: str | None = None
     served: bool | None = None
     storage: bool | None = None
-    schema: Json | None = None
+    schema: Validation | None = None
     subresources: Below | None = None
 
 
@@ -126,8 +133,11 @@ def _check_versions(versions: list[Obj], problems: Problems) -> None:
     for index, version in enumerate(versions):
         where, name = f"spec.versions[{index}]", version.get("name") or ""
         problems.each(f"{where}.name", name, validation.dns_label(name))
-        if not isinstance((version.get("schema") or {}).get("openAPIV3Schema"), dict):
+        schema = (version.get("schema") or {}).get("openAPIV3Schema")
+        if schema is None:
             problems.required(f"{where}.schema.openAPIV3Schema", "schemas are required")
+        else:
+            schemas.check_schema(schema, f"{where}.schema.openAPIV3Schema", problems)
 
 
 def stored(registry: Registry, obj: Obj) -> None:

@@ -66,7 +66,6 @@ def prepare(obj: Obj, old: Obj | None, now: datetime) -> None:
     if old is not None:
         return
     spec = obj["spec"]
-    spec.setdefault("priority", 0)
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
     spec.setdefault("serviceAccountName", "default")
     spec.setdefault("serviceAccount", spec["serviceAccountName"])

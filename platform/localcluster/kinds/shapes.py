@@ -178,5 +178,22 @@ class ServiceAccount(Plain):
     automount_service_account_token: bool | None = None
 
 
-class AccessReview(Plain):
-    pass
+class LeaseSpec(Shape):
+    holder_identity: str | None = None
+    lease_duration_seconds: Int | None = None
+    acquire_time: str | None = None
+    renew_time: str | None = None
+    lease_transitions: Int | None = None
+    strategy: str | None = None
+    preferred_holder: str | None = None
+
+
+class Lease(Plain):
+    spec: LeaseSpec | None = None  # type: ignore[assignment]
+
+
+class PriorityClass(Plain):
+    value: Int | None = None
+    global_default: bool | None = None
+    description: str | None = None
+    preemption_policy: str | None = None
