@@ -96,6 +96,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, application: Application):
         self.up = asyncio.Event()  # set once requests are answered
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
         super().__init__(
             uvicorn.Config(
                 application,
@@ -118,6 +119,11 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.up.set()
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not that an answer was left incomplete: so the proxy says that a pod has broken off."""
+    return "returned without completing response" not in record.getMessage()
 
 
 def _stop_signal() -> asyncio.Event:

@@ -6,7 +6,12 @@ from typing import Any
 from django.template.loader import get_template
 
 Send = Callable[[Any], Awaitable[None]]
-TITLES = {400: "This address is not right", 403: "You are not let in", 404: "There is no such tool"}
+TITLES = {
+    400: "This address is not right",
+    403: "You are not let in",
+    404: "There is no such tool",
+    429: "Too many at once",
+}
 WAITING = "The tool does not answer"
 
 

@@ -4,6 +4,7 @@ Each tool has an origin and a cookie of its own; ours are never sent there. What
 is refused but for a plain visit, so that one tool's page cannot use another with a person's cookie.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -21,20 +22,22 @@ from runyard.connect.forward import NoAnswer, Unreached, forward
 from runyard.connect.headers import to_tool
 from runyard.connect.hosts import Place, is_secure, is_tool_host, origin_of, place_of
 from runyard.connect.passage import Passage
+from runyard.connect.room import Full, Room
 from runyard.connect.tunnel import tunnel
 from runyard.connect.upstream import Asked, BadPath
 from runyard.tenancy.access import Denied
 
 App = Callable[[dict[str, Any], Any, Any], Awaitable[Any]]
 ENTER = "/.runyard/enter"
-NOT_OURS, GONE = 4403, 4401
+NOT_OURS, GONE, LATER = 4403, 4401, 1013
 
 
 class Tools:
     """ASGI middleware: tools by their hosts, `app` for every other host."""
 
     def __init__(self, app: App):
-        self._app, self._door = app, Door()
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
+        self._app, self._door, self._room = app, Door(), Room()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -55,7 +58,9 @@ class Tools:
             if not _same_origin(scope, place):
                 words = "A page of another origin asked for this."
                 return await problem(send, scope, 403, words, _back(place))
-            return await forward(await self._let(scope, receive, send, place, cookie))
+            passage = await self._let(scope, receive, send, place, cookie)
+            with self._room.taken(cookie):
+                return await forward(passage)
         except (Denied, NotReady, Unreached) as error:
             self._door.forget(cookie, place)  # it may be elsewhere by now
             if is_visit(scope) and scope["method"] == "GET":  # there one reads why, and comes back by oneself
@@ -64,17 +69,21 @@ class Tools:
             return await problem(send, scope, status, str(error), _back(place))
         except BadPath as error:
             return await problem(send, scope, 400, str(error), _back(place))
-        except NoAnswer as error:
+        except (NoAnswer, Full) as error:
             return await problem(send, scope, error.status, str(error), _back(place))
 
     async def _websocket(self, scope: dict[str, Any], receive: Any, send: Any, place: Place | None) -> None:
         if place is None or _header(scope, b"origin") != origin_of(place):
             return await send({"type": "websocket.close", "code": NOT_OURS})
+        cookie = _cookie(scope)
         try:
-            passage = await self._let(scope, receive, send, place, _cookie(scope))
+            passage = await self._let(scope, receive, send, place, cookie)
+            with self._room.taken(cookie):
+                return await tunnel(passage)
         except (Denied, BadPath, NotReady):
             return await send({"type": "websocket.close", "code": GONE})
-        return await tunnel(passage)
+        except Full:
+            return await send({"type": "websocket.close", "code": LATER})
 
     async def _let(
         self, scope: dict[str, Any], receive: Any, send: Any, place: Place, cookie: str
@@ -94,6 +103,11 @@ class Tools:
         except NotReady:  # the tool's own end will be seen, and so will a database that is back
             return True
         return True
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not that an answer was left incomplete: so a tool's end is passed on, and its cause was told."""
+    return "returned without completing response" not in record.getMessage()
 
 
 async def _live(receive: Any, send: Any) -> None:
