@@ -19,6 +19,7 @@ MOST_LINES = 16
 HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 190, 52, 12, 8, 26
 _PALETTE = tuple(f"--s{number}" for number in range(1, 9))
 _DASHES = ("solid", "dot")
+_HIGH = 0.91  # part of the axis above which no name has room
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,11 +217,13 @@ def _layout(grid: Grid, scale: Drawn, top: float, marks: Sequence[Mark]) -> dict
         "margin": {"l": LEFT, "r": RIGHT, "t": TOP, "b": BOTTOM},
         "xaxis": {"type": "date", "range": [(grid.start - grid.step) * 1000, grid.end * 1000]},
         "yaxis": {"range": [0, ends], "ticksuffix": scale.suffix, "fixedrange": True, "nticks": 5},
-        "shapes": [_level(mark, level) for mark, level in drawn],
+        "shapes": [_level(mark, level, "top" if level > ends * _HIGH else "bottom") for mark, level in drawn],
     }
 
 
-def _level(mark: Mark, level: float) -> dict[str, Any]:
+def _level(mark: Mark, level: float, anchor: str) -> dict[str, Any]:
+    """Its name stands on the line, or hangs from one that has no room above."""
+    font = {"size": 10, "color": "--wait"}
     return {
         "type": "line",
         "xref": "paper",
@@ -229,7 +232,7 @@ def _level(mark: Mark, level: float) -> dict[str, Any]:
         "y0": level,
         "y1": level,
         "line": {"color": "--wait", "width": 1, "dash": mark.dash},
-        "label": {"text": mark.name, "textposition": "start", "font": {"size": 10, "color": "--wait"}},
+        "label": {"text": mark.name, "textposition": "start", "yanchor": anchor, "font": font},
     }
 
 

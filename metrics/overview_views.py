@@ -8,12 +8,13 @@ from django.shortcuts import render
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
-from metrics import snapshots
+from metrics import snapshots, sparks
 from metrics.charts import Chart, Shown, of_lines
 from metrics.overview import overview
 from metrics.question import Grid
 from metrics.series import Unit
 from metrics.telling import json_answer, told_alone
+from metrics.views import spark_answer
 
 HOURS = 24
 TITLES = {"gpu": "GPUs, allocated and busy", "cpu": "CPU cores, allocated and used"}
@@ -24,6 +25,12 @@ NOTHING = "Nothing was noted yet: the first figures come within five minutes."
 def page(request: HttpRequest) -> HttpResponse:
     """Sums, who waits and runs where, who leaves GPUs idle."""
     return render(request, "metrics/overview.html", {"overview": overview(request.user)})
+
+
+@require_safe
+def drawn(request: HttpRequest) -> HttpResponse:
+    """Sparklines of the GPU use of the workloads with the ids in `of`, as far as the viewer sees them."""
+    return spark_answer(request, lambda ids: sparks.of_workloads(request.user, ids))
 
 
 @gzip_page

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from metrics.question import Grid, PodTime, Question, grid_of, metrics_named
-from metrics.series import Scope, Series
-from metrics.sharing import Sharing, sharing_of
+from metrics.series import Metric, Scope, Series
+from metrics.sharing import sharing_of
 from metrics.sources.choice import sources_of
 from metrics.sources.source import SourceError
 from metrics.sources.source import SourceState as SourceState
+from runyard.clusters.models import Cluster
 from workloads import queries
-from workloads.models import Workload
+from workloads.models import Pod, Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +56,30 @@ def series(
     """
     asked, grid = metrics_named(list(metrics)), grid_of(start, end, points)
     rows = [pod for pod in queries.visible_pods(user, workload) if pods is None or pod.pk in pods]
-    shared = sharing_of(rows)
-    times = (*map(PodTime.of, rows), *shared.reservations)
+    question, found, states = figures_of(rows, asked, grid, gpus, workload.cluster)
+    return Reading(grid, found, states, _reasons(question, workload, found, states))
+
+
+def figures_of(
+    pods: Sequence[Pod],
+    metrics: tuple[Metric, ...],
+    grid: Grid,
+    gpus: Collection[str] | None = None,
+    cluster: Cluster | None = None,
+) -> tuple[Question, list[Series], list[SourceState]]:
+    """What was asked, the figures of `pods` of one cluster, and how its sources do.
+
+    Each metric comes from the first source that has it; a source that fails says so in its state. Who asks
+    must be able to see the pods. `cluster` may be left out where there is a pod.
+    """
+    shared = sharing_of(pods)
+    times = (*map(PodTime.of, pods), *shared.reservations)
     lived = tuple(
         pod for pod in times if pod.since <= grid.end and (pod.until is None or pod.until > grid.start)
     )
-    question = Question(workload.cluster, asked, lived, grid, None if gpus is None else frozenset(gpus))
-    return _answer(question, workload, shared)
-
-
-def _answer(question: Question, workload: Workload, shared: Sharing) -> Reading:
-    """Each metric by the first source that has it; a source that fails says so in its state."""
+    question = Question(
+        cluster or pods[0].cluster, metrics, lived, grid, None if gpus is None else frozenset(gpus)
+    )
     found: list[Series] = []
     states: list[SourceState] = []
     left = question
@@ -77,8 +91,8 @@ def _answer(question: Question, workload: Workload, shared: Sharing) -> Reading:
         left = replace(question, metrics=tuple(m for m in question.metrics if m.key not in there))
         if not left.metrics:
             break
-    found = _ordered(question, shared.parted(_while_it_lived(one, question) for one in found))
-    return Reading(question.grid, found, states, _reasons(question, workload, found, states))
+    series = shared.parted(_while_it_lived(one, question) for one in found)
+    return question, _ordered(question, series), states
 
 
 def _while_it_lived(one: Series, question: Question) -> Series:

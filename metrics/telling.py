@@ -66,13 +66,16 @@ def _source(one: Shown, reading: Reading, now: float) -> str:
     """Where its figures come from and how old the newest is: "kubelet of node a, 12 s ago"."""
     if one.at is None:
         return ""
-    scope = METRICS[one.chart.metrics[0]].scope
-    names = list(dict.fromkeys(s.name for s in reading.sources if s.ok and scope in s.scopes))
+    source = named(reading.sources, METRICS[one.chart.metrics[0]].scope)
+    return f"{source.removesuffix('.')}; the newest figure is {duration(now - one.at)} old."
+
+
+def named(states: Sequence[SourceState], scope: Scope) -> str:
+    """The sources that are well and have figures of `scope`: "From kubelet of node a and 2 more."."""
+    names = list(dict.fromkeys(state.name for state in states if state.ok and scope in state.scopes))
     more = f" and {len(names) - 2} more" if len(names) > 2 else ""
-    said = (
-        " and ".join(names[:2]) if not more else ", ".join(names[:2])
-    ) + more or "the samples that are kept"
-    return f"From {said}; the newest figure is {duration(now - one.at)} old."
+    said = ", ".join(names[:2]) + more if more else " and ".join(names)
+    return f"From {said or 'the samples that are kept'}."
 
 
 def _gpus(reading: Reading) -> list[tuple[str, str]]:

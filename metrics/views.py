@@ -1,12 +1,17 @@
-"""The Metrics tab of a workload: its page, and its charts as JSON. Absent and forbidden are the same 404."""
+"""The Metrics tab of a workload: its page, and its charts as JSON; what tables draw small.
 
+Absent and forbidden are the same 404.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import render
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
+from metrics import sparks
 from metrics.charts import CHARTS
 from metrics.question import BadQuestion
 from metrics.reading import series
@@ -16,7 +21,7 @@ from workloads import queries
 from workloads.models import Pod, Workload
 from workloads.views.workload import find, header
 
-POINTS, PODS_OFFERED = 500, 200
+POINTS, PODS_OFFERED, MOST_DRAWN = 500, 200, 200
 #: The charts that every page has come first, the others by a request of their own.
 PARTS = {"first": True, "more": False}
 #: What a chart needs besides its own metrics.
@@ -51,6 +56,34 @@ def figures(request: HttpRequest, pk: int) -> HttpResponse:
         return json_answer(_figures(request, workload, pods))
     except BadQuestion as problem:
         return json_answer({"problem": str(problem)}, 400)
+
+
+@require_safe
+def drawn(request: HttpRequest, pk: int) -> HttpResponse:
+    """Sparklines of the pods with the ids in `of`, for the table of pods; 400 in words for what is no id."""
+    workload = find(request, pk)
+    return spark_answer(request, lambda ids: sparks.of_pods(request.user, workload, ids))
+
+
+def spark_answer(request: HttpRequest, draw: Callable[[list[int]], sparks.Drawn]) -> HttpResponse:
+    """What `draw` makes of the ids in `of`, as a fragment in which scripts find each by its name."""
+    try:
+        found = draw(ids_of(request))
+    except BadQuestion as problem:
+        return HttpResponseBadRequest(str(problem), content_type="text/plain; charset=utf-8")
+    answer = render(request, "metrics/sparks.html", {"drawn": found})
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+def ids_of(request: HttpRequest) -> list[int]:
+    """Those in `of`, with commas. Raises BadQuestion."""
+    texts = [text for text in request.GET.get("of", "").split(",") if text]
+    if len(texts) > MOST_DRAWN:
+        raise BadQuestion(f"At most {MOST_DRAWN} are drawn at once.")
+    if not all(text.isascii() and text.isdigit() and len(text) < 19 for text in texts):
+        raise BadQuestion("of names ids, with commas between them.")
+    return [int(text) for text in texts]
 
 
 def _figures(request: HttpRequest, workload: Workload, pods: list[Pod]) -> dict[str, Any]:

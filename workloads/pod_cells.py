@@ -16,6 +16,19 @@ def name(pod: Pod) -> str:
     return f'<a class="mono" href="{pod.get_absolute_url()}" title="{safe}: open its log">{safe}</a>'
 
 
+def gpu_use(pod: Pod) -> str:
+    """Where what it used is drawn, if it holds any of a GPU."""
+    return _spark("gpu", pod) if pod.gpu_millis or pod.gpu_memory_bytes else cells.NONE
+
+
+def cpu_use(pod: Pod) -> str:
+    return _spark("cpu", pod)
+
+
+def _spark(what: str, pod: Pod) -> str:
+    return f'<span class="spark" data-spark="{what}-{pod.pk}"></span>'
+
+
 def state(pod: Pod) -> str:
     gone = ' <span class="dim">gone</span>' if pod.gone_at else ""
     return f"{phase(_shown(pod), pod.phase)}{gone}{_why(pod)}"

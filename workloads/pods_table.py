@@ -1,10 +1,12 @@
 """The table of one workload's pods: columns, filters, order. `workloads.pod_cells` draws what is special."""
 
+from typing import Any
+
 from django.db.models import CharField, TextChoices
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
-from runyard.kit.columns import Choice, Instant, Number, Text
+from runyard.kit.columns import Choice, Column, Instant, Number, Text
 from runyard.kit.tables import Filter, Table
 from workloads import pod_cells, queries
 
@@ -25,6 +27,13 @@ class _Code(Number):
     """A number that is read with the words beside it."""
 
     align = "start"
+
+
+class _Spark(Column):
+    """What it used in the last hour: a place where the page draws it, which a file has not."""
+
+    def fields(self) -> list[tuple[str, Any]]:
+        return []
 
 
 class PodTable(Table):
@@ -53,6 +62,15 @@ class PodTable(Table):
     role = Text(label="Role", width=84, detail=True)
     node = Text(label="Node", code=True, width=120, detail=True)
     gpus = Number(label="GPUs", of="gpu_millis", scale=1000, width=58)
+    gpu_use = _Spark(
+        label="GPU use",
+        draws=pod_cells.gpu_use,
+        of="gpu_millis",
+        needs=("gpu_millis", "gpu_memory_bytes"),
+        sortable=False,
+        width=126,
+    )
+    cpu_use = _Spark(label="CPU used", draws=pod_cells.cpu_use, of="cpu_millis", sortable=False, width=120)
     restarts = Number(label="Restarts", width=74)
     exit_code = _Code(
         label="Ended with",

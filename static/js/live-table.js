@@ -236,7 +236,7 @@ function swapRow(row, fresh, flashes) {
   delete row.dataset.left;
   [...fresh.cells].forEach((cell, i) => {
     const old = row.cells[i];
-    if (old.querySelector("input") || same(old, cell)) return;
+    if (old.querySelector("input, [data-spark]") || same(old, cell)) return;
     old.replaceChildren(...cell.childNodes);
     flashes.push(old);
   });

@@ -60,6 +60,7 @@ def test_one_pod_is_one_line_with_gaps_and_its_request():
                     "label": {
                         "text": "request",
                         "textposition": "start",
+                        "yanchor": "bottom",
                         "font": {"size": 10, "color": "--wait"},
                     },
                 }
@@ -103,6 +104,11 @@ def test_a_limit_far_above_all_figures_is_told_and_not_drawn():
     one = shown(OF["cpu"], Reading(GRID, [line("cpu", [1, 1, 1])]), marks)
     assert [shape["label"]["text"] for shape in told(one)["layout"]["shapes"]] == ["request"]
     assert one.levels == ["request 2", "limit 512"]
+
+
+def test_the_name_of_a_level_at_the_top_hangs_from_it():
+    one = shown(OF["gpu_compute"], Reading(GRID, [line("gpu_compute", [90, 90, 90])]), [Mark("request", 100)])
+    assert told(one)["layout"]["shapes"][0]["label"]["yanchor"] == "top"
 
 
 def test_gpus_of_one_pod_go_by_their_numbers_and_slices():
