@@ -129,6 +129,7 @@ def test_a_body_that_is_too_large_is_refused(post, ada, red, cluster):
         "ordering=owner__password",
         "owner__password__startswith=a",
         "_connector=OR 1=1",
+        "project=%00red",
     ],
 )
 def test_an_unknown_or_bad_parameter_is_said(browse, ada, ada_training, query):
@@ -137,9 +138,7 @@ def test_an_unknown_or_bad_parameter_is_said(browse, ada, ada_training, query):
     assert response.json()["message"]
 
 
-@pytest.mark.parametrize(
-    "query", ["search=%25_%5C'\"", "search=%00", "project=%00red", "search=" + "x" * 5000]
-)
+@pytest.mark.parametrize("query", ["search=%25_%5C'\"", "search=%00", "search=" + "x" * 5000])
 def test_odd_searches_find_nothing_and_harm_nothing(browse, ada, ada_training, query):
     response = browse(ada).get(f"{URL}?{query}")
     assert response.status_code == 200
@@ -274,3 +273,34 @@ def test_a_workspace_says_how_its_tools_are_reached(browse, ada, red, cluster):
     variables = {one["name"]: one for one in pod["spec"]["containers"][0]["env"]}
     assert len(variables["JUPYTER_TOKEN"]["value"]) == 40
     assert variables["POD_IP"]["valueFrom"] == {"fieldRef": {"fieldPath": "status.podIP"}}
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("f=gpus>=2", ["big"]),
+        ("f=data_sources=@pvc", ["small"]),
+        ("f=name==big&f=name==small", ["small", "big"]),
+        ("f=name!=big&f=gpus>=2", []),
+        ("q=BIG", ["big"]),
+        ("phase=Running&phase=Failed", ["small", "big"]),
+    ],
+)
+def test_it_takes_the_filters_of_the_table(browse, ada, red, cluster, query, names):
+    make_workload(red, cluster, name="big", gpu_millis=8000, phase="Running")
+    make_workload(red, cluster, name="small", gpu_millis=0, data_sources=["a (PVC)"], phase="Failed")
+    assert [row["name"] for row in browse(ada).get(f"{URL}?{query}").json()["workloads"]] == names
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("f=nothing==1", "cannot be filtered by “nothing”; it can by name"),
+        ("f=gpus=@1", "GPUs cannot be filtered with =@; use >="),
+        ("phase=Nope", "There is no status “Nope”; there is Creating"),
+        ("page_size=9", "Unknown parameter 'page_size'; there are q, f, phase"),
+    ],
+)
+def test_a_filter_that_is_none_is_refused_in_words(browse, ada, query, words):
+    answer = browse(ada).get(f"{URL}?{query}")
+    assert (answer.status_code, words in answer.json()["message"]) == (400, True)

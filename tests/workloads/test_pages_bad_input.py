@@ -49,3 +49,13 @@ def test_a_cursor_of_another_sort_is_refused_in_words(ada, ada_training, red, cl
     after = WorkloadTable.page(ada, QueryDict("sort=name")).after
     assert after
     assert "not valid any more" in WorkloadTable.page(ada, QueryDict(f"sort=age&after={after}")).problem
+
+
+def test_a_page_both_after_and_before_a_row_is_refused_in_words(ada, red, cluster, monkeypatch):
+    from tests.make import make_workload
+
+    monkeypatch.setattr("runyard.kit.tables.PAGE_SIZE", 1)
+    for name in "ab":
+        make_workload(red, cluster, name=name)
+    cursor = WorkloadTable.page(ada, QueryDict("")).after
+    assert "not both" in WorkloadTable.page(ada, QueryDict(f"after={cursor}&before={cursor}")).problem

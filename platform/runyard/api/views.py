@@ -1,7 +1,7 @@
 """The REST API, version 1: the same queries and actions as the pages, for programs."""
 
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, QueryDict, StreamingHttpResponse
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -22,14 +22,14 @@ from workloads import actions, bulk, bulk_tasks, logs, queries
 from workloads.actions import Invalid
 from workloads.models import Bulk, SubmittedThrough, Verb, Workload
 from workloads.policies import Refused
-from workloads.status import Phase
 from workloads.tables import WorkloadTable
 
 MOST_ROWS, ROWS = 500, 50
+_FILTERS = ("q", "f", *WorkloadTable.filters)  # as in the address of the table
 
 
 class Workloads(APIView):
-    """List (newest first, `phase`, `project`, `search`, `limit`, `after`, `count`) and submit.
+    """List (newest first, `search`, `limit`, `after`, `count`, and the table's filters) and submit.
 
     Asked for text/csv, all rows in one file, with every column or those that `columns` names.
     """
@@ -170,17 +170,18 @@ def _bulk(request: Request, pk: int) -> Bulk:
 
 def _filtered(request: Request, *besides: str) -> QuerySet[Workload]:
     """The rows that the filters keep; refuses parameters that are neither filters nor `besides`."""
-    rows = queries.visible_workloads(request.user)
-    params = request.query_params
-    unknown = set(params) - {"phase", "project", "search", *besides}
-    if unknown:
-        raise ValidationError({"detail": f"Unknown parameter {sorted(unknown)[0]!r}."})
-    if "phase" in params:
-        if params["phase"] not in Phase.values:
-            raise ValidationError({"detail": f"phase is one of {', '.join(Phase.values)}."})
-        rows = rows.filter(phase=params["phase"])
-    if "project" in params:
-        rows = rows.filter(project__name=params["project"].replace("\0", ""))
+    params, asked = request.query_params, QueryDict(mutable=True)
+    known = (*_FILTERS, "search", *besides)
+    if unknown := set(params) - {*known}:
+        words = f"Unknown parameter {min(unknown)!r}; there are {', '.join(known)}."
+        raise ValidationError({"detail": words})
+    for name in _FILTERS:
+        asked.setlist(name, params.getlist(name))
+    try:
+        rows = WorkloadTable.matching(request.user, WorkloadTable.read(asked))
+    except BadQuery as problem:
+        raise ValidationError({"detail": str(problem)}) from problem
+    rows = rows.select_related("project__department", "created_by", "cluster", "usage")
     if "search" in params:
         rows = rows.filter(name__icontains=params["search"].replace("\0", "")[:253])
     return rows

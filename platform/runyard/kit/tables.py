@@ -97,6 +97,10 @@ class Table:
         """
         try:
             query = cls.read(params, saved)
+            if query.after and query.before:
+                raise BadQuery(
+                    "A page begins after a row or ends before one: write after= or before=, not both."
+                )
         except BadQuery as problem:
             sort, layout = Sort.read(cls.default_sort, cls.columns), Layout.read(cls.columns, None, saved)
             return Page(sort, layout, problem=str(problem))
@@ -130,7 +134,8 @@ class Table:
             if name not in _OWN and name not in cls.filters:
                 raise BadQuery(f"This table cannot be filtered by “{name[:40]}”.")
             if any("\0" in value or len(value) > 4 * LONGEST_TEXT for value in values):
-                raise BadQuery(f"“{name[:40]}” holds what no row can: a NUL or a very long text.")
+                words = f"a NUL, or more than {4 * LONGEST_TEXT} characters"
+                raise BadQuery(f"“{name[:40]}” holds what no row can: {words}.")
         sort = Sort.read(params.get("sort") or cls.default_sort, cls.columns)
         layout = Layout.read(cls.columns, params.get("columns"), saved, params.get("widths"))
         conditions = read_conditions(params.getlist("f"), cls.columns)
