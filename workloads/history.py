@@ -215,7 +215,7 @@ def _happening(row: dict[str, Any], pods: dict[str, int]) -> Happening:
     shared = {name: row[name] for name in ("at", "type", "title", "words", "source", "about_kind", "about")}
     return Happening(
         **shared,
-        key=f"{_KEYS[row['number']]}-{row['pk']}",
+        key=f"{_key(row['number'])}-{row['pk']}",
         pod=pods.get(row["about_uid"]),
         count=row["times"],
         folded=row["times"] != row["own_times"],
@@ -225,7 +225,8 @@ def _happening(row: dict[str, Any], pods: dict[str, int]) -> Happening:
     )
 
 
-_KEYS = {source.number: source.key for source in SOURCES}
+def _key(number: int) -> str:
+    return next(source.key for source in SOURCES if source.number == number)
 
 
 def _single(event: Event) -> Happening:

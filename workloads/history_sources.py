@@ -1,4 +1,4 @@
-"""Where a workload's history comes from: five sources of rows of one shape, for `history` to merge.
+"""Where a workload's history comes from: sources of rows of one shape, for `history` to merge.
 
 The order is docs/history.md: by second; within one what was asked, then what the cluster said, then the phase
 it came to. Each source keeps to one place, so that an index of its own time gives it in that order.
@@ -164,7 +164,8 @@ def _those(of: str, labels: dict[str, str], word: str) -> Q:
 
 _FULL_NAME = Trim(_line(F("by__first_name"), Value(" "), F("by__last_name")))
 _WHO = Coalesce(NullIf(_text(_FULL_NAME), _text(Value(""))), _text(F("by__username")))
-_BY = _either(When(by=None, then=_text(Value(""))), otherwise=_line(Value("by "), _WHO))
+#: Who did it, of a row whose `by` is a person.
+BY = _either(When(by=None, then=_text(Value(""))), otherwise=_line(Value("by "), _WHO))
 _WELL = Q(state=Action.State.DONE) | Q(error="")
 _OUTCOME = _either(
     When(_WELL & ~Q(state=Action.State.FAILED), then=_text(Value(""))),
@@ -172,8 +173,8 @@ _OUTCOME = _either(
     otherwise=_line(Value("trying again: "), F("error")),
 )
 _ACTION_WORDS = _either(
-    When(Q(by=None) | _WELL & ~Q(state=Action.State.FAILED), then=_line(_BY, _OUTCOME)),
-    otherwise=_line(_BY, Value(", "), _OUTCOME),
+    When(Q(by=None) | _WELL & ~Q(state=Action.State.FAILED), then=_line(BY, _OUTCOME)),
+    otherwise=_line(BY, Value(", "), _OUTCOME),
 )
 ACTIONS = Source(
     "action",
@@ -292,4 +293,5 @@ def _warnings(user: Any, workload: Workload) -> QuerySet[Any]:
 NORMAL = Source("event", 3, SAID, "normal", _normal, "until", _EVENT, _event_words, "source")
 WARNINGS = Source("event", 3, SAID, "warning", _warnings, "until", _EVENT, _event_words, "source")
 
-SOURCES = (ACTIONS, CHANGED, PHASES_WAITING, NORMAL, WARNINGS, PHASES)
+#: Rooms above this one add what they keep of a workload, as they are loaded.
+SOURCES = [ACTIONS, CHANGED, PHASES_WAITING, NORMAL, WARNINGS, PHASES]

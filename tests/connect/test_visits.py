@@ -4,6 +4,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 import pytest
+from django.http import QueryDict
 from django.utils import timezone
 
 from runyard.connect import visits
@@ -12,6 +13,7 @@ from runyard.connect.hosts import Place
 from runyard.connect.models import Visit
 from runyard.tenancy.access import Denied
 from runyard.tenancy.models import AccessRule
+from workloads import history
 
 
 @pytest.fixture
@@ -99,3 +101,32 @@ def test_unused_tickets_go_after_a_day_and_visits_after_a_year(ada, session_key,
     Visit.objects.filter(cookie=sha256(old.encode()).hexdigest()).update(asked_at=now - timedelta(days=366))
     assert forget_visits() == 2
     assert visits.guest(kept, place).user == ada
+
+
+def test_a_visit_stands_in_the_workloads_history_as_what_she_did(ada, vi, eve, ticket, place, ada_training):
+    assert not _opened(ada, ada_training)  # a ticket alone is no visit
+    cookie = visits.enter(ticket, place)
+    visits.guest(cookie, place)
+    began = Visit.objects.get().entered_at
+    for used, words in ((30, ""), (90, ", used for 1 min"), (7_300, ", used for 2 h")):
+        Visit.objects.update(seen_at=began + timedelta(seconds=used))
+        [found] = _opened(ada, ada_training)
+        assert (found.type, found.title, found.source) == ("action", "Opened jupyter", "runyard")
+        assert found.words == f"by {ada.get_full_name() or ada.username}{words}"
+    assert len(_opened(vi, ada_training)) == 1
+    assert not _opened(eve, ada_training)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [("q=jupyter", 1), ("q=opened+jup", 1), ("q=tensorboard", 0), ("type=action", 1), ("type=warning", 0)],
+)
+def test_visits_are_found_in_the_history_by_their_words(ada, ticket, place, ada_training, asked, found):
+    visits.enter(ticket, place)
+    wanted = history.read(QueryDict(asked), ada, ada_training)
+    shown = [one for one in history.page(ada, ada_training, wanted).happenings if one.key[:5] == "visit"]
+    assert len(shown) == found
+
+
+def _opened(user, workload):
+    return [one for one in history.latest(user, workload, 50) if one.key.startswith("visit-")]

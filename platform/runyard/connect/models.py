@@ -21,6 +21,7 @@ class Visit(models.Model):
     cookie = models.CharField(max_length=64, unique=True, null=True, help_text="SHA-256; null until entered.")  # noqa: DJ001
     asked_at = models.DateTimeField()
     entered_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True, help_text="When it was last used, to the minute.")
 
     objects = OfWorkload["Visit"].as_manager()
 

@@ -15,11 +15,12 @@ from runyard.connect.models import Visit
 from runyard.tenancy.access import Denied, require
 from runyard.tenancy.models import User
 from runyard.tenancy.sessions import signed_in
+from workloads import transitions
 from workloads.models import Workload
 from workloads.queries import get_workload
 
 TICKET_SECONDS = 30
-LONGEST = timedelta(hours=24)
+LONGEST, SEEN_EVERY = timedelta(hours=24), timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ def enter(ticket: str, place: Place) -> str:
     ).update(entered_at=now, cookie=_digest(cookie))
     if not entered:
         raise Denied("This way in was used before, or is too old. Open the tool from its workload again.")
+    transitions.announce(Workload.objects.filter(pk=place.workload).only("project_id", "version"))
     return cookie
 
 
@@ -75,7 +77,15 @@ def guest(cookie: str, place: Place) -> Guest:
         require(user, "connect", get_workload(user, place.workload))
     except Workload.DoesNotExist:
         raise Denied("There is no such workload, or you may not see it.") from None
+    _seen(visit)
     return Guest(visit.pk, user)
+
+
+def _seen(visit: Visit) -> None:
+    """Keep that it is used, a few times a minute at most."""
+    now = timezone.now()
+    if visit.seen_at is None or visit.seen_at < now - SEEN_EVERY:
+        Visit.objects.filter(pk=visit.pk).update(seen_at=now)
 
 
 def _digest(secret: str) -> str:
