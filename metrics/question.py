@@ -18,6 +18,8 @@ from workloads.models import Pod
 
 #: Between two points; finer than that nothing is measured. Whole parts of an hour, so that grids coincide.
 STEPS = (15, 30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
+#: A longer step is shown from its beginning: else what is new would be missing for hours of a month.
+SHORT = 60
 MOST_POINTS, MOST_DAYS = 2_000, 400
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -81,7 +83,7 @@ class Question:
 
 
 def grid_of(start: datetime, end: datetime, points: int) -> Grid:
-    """At most `points` times from `start` to `end`. Raises BadQuestion."""
+    """At most `points` times from `start` to `end`, or to the end of a long step. Raises BadQuestion."""
     if not 1 <= points <= MOST_POINTS:
         raise BadQuestion(f"Ask for 1 to {MOST_POINTS} points.")
     if start >= end:
@@ -93,8 +95,9 @@ def grid_of(start: datetime, end: datetime, points: int) -> Grid:
         raise BadQuestion(f"The range is longer than {MOST_DAYS} days: ask for a part of it.")
     step = _step(seconds / points)
     first = math.floor(start.timestamp() / step) + 1
-    last = max(math.floor(end.timestamp() / step), first)
-    return Grid(first * step, step, min(last - first + 1, points))
+    last = max((math.ceil if step > SHORT else math.floor)(end.timestamp() / step), first)
+    first = max(first, last - points + 1)
+    return Grid(first * step, step, last - first + 1)
 
 
 def metrics_named(keys: list[str]) -> tuple[Metric, ...]:

@@ -66,8 +66,10 @@ def _source(one: Shown, reading: Reading, now: float) -> str:
     """Where its figures come from and how old the newest is: "kubelet of node a, 12 s ago"."""
     if one.at is None:
         return ""
-    source = named(reading.sources, METRICS[one.chart.metrics[0]].scope)
-    return f"{source.removesuffix('.')}; the newest figure is {duration(now - one.at)} old."
+    scope = METRICS[one.chart.metrics[0]].scope
+    ages = [state.age for state in reading.sources if scope in state.scopes and state.age is not None]
+    age = now - one.at if one.at < now else min(ages, default=0.0)  # its step may go on
+    return f"{named(reading.sources, scope).removesuffix('.')}; the newest figure is {duration(age)} old."
 
 
 def named(states: Sequence[SourceState], scope: Scope) -> str:

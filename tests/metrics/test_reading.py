@@ -102,6 +102,15 @@ def test_a_range_that_makes_no_sense_is_refused_in_words(ada, training, start, e
         read(ada, training, "cpu", start=start, end=end)
 
 
+@pytest.mark.parametrize("year", [2000, 2039, 9998])
+def test_a_range_of_another_time_is_empty_and_no_error(ada, training, year):
+    start = datetime(year, 1, 2, tzinfo=UTC)
+    for days in (1, 30, 300):
+        found = read(ada, training, "cpu", start=start, end=start + timedelta(days=days))
+        assert found.series == []
+        assert found.empty["cpu"]
+
+
 def test_unknown_metrics_are_refused_with_those_there_are(ada, training):
     with pytest.raises(BadQuestion, match=r"There is no metric 'gpu_fun'; there are gpu_compute, gpu_memory"):
         read(ada, training, "cpu", "gpu_fun")
@@ -115,13 +124,23 @@ def test_a_number_of_points_that_makes_no_sense_is_refused(ada, training, points
 
 @pytest.mark.parametrize("minutes", [1, 15, 60, 1440, 7 * 1440, 30 * 1440, 400 * 1440])
 @pytest.mark.parametrize("points", [1, 2, 500, 2000])
-def test_a_grid_lies_within_its_range_on_whole_steps(minutes, points):
-    start = END - timedelta(minutes=minutes)
-    grid = grid_of(start, END, points)
+@pytest.mark.parametrize("seconds", [0, 7])
+def test_a_grid_lies_within_its_range_on_whole_steps(minutes, points, seconds):
+    end = END + timedelta(seconds=seconds)
+    start = end - timedelta(minutes=minutes)
+    grid = grid_of(start, end, points)
     assert 1 <= grid.count <= points
     assert grid.start % grid.step == 0
     assert grid.start > start.timestamp()
-    assert grid.end <= END.timestamp() or grid.count == 1
+    if grid.step > 60:
+        assert end.timestamp() <= grid.end < end.timestamp() + grid.step, "with the step that goes on"
+    else:
+        assert grid.end <= end.timestamp() < grid.end + grid.step or grid.count == 1
+
+
+def test_what_is_young_is_seen_in_a_range_of_a_month_too(ada, training):
+    found = read(ada, training, "cpu", start=END - timedelta(days=30), points=500)
+    assert [values(one) for one in found.series] == [[2], [2]], "its minutes are part of a step of hours"
 
 
 # --- where there is nothing ---
