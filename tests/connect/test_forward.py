@@ -362,3 +362,15 @@ async def test_a_stream_that_is_open_outlives_a_database_that_restarts(monkeypat
 
     monkeypatch.setattr("runyard.connect.door._ask", away)
     assert await Tools(None)._still("cookie", Place(7, "jupyter"))
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/sw.js", 403), ("/%73w.js?a=/b/", 403), ("/a%2fsw.js", 403), ("/static/sw.js", 200), ("//sw.js", 200)],
+)
+async def test_no_service_worker_of_a_tool_sees_tickets(door, path, status):
+    wide = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nservice-worker-allowed: /\r\n\r\n"
+    async with backend(says(wide)) as (port, _):
+        answer = await ask(door(port), path, headers={"service-worker": "script"})
+    assert answer.status == status
+    assert not answer.all("service-worker-allowed")

@@ -58,6 +58,9 @@ class Tools:
             if not _same_origin(scope, place):
                 words = "A page of another origin asked for this."
                 return await problem(send, scope, 403, words, _back(place))
+            if _is_worker_of_all(scope):
+                words = "A service worker of the whole host would see how people are let in; none is allowed."
+                return await problem(send, scope, 403, words, _back(place))
             passage = await self._let(scope, receive, send, place, cookie)
             with self._room.taken(cookie):
                 return await forward(passage)
@@ -147,6 +150,11 @@ def _same_origin(scope: dict[str, Any], place: Place) -> bool:
     if site:
         return site in ("same-origin", "none") or (visit and _header(scope, b"sec-fetch-dest") == "document")
     return not origin or origin == origin_of(place)
+
+
+def _is_worker_of_all(scope: dict[str, Any]) -> bool:
+    """Whether the script of a service worker is fetched that may watch ENTER too: one that is in no folder."""
+    return _header(scope, b"service-worker") == "script" and scope["raw_path"].count(b"/") < 2
 
 
 def _back(place: Place) -> str:

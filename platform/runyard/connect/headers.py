@@ -22,8 +22,10 @@ _NOT_TO_TOOLS = HOP_BY_HOP | frozenset(
     b"x-forwarded-port x-forwarded-prefix x-forwarded-uri x-real-ip impersonate-user impersonate-group "
     b"impersonate-uid x-remote-user x-remote-group expect".split()
 )
+#: Nor may a worker of a page below some folder be one of the whole host: it would see tickets.
 _NOT_FROM_TOOLS = HOP_BY_HOP | frozenset(
-    b"strict-transport-security alt-svc public-key-pins clear-site-data set-cookie location".split()
+    b"strict-transport-security alt-svc public-key-pins clear-site-data set-cookie location "
+    b"service-worker-allowed".split()
 )
 _OF_A_HANDSHAKE = frozenset(
     b"sec-websocket-key sec-websocket-version sec-websocket-extensions sec-websocket-protocol".split()
