@@ -153,7 +153,7 @@ def _same_origin(scope: dict[str, Any], place: Place) -> bool:
 
 
 def _is_worker_of_all(scope: dict[str, Any]) -> bool:
-    """Whether the script of a service worker is fetched that may watch ENTER too: one that is in no folder."""
+    """Whether the script of a service worker is fetched that may watch ENTER too: one in no folder."""
     return _header(scope, b"service-worker") == "script" and scope["raw_path"].count(b"/") < 2
 
 
