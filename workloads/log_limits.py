@@ -16,8 +16,8 @@ from workloads.actions import Invalid
 from workloads.keeping import retention
 from workloads.keeping.models import LogLimits
 
-MOST_DAYS, GIB = 3_650, 2**30
-LEAST_BYTES, MOST_BYTES = GIB // 10, 100_000 * GIB
+GIB = 2**30
+LEAST_BYTES = GIB // 10
 #: What a right to change a project's settings is called.
 VERB = "configure"
 
@@ -49,17 +49,16 @@ def project_of(user: Any, name: str) -> Project:
 def limits_of(project: Project | None) -> Limits:
     """A project's limits, or those of the settings; what belongs to no project has the latter."""
     own = LogLimits.objects.filter(project=project).select_related("by").first() if project else None
-    days, most = (own.days, own.bytes) if own else (None, None)
-    return Limits(days or settings.LOG_DAYS, most or settings.LOG_PROJECT_BYTES, own)
+    return Limits(*(own.in_force if own else (settings.LOG_DAYS, settings.LOG_PROJECT_BYTES)), own)
 
 
 def check(days: int | None, most_bytes: int | None) -> None:
-    """Raises Invalid, by field."""
-    wrong = {}
-    if days is not None and not 1 <= days <= MOST_DAYS:
-        wrong["days"] = f"A whole number of days from 1 to {MOST_DAYS:,}, or nothing for the default."
-    if most_bytes is not None and not LEAST_BYTES <= most_bytes <= MOST_BYTES:
-        wrong["bytes"] = f"From 0.1 to {MOST_BYTES // GIB:,} GiB, or nothing for the default."
+    """Raises Invalid, by field. None may be wider than the installation's, which has so much room."""
+    wrong, most = {}, limits_of(None)
+    if days is not None and not 1 <= days <= most.days:
+        wrong["days"] = f"A whole number of days from 1 to {most.days:,}, the most here, or nothing for that."
+    if most_bytes is not None and not min(LEAST_BYTES, most.bytes) <= most_bytes <= most.bytes:
+        wrong["bytes"] = f"From 0.1 to {most.bytes / GIB:,.10g} GiB, the most here, or nothing for that."
     if wrong:
         raise Invalid(wrong)
 
@@ -67,7 +66,7 @@ def check(days: int | None, most_bytes: int | None) -> None:
 def change(
     project: Project, by: User, days: int | None, most_bytes: int | None, *, agreed: bool = False
 ) -> None:
-    """Set both limits; None stands for the default.
+    """Set both limits; None stands for the installation's.
 
     Raises Denied, Invalid, and unless `agreed` WouldDelete where a tighter limit costs lines that are kept.
     """

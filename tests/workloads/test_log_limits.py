@@ -66,32 +66,35 @@ def test_retention_keeps_to_a_project_s_own_days_and_to_the_default_elsewhere(ke
     assert sorted(store.deleted) == ["redwood-sft/20", "redwood-sft/9"]
 
 
-def test_longer_days_than_the_default_are_kept_too(kept, green, settings):
-    settings.LOG_DAYS = 5
+def test_a_limit_that_is_wider_than_the_installation_s_by_now_counts_for_no_more(kept, red, green, settings):
     LogLimits.objects.create(project=green, days=30)
+    LogLimits.objects.create(project=red, bytes=50 * GIB)
+    settings.LOG_DAYS, settings.LOG_PROJECT_BYTES = 15, GIB
     retention.forget_logs()
-    assert left() == ["greens/20", "redwood-sft/2"]
+    assert left() == ["redwood-sft/2"]
+    assert log_limits.limits_of(green).days == 15
+    assert log_limits.limits_of(red).bytes == GIB
 
 
 def test_retention_keeps_to_a_project_s_own_size(kept, red, settings):
     LogLimits.objects.create(project=red, bytes=2 * GIB)
     retention.forget_logs()
     assert left() == ["greens/20", "redwood-sft/2", "redwood-sft/9"]
-    settings.LOG_PROJECT_BYTES = GIB // 2
+    settings.LOG_PROJECT_BYTES = GIB
     retention.forget_logs()
-    assert left() == ["redwood-sft/2", "redwood-sft/9"]
+    assert left() == ["greens/20", "redwood-sft/2"]
 
 
 @pytest.mark.parametrize("who", ["bo", "cy", "dee"])
 def test_administrator_head_and_system_administrator_set_limits(who, request, browse, red):
     client = browse(request.getfixturevalue(who))
-    response = client.post(PAGE, {"days": "90", "gib": "200"})
+    response = client.post(PAGE, {"days": "14", "gib": "20.5"})
     assert (response.status_code, response["Location"]) == (302, PAGE)
     own = LogLimits.objects.get(project=red)
-    assert (own.days, own.bytes, own.by.username) == (90, 200 * GIB, who)
+    assert (own.days, own.bytes, own.by.username) == (14, 20.5 * GIB, who)
     page = text(client.get(PAGE))
-    assert 'value="90"' in page
-    assert 'value="200"' in page
+    assert 'value="14"' in page
+    assert 'value="20.5"' in page
     assert f"Changed by {own.by.label}" in page
 
 
@@ -107,22 +110,25 @@ def test_others_of_the_project_read_them_and_learn_whom_to_ask(who, request, bo,
 
 
 def test_the_default_is_shown_and_an_empty_field_goes_back_to_it(bo, browse, red, settings):
-    LogLimits.objects.create(project=red, days=90)
+    LogLimits.objects.create(project=red, days=14)
     client = browse(bo)
-    assert "Left empty: 30 days" in text(client.get(PAGE))
+    assert "At most 30 days, which is also what counts where it is left empty." in text(client.get(PAGE))
     assert client.post(PAGE, {"days": "", "gib": "", "agreed": "1"}).status_code == 302
     assert not LogLimits.objects.exists()
     assert log_limits.limits_of(red).days == settings.LOG_DAYS
 
 
-DAYS, SIZE = "days from 1 to 3,650", "From 0.1 to 100,000 GiB"
+DAYS, SIZE = "days from 1 to 30, the most here", "From 0.1 to 100 GiB, the most here"
 
 
 @pytest.mark.parametrize(
     ("days", "gib", "words"),
     [
-        *((days, "", DAYS) for days in ("0", "-3", "1.5", "a week", "9" * 30, "٣", "much\0")),
-        *(("", gib, SIZE) for gib in ("0", "-1", "NaN", "sNaN", "Infinity", "1e999999", "much\0", "0.01")),
+        *((days, "", DAYS) for days in ("0", "-3", "1.5", "a week", "31", "9" * 30, "٣", "much\0")),
+        *(
+            ("", gib, SIZE)
+            for gib in ("0", "-1", "NaN", "sNaN", "Infinity", "1e999999", "much\0", "0.01", "100.001")
+        ),
     ],
 )
 def test_what_is_no_limit_is_said_at_the_field_and_stays_there(bo, browse, red, days, gib, words):
@@ -150,7 +156,7 @@ def test_age_and_size_together_count_no_line_twice(kept, red):
 
 
 def test_a_limit_that_is_wider_asks_nothing(kept, bo, browse, red, settings):
-    settings.LOG_DAYS = 5  # more than that is there until the next run
+    LogLimits.objects.create(project=red, days=5)  # more than that is there until the next run
     assert browse(bo).post(PAGE, {"days": "10", "gib": ""}).status_code == 302
 
 
@@ -173,15 +179,17 @@ def test_limits_by_api(kept, bo, ada, browse, red):
         {"days": "7", "bytes": None},
         {"days": 7},
         {"days": None, "bytes": 1},
+        {"days": 31, "bytes": None},
+        {"days": None, "bytes": 100 * GIB + 1},
     ]
     for body in (*wrong, {"days": 2**70, "bytes": None}):
         assert put(**body).status_code == 422
 
 
 def test_the_log_says_how_long_it_is_kept_and_leads_to_the_limits(ada_training, ada, bo, browse, red):
-    LogLimits.objects.create(project=red, days=90, bytes=5 * GIB)
+    LogLimits.objects.create(project=red, days=14, bytes=5 * GIB)
     address = f"/workloads/{ada_training.pk}/logs"
     page = text(browse(bo).get(address))
-    assert "Logs of red are kept 90 days, up to 5 GiB." in page
+    assert "Logs of red are kept 14 days, up to 5 GiB." in page
     assert f'<a class="link" href="{PAGE}">Change the limits</a>' in page
     assert "About the limits" in text(browse(ada).get(address))

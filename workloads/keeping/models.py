@@ -87,7 +87,7 @@ class KeptChunk(models.Model):
 
 
 class LogLimits(models.Model):
-    """A project's own limits of its kept logs; where one is null, that of the settings counts."""
+    """A project's own limits of its kept logs; where one is null, or wider, that of the settings counts."""
 
     project = models.OneToOneField(Project, models.CASCADE, related_name="log_limits")
     days = models.IntegerField(null=True, help_text="Lines older than this are let go of.")
@@ -107,3 +107,9 @@ class LogLimits(models.Model):
 
     def __str__(self) -> str:
         return f"log limits of {self.project}"
+
+    @property
+    def in_force(self) -> tuple[int, int]:
+        """The days and bytes that count."""
+        days, most = settings.LOG_DAYS, settings.LOG_PROJECT_BYTES
+        return min(self.days or days, days), min(self.bytes or most, most)

@@ -29,14 +29,12 @@ _AT_REST = Q(log__complete=True) | Q(first_line__lt=F("log__lines") - F("lines")
 @shared_task(name="workloads.forget_logs")
 def forget_logs() -> None:
     """Everything that is over a limit: a project's own, or else that of the settings."""
-    where, own = store(), list(LogLimits.objects.all())
-    days = {limits.project_id: limits.days for limits in own if limits.days}
+    where, own = store(), {limits.project_id: limits.in_force for limits in LogLimits.objects.all()}
+    days = {project: most for project, (most, _) in own.items()}
     for project, most in days.items():
         forget_old(where, timedelta(days=most), Q(**{_PROJECT: project}))
     forget_old(where, timedelta(days=settings.LOG_DAYS), ~Q(**{f"{_PROJECT}__in": list(days)}))
-    forget_most(
-        where, settings.LOG_PROJECT_BYTES, {limits.project_id: limits.bytes for limits in own if limits.bytes}
-    )
+    forget_most(where, settings.LOG_PROJECT_BYTES, {project: most for project, (_, most) in own.items()})
     forget_unknown(where)
 
 
