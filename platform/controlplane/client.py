@@ -52,6 +52,11 @@ class Client:
         kind = {"Content-Type": "application/apply-patch+yaml"}
         self._checked(self._http.patch(where, content=manifest, params=_MANAGER, headers=kind))
 
+    def merge(self, path: str, changes: dict[str, Any]) -> None:
+        """Change what `changes` says of the object at `path`, and nothing else."""
+        kind = {"Content-Type": "application/merge-patch+json"}
+        self._checked(self._http.patch(path, content=json.dumps(changes), headers=kind))
+
     def delete(self, path: str) -> None:
         self._checked(self._http.delete(path))
 
