@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from localcluster import bodies, listing, measured, patch, podlog, query, status
+from localcluster import bodies, listing, measured, patch, podlog, query, scaling, status
 from localcluster.doors import Door
 from localcluster.registry import Registry, Write
 from localcluster.resources import Kind, Obj
@@ -63,6 +63,12 @@ class Api:
     def _below_routes(self, target: Target) -> dict[str, tuple[Handler, str]]:
         if target.below and target.below.post:
             return {"POST": (self.post_below, "create")}
+        if target.below and target.below.scale:
+            return {
+                "GET": (self.scale, "get"),
+                "PUT": (self.put_scale, "update"),
+                "PATCH": (self.put_scale, "patch"),
+            }
         if target.below and not target.below.writes:
             return {"GET": (self.log, "get")}
         return {"GET": (self.get, "get"), "PUT": (self.update, "update"), "PATCH": (self.patch, "patch")}
@@ -175,6 +181,27 @@ class Api:
         made = target.below.post(self._registry, target.namespace or "", target.name, body)
         return _json(request, msgspec.json.encode(made), 201)
 
+    async def scale(self, request: Request, target: Target) -> Response:
+        obj = self._registry.get(target.kind.key, target.namespace, target.name)
+        return _json(request, msgspec.json.encode(scaling.shown(_scale(target), obj)))
+
+    async def put_scale(self, request: Request, target: Target) -> Response:
+        """A whole Scale, or a patch of one; it changes the number of replicas alone."""
+        media, body = bodies.media_type(request), await bodies.read(request)
+        kind, scale, write = target.kind, _scale(target), self._write(request, target)
+
+        def change(obj: Obj) -> None:
+            if request.method == "PUT":
+                said = bodies.parse_object(body, media)
+            else:
+                said = patch.patched(scaling.shown(scale, obj), bodies.parse_json(body), media, {})
+            scaling.put(scale, obj, said, kind.key)
+
+        obj = self._registry.mutate(
+            kind.key, target.namespace, target.name, change, manager=write.manager, dry_run=write.dry_run
+        )
+        return _json(request, msgspec.json.encode(scaling.shown(scale, obj)))
+
     async def log(self, request: Request, target: Target) -> Response:
         """Stream a container's log; a pod that no node has yet has an empty one."""
         pod = self._registry.get(target.kind.key, target.namespace, target.name)
@@ -199,6 +226,12 @@ class Api:
     def _write(self, request: Request, target: Target) -> Write:
         dry = query.dry_run(request.query_params.getlist("dryRun"))
         return Write(_manager(request), target.below.name if target.below else None, dry)
+
+
+def _scale(target: Target) -> scaling.Scale:
+    assert target.below is not None
+    assert target.below.scale is not None
+    return target.below.scale
 
 
 def _manager(request: Request) -> str:

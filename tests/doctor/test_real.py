@@ -33,14 +33,15 @@ PLURALS = {
 
 @pytest.fixture
 def grant(real_cluster):
-    """`grant(manifest)`: as `kubectl apply` does; taken back afterwards."""
+    """`grant(manifest)`: as `kubectl apply` does; roles and bindings are taken back afterwards."""
     granted, client = [], real_cluster.plane.client
 
     def apply(manifest):
         for part in yaml.safe_load_all(manifest):
             meta = part["metadata"]
-            granted.append(f"{PLURALS[part['kind']].format(meta.get('namespace'))}/{meta['name']}")
-            client.apply(granted[-1], json.dumps(part))
+            path = f"{PLURALS[part['kind']].format(meta.get('namespace'))}/{meta['name']}"
+            client.apply(path, json.dumps(part))
+            granted.extend([path] if "Role" in part["kind"] else [])
 
     yield apply
     for path in reversed(granted):

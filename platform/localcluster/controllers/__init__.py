@@ -1,4 +1,4 @@
-"""The controllers of the embedded cluster: jobs, garbage, namespaces, times to live, scheduling.
+"""The controllers of the embedded cluster: jobs, replicas, garbage, namespaces, times to live, scheduling.
 
 The server calls `start_controllers`; each controller only reads and writes the registry, as it would the API.
 """
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from localcluster.backoff import Backoff
 
+from .deployments import DeploymentController
 from .garbage import GarbageCollector
 from .jobs import JobController
 from .namespaces import NamespaceController
+from .replicasets import ReplicaSetController
 from .runner import Controller
 from .scheduler import Scheduler
 from .ttl import TimeToLive
@@ -37,6 +39,8 @@ async def start_controllers(registry: "Registry", *, job_backoff: Backoff = JOB_
     """Starts every controller; `job_backoff` is how long a job waits before it replaces a failed pod."""
     running = [
         JobController(registry, job_backoff),
+        ReplicaSetController(registry),
+        DeploymentController(registry),
         GarbageCollector(registry),
         NamespaceController(registry),
         TimeToLive(registry),

@@ -22,6 +22,7 @@ Schema = dict[str, Any]
 _KEEP, _EMBEDDED = "x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource"
 _EITHER = "x-kubernetes-int-or-string"
 _LIST_TYPE, _LIST_KEYS = "x-kubernetes-list-type", "x-kubernetes-list-map-keys"
+_NOWHERE = "<nil>"
 _OWN = ("apiVersion", "kind", "metadata")
 
 
@@ -245,15 +246,17 @@ def _object(value: Json, schema: Schema, problems: Problems, at: str) -> None:
 
 
 def _combined(value: Json, schema: Schema, problems: Problems, at: str) -> None:
-    """`allOf` tells its own problems; of the others it is told that none, or too many, hold."""
+    """`allOf` tells its own problems; of the others Kubernetes tells in words alone where they are."""
     for one in schema.get("allOf") or ():
         check(value, one, problems, at)
+    said = f'"{at}" must'
     if (some := schema.get("anyOf")) and not any(_holds(value, one) for one in some):
-        problems.invalid(at, value, f"{at} in body must validate at least one schema (anyOf)")
-    if (one_of := schema.get("oneOf")) and sum(_holds(value, one) for one in one_of) != 1:
-        problems.invalid(at, value, f"{at} in body must validate one and only one schema (oneOf)")
+        problems.invalid(_NOWHERE, "", f"{said} validate at least one schema (anyOf)")
+    if (one_of := schema.get("oneOf")) and (count := sum(_holds(value, one) for one in one_of)) != 1:
+        found = f"{count} valid alternatives" if count else "none valid"
+        problems.invalid(_NOWHERE, "", f"{said} validate one and only one schema (oneOf). Found {found}")
     if (never := schema.get("not")) is not None and _holds(value, never):
-        problems.invalid(at, value, f"{at} in body must not validate the schema (not)")
+        problems.invalid(_NOWHERE, "", f"{said} not validate the schema (not)")
 
 
 def _holds(value: Json, schema: Schema) -> bool:
