@@ -46,7 +46,7 @@ class StoredSeries(models.Model):
 
 
 class Chunk(models.Model):
-    """Samples of one series: an hour of them as scraped, a day at five minutes, thirty days at an hour."""
+    """Samples of one series: four hours as scraped, a day at five minutes, thirty days at an hour."""
 
     pk = models.CompositePrimaryKey("series_id", "resolution", "start")
     series = models.ForeignKey(StoredSeries, models.CASCADE, db_index=False)

@@ -29,7 +29,8 @@ class Stored:
         for number, values in held.values.items():
             metric, labels = held.keys[number]
             if question.gpus is None or labels.gpu_uuid in {*question.gpus, ""}:
-                found[metric, _whole_pod(labels)].append(Series(metric, _whole_pod(labels), times, values))
+                whole = _whole_pod(labels)
+                found[metric, whole].append(Series(metric, whole, times, values))
         return [one[0] if len(one) == 1 else summed(one, labels) for (_, labels), one in found.items()]
 
     def states(self, question: Question) -> list[SourceState]:

@@ -10,10 +10,14 @@ from django.db import connection
 from metrics.models import Chunk, Resolution
 from metrics.series import Metric
 from metrics.store.catalogue import grain_of
-from metrics.store.packing import Samples, merged, pack, sound, unpack_all
+from metrics.store.packing import Samples, pack, sound, unpack
 
-#: The seconds that one chunk covers.
-SPANS: dict[int, int] = {Resolution.RAW: 3600, Resolution.FIVE_MINUTES: 86_400, Resolution.HOUR: 30 * 86_400}
+#: The seconds that one chunk covers. Samples as scraped were an hour to a chunk once: those read as well.
+SPANS: dict[int, int] = {
+    Resolution.RAW: 4 * 3600,
+    Resolution.FIVE_MINUTES: 86_400,
+    Resolution.HOUR: 30 * 86_400,
+}
 Row = tuple[int, int, int, bytes]
 _COLUMNS = "series_id, resolution, start, data"
 _TABLE = Chunk._meta.db_table
@@ -40,13 +44,10 @@ def read(metrics: Mapping[int, Metric], windows: Collection[Window]) -> dict[tup
 
 def unpacked(metrics: Mapping[int, Metric], rows: Iterable[Row]) -> dict[tuple[int, int], Samples]:
     """The samples of (series, resolution, start, data), by series and resolution."""
-    ordered = sorted(rows, key=itemgetter(0, 1, 2))
-    grains = {row[:2]: grain_of(metrics[row[0]], row[1]) for row in ordered}
-    samples = unpack_all([(data, start, grains[series, its]) for series, its, start, data in ordered])
-    parts: dict[tuple[int, int], list[Samples]] = defaultdict(list)
-    for row, its in zip(ordered, samples, strict=True):
-        parts[row[:2]].append(its)
-    return {key: merged(found) if len(found) > 1 else found[0] for key, found in parts.items()}
+    parts: dict[tuple[int, int], list[tuple[bytes, int]]] = defaultdict(list)
+    for series, resolution, start, data in sorted(rows, key=itemgetter(0, 1, 2)):
+        parts[series, resolution].append((data, start))
+    return {key: unpack(found, grain_of(metrics[key[0]], key[1])) for key, found in parts.items()}
 
 
 def write(metrics: Mapping[int, Metric], samples: Iterable[tuple[int, int, int, Samples]]) -> int:

@@ -1,4 +1,4 @@
-"""Folds what is staged into the hourly chunks of each series; late and repeated samples find their place.
+"""Folds what is staged into the chunks of each series; late and repeated samples find their place.
 
 Called by the beat's tasks. Two at a time do no harm: rows that one folds are locked for the other.
 """
@@ -15,14 +15,15 @@ from metrics.models import Resolution, Scraped
 from metrics.series import Metric
 from metrics.store import chunks
 from metrics.store.catalogue import metrics_of
-from metrics.store.packing import Samples, merged
+from metrics.store.packing import Samples, in_order, merged
 from metrics.store.staging import together
 
-HOUR = chunks.SPANS[Resolution.RAW]
+SPAN = chunks.SPANS[Resolution.RAW]
 #: Nodes folded at once: what is staged of them is unpacked in memory.
 AT_ONCE = 40
 
-Hours = dict[tuple[int, int], Samples]
+#: By series, and when its chunk begins.
+Parts = dict[tuple[int, int], Samples]
 
 
 def fold(cluster: int, before: datetime) -> int:
@@ -39,36 +40,36 @@ def _fold(cluster: int, before: datetime, nodes: list[str]) -> int:
     taken = list(rows.select_for_update(skip_locked=True).values_list("pk", "at", "data"))
     series, samples = together((int(at.timestamp()), bytes(data)) for _, at, data in taken)
     metrics = metrics_of(np.unique(series).tolist())
-    hours = {key: found for key, found in _by_hour(series, samples).items() if key[0] in metrics}
-    for key, before_it in _there(hours, metrics).items():
-        hours[key] = merged([before_it, hours[key]])
-    chunks.write(metrics, ((pk, Resolution.RAW, hour, some) for (pk, hour), some in hours.items()))
+    parts = {key: found for key, found in _by_start(series, samples).items() if key[0] in metrics}
+    for key, there in _there(parts, metrics).items():
+        parts[key] = merged([there, parts[key]])
+    chunks.write(metrics, ((pk, Resolution.RAW, start, some) for (pk, start), some in parts.items()))
     Scraped.objects.filter(pk__in=[pk for pk, *_ in taken]).delete()
     return len(samples)
 
 
-def _by_hour(series: npt.NDArray[np.int32], samples: Samples) -> Hours:
-    """Samples by series and the hour they are of, in order of time."""
-    hours = samples.times // (HOUR * 10)
-    order = np.lexsort((samples.times, hours, series))
-    series, hours = series[order], hours[order]
+def _by_start(series: npt.NDArray[np.int32], samples: Samples) -> Parts:
+    """Samples by series and the start of the chunk they belong to, in order of time."""
+    starts = samples.times // (SPAN * 10) * SPAN
+    order = np.lexsort((samples.times, series))  # the chunks of a series are in order then
+    series, starts = series[order], starts[order]
     times, values = samples.times[order], samples.values[order]
-    cuts = np.flatnonzero((np.diff(series) != 0) | (np.diff(hours) != 0)) + 1
+    cuts = np.flatnonzero((np.diff(series) != 0) | (np.diff(starts) != 0)) + 1
     firsts = [0, *cuts.tolist()] if len(series) else []
     return {
-        (int(series[first]), int(hours[first]) * HOUR): merged([Samples(times[first:end], values[first:end])])
+        (int(series[first]), int(starts[first])): in_order(Samples(times[first:end], values[first:end]))
         for first, end in zip(firsts, [*firsts[1:], len(series)], strict=True)
     }
 
 
-def _there(hours: Hours, metrics: Mapping[int, Metric]) -> Hours:
-    """What the chunks of those hours hold already."""
-    by_hour: dict[int, list[int]] = defaultdict(list)
-    for pk, hour in hours:
-        by_hour[hour].append(pk)
-    found: Hours = {}
-    for hour, those in by_hour.items():
-        window = chunks.Window(Resolution.RAW, hour, hour + 1)
+def _there(parts: Parts, metrics: Mapping[int, Metric]) -> Parts:
+    """What these chunks hold already."""
+    by_start: dict[int, list[int]] = defaultdict(list)
+    for pk, start in parts:
+        by_start[start].append(pk)
+    found: Parts = {}
+    for start, those in by_start.items():
+        window = chunks.Window(Resolution.RAW, start, start + 1)
         old = chunks.read({pk: metrics[pk] for pk in those}, [window])
-        found |= {(pk, hour): samples for (pk, _), samples in old.items()}
+        found |= {(pk, start): samples for (pk, _), samples in old.items()}
     return found

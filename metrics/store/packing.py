@@ -60,42 +60,35 @@ def pack(samples: Samples, start: int, grain: Grain) -> bytes:
     return head + _packers.packer.compress(_planes(spread_t, wide_t) + _planes(spread_v, wide_v))
 
 
-def unpack(data: bytes, start: int, grain: Grain) -> Samples:
-    """What `pack` was given, rounded to whole grains."""
-    return unpack_all([(data, start, grain)])[0]
-
-
-def unpack_all(chunks: Sequence[tuple[bytes, int, Grain]]) -> list[Samples]:
-    """`unpack` for each of many, in their order: most of the work is done for all of them at once."""
-    if not chunks:
-        return []
-    opened = [_opened(data) for data, _, _ in chunks]
-    counts, first_t, dt, first_v, dv = np.array([head[:5] for head, _, _ in opened], np.int64).T
-    tenths, starts = np.array([(grain.tenths, start * 10) for _, start, grain in chunks], np.int64).T
-    grains = np.repeat([grain.value for _, _, grain in chunks], counts)
-    times = _together([steps for _, steps, _ in opened], counts, first_t, dt)
-    times = times * np.repeat(tenths, counts) + np.repeat(starts, counts)
-    values = _together([steps for _, _, steps in opened], counts, first_v, dv) * grains
-    ends = np.cumsum(counts).tolist()
-    return [Samples(times[a:b], values[a:b]) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
-
-
-def _opened(data: bytes) -> tuple[tuple[int, ...], Whole, Whole]:
-    """The head of a chunk, and its differences of times and values."""
-    head = _HEAD.unpack_from(data)
-    count, wide_t, wide_v = head[0] - 1, _CODES[head[5] >> 3], _CODES[head[5] & 7]
-    size = count * (wide_t + wide_v)
-    body = _packers.unpacker.decompress(data[_HEAD.size :], size) if size else b""
-    return head, _steps(body, 0, wide_t, count), _steps(body, count * wide_t, wide_v, count)
+def unpack(chunks: Sequence[tuple[bytes, int]], grain: Grain) -> Samples:
+    """What `pack` was given for each (data, start), rounded to whole grains and in order of time."""
+    heads = [_HEAD.unpack_from(data) for data, _ in chunks]
+    times, values = np.empty((2, sum(head[0] for head in heads)), np.int64)
+    at = 0
+    for (data, start), (count, first_t, dt, first_v, dv, widths) in zip(chunks, heads, strict=True):
+        wide_t, wide_v, steps, its = _CODES[widths >> 3], _CODES[widths & 7], count - 1, slice(at, at + count)
+        size = steps * (wide_t + wide_v)
+        body = _packers.unpacker.decompress(data[_HEAD.size :], size) if size else b""
+        _sums(start * 10 // grain.tenths + first_t, dt, _steps(body, 0, wide_t, steps), times[its])
+        _sums(first_v, dv, _steps(body, steps * wide_t, wide_v, steps), values[its])
+        at += count
+    times *= grain.tenths
+    return in_order(Samples(times, values * float(grain.value)))
 
 
 def merged(parts: list[Samples]) -> Samples:
     """All of them in order of time; of those at the same time the last one given."""
     times, values = (np.concatenate([getattr(part, name) for part in parts]) for name in ("times", "values"))
+    return in_order(Samples(times, values))
+
+
+def in_order(samples: Samples) -> Samples:
+    """Them in order of time; of those at the same time the last one."""
+    times = samples.times
     if (times[1:] > times[:-1]).all():
-        return Samples(times, values)
+        return samples
     unique, backwards = np.unique(times[::-1], return_index=True)
-    return Samples(unique, values[::-1][backwards])
+    return Samples(unique, samples.values[::-1][backwards])
 
 
 def sound(samples: Samples, grain: Grain) -> Samples:
@@ -136,26 +129,19 @@ def _planes(numbers: Whole, width: int) -> bytes:
     return small.view(np.uint8).reshape(-1, width).T.tobytes()
 
 
-def _steps(body: bytes, at: int, width: int, count: int) -> Whole:
+def _steps(body: bytes, at: int, width: int, count: int) -> Whole | int:
     """What `_planes` was given."""
     if width == 0:
-        return np.zeros(count, np.int8)
+        return 0
     planes = np.frombuffer(body, np.int8, count * width, at)
-    if width == 1:
-        return planes
-    return planes.reshape(width, count).T.copy().view(_WIDTHS[width])[:, 0]
+    return planes if width == 1 else planes.reshape(width, count).T.copy().view(_WIDTHS[width])[:, 0]
 
 
-def _together(steps: list[Whole], counts: Whole, firsts: Whole, commons: Whole) -> Whole:
-    """The numbers of all chunks, one after the other, from the first of each and the steps between them."""
-    begins = np.cumsum(counts) - counts
-    numbers = np.repeat(commons, counts)
-    later = np.ones(len(numbers), bool)
-    later[begins] = False
-    numbers[later] += np.concatenate(steps)
-    numbers[begins] = firsts
-    np.cumsum(numbers, out=numbers)
-    return numbers - np.repeat(numbers[begins] - firsts, counts)
+def _sums(first: int, common: int, steps: Whole | int, into: Whole) -> None:
+    """Numbers from `first` on, each by its step and `common` more than the one before."""
+    into[0], into[1:] = first, steps
+    into[1:] += common
+    np.add.accumulate(into, out=into)
 
 
 class _Packers(threading.local):

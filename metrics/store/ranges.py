@@ -4,11 +4,9 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
 
 import numpy as np
 from django.conf import settings
-from django.db import connection
 
 from metrics.models import Chunk, Resolution, Scraped, StoredSeries, Upkeep
 from metrics.question import Grid
@@ -20,6 +18,7 @@ from metrics.store.onto_grid import on_grid
 from metrics.store.packing import Samples, merged
 from metrics.store.staging import staged
 from runyard.clusters.models import Cluster
+from runyard.kit.prepared import prepared
 
 DAY = 86_400
 
@@ -48,21 +47,25 @@ def read(cluster: Cluster, pods: Collection[str], metrics: Collection[str], grid
 
 
 #: One way to the database and back: which series there are, their chunks, and what is staged of their nodes.
+#: For a coarse grid, samples as scraped are only of interest from where they are not thinned yet. OFFSET 0
+#: has PostgreSQL look up each series and node by its index, however few it thinks there are.
 _NAMES = ", ".join(Labels.__slots__[1:])
-_WANTED = (
-    f"WITH wanted AS MATERIALIZED (SELECT id, ARRAY[metric, {_NAMES}]::text[] AS key, node"  # noqa: S608
-    f" FROM {StoredSeries._meta.db_table} WHERE cluster_id = %s AND pod_uid = ANY(%s) AND metric = ANY(%s))"
+_ASKED = ", ".join(["(%s::int2, %s::int8, %s::int8)"] * len(SPANS))
+_STATEMENT = (
+    f"WITH wanted AS MATERIALIZED (SELECT id, node, ARRAY[metric, {_NAMES}]::text[] AS key"  # noqa: S608
+    f" FROM {StoredSeries._meta.db_table} WHERE cluster_id = %s AND pod_uid = ANY(%s) AND metric = ANY(%s)),"
+    f" thinned AS MATERIALIZED (SELECT max(downsampled_to) AS until FROM {Upkeep._meta.db_table}"
+    " WHERE cluster_id = %s AND %s)"
     " SELECT id, -1, 0, NULL::bytea, key FROM wanted"
-)
-_CHUNKS = (
-    " UNION ALL SELECT chunk.*, NULL FROM wanted, LATERAL"  # noqa: S608
-    f" (SELECT series_id, resolution, start, data FROM {Chunk._meta.db_table} WHERE series_id = wanted.id"
-    " AND resolution = %s AND start >= %s AND start < %s) AS chunk"
-)
-_STAGED = (
-    " UNION ALL SELECT 0, 0, extract(epoch FROM at)::int, data, NULL"  # noqa: S608
-    f" FROM {Scraped._meta.db_table} WHERE cluster_id = %s AND at >= to_timestamp(%s)"
-    " AND node IN (SELECT node FROM wanted)"
+    " UNION ALL SELECT chunk.*, NULL FROM thinned, wanted,"
+    f" (VALUES {_ASKED}) AS asked(resolution, since, until), LATERAL"
+    f" (SELECT series_id, resolution, start, data FROM {Chunk._meta.db_table}"
+    " WHERE series_id = wanted.id AND resolution = asked.resolution AND start < asked.until AND start >="
+    " greatest(asked.since, CASE WHEN asked.resolution = 0 THEN thinned.until END) OFFSET 0) AS chunk"
+    " UNION ALL SELECT 0, 0, extract(epoch FROM at)::int, data, NULL"
+    " FROM (SELECT DISTINCT node FROM wanted) AS its, LATERAL"
+    f" (SELECT at, data FROM {Scraped._meta.db_table}"
+    " WHERE cluster_id = %s AND node = its.node AND at >= to_timestamp(%s) OFFSET 0) AS scraped"
 )
 #: Samples this many seconds before a range still say something of its first step.
 HELD = 300
@@ -71,14 +74,11 @@ HELD = 300
 def _rows(
     cluster: Cluster, pods: Collection[str], metrics: Collection[str], grid: Grid
 ) -> tuple[dict[int, Key], list[chunks.Row], list[staging.Row]]:
-    windows = _windows(cluster.pk, grid, time.time())
-    values: list[Any] = [cluster.pk, list(pods), list(metrics)]
-    values += [value for one in windows for value in (one.resolution, one.start, one.end)]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"{_WANTED}{_CHUNKS * len(windows)}{_STAGED}", [*values, cluster.pk, max(grid.start - HELD, 0)]
-        )
-        rows = cursor.fetchall()
+    wanted = (cluster.pk, list(pods), list(metrics))
+    thinned = (cluster.pk, grid.step >= Resolution.FIVE_MINUTES)
+    windows = _windows(grid, time.time())
+    asked = (value for one in windows for value in (one.resolution, one.start, one.end))
+    rows = prepared(_STATEMENT, (*wanted, *thinned, *asked, cluster.pk, grid.start - HELD))
     keys = {row[0]: (row[4][0], Labels(cluster.name, *row[4][1:])) for row in rows if row[4]}
     kept = [row[:4] for row in rows if row[0] and not row[4]]
     return keys, kept, [row[2:4] for row in rows if not row[0]]
@@ -94,23 +94,18 @@ def _filled(values: Values, more: Values) -> Values:
     return np.where(np.isnan(values), more, values)
 
 
-def _windows(cluster: int, grid: Grid, now: float) -> list[Window]:
+def _windows(grid: Grid, now: float) -> list[Window]:
     """Which chunks to read, of each resolution: the coarsest that are fine enough, else what is left."""
-    coarse = grid.step >= Resolution.FIVE_MINUTES
-    raw_from = _thinned_to(cluster) if coarse else int(now - settings.METRICS_DAYS * DAY)
-    middle_from = raw_from if grid.step >= Resolution.HOUR else int(now - settings.METRICS_MIDDLE_DAYS * DAY)
     first, last = grid.start - grid.step - HELD, grid.end
-    cuts = {
-        Resolution.RAW: (max(raw_from, first), last),
-        Resolution.FIVE_MINUTES: (max(middle_from, first), min(raw_from, last)),
-        Resolution.HOUR: (first, min(middle_from, last)),
-    }
+    raw_from, middle_from = (
+        max(int(now - days * DAY), first) for days in (settings.METRICS_DAYS, settings.METRICS_MIDDLE_DAYS)
+    )
+    raw, middle, hours = (raw_from, last), (middle_from, min(raw_from, last)), (first, min(middle_from, last))
+    if grid.step >= Resolution.HOUR:
+        raw, middle, hours = (first, last), (0, 0), (first, last)
+    elif grid.step >= Resolution.FIVE_MINUTES:
+        raw, middle = (first, last), (middle_from, last)
     return [
         Window(resolution, since // SPANS[resolution] * SPANS[resolution], until + 1)
-        for resolution, (since, until) in cuts.items()
-        if since < until
+        for resolution, (since, until) in zip(Resolution, (raw, middle, hours), strict=True)
     ]
-
-
-def _thinned_to(cluster: int) -> int:
-    return Upkeep.objects.filter(cluster=cluster).values_list("downsampled_to", flat=True).first() or 0

@@ -4,12 +4,14 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from django.db import transaction
 
 from metrics.models import Chunk, Resolution, Scraped, StoredSeries
 from metrics.question import Grid
 from metrics.series import METRICS, Labels
-from metrics.store import folding, ranges, thinning
+from metrics.store import chunks, folding, ranges, thinning
 from metrics.store.catalogue import grain_of, numbers_of
+from metrics.store.chunks import SPANS
 from metrics.store.onto_grid import on_grid
 from metrics.store.packing import Grain, Samples, merged, pack, sound, unpack
 from metrics.store.staging import Brought, stage
@@ -29,14 +31,14 @@ def samples(times, values):
 @pytest.mark.parametrize("apart", [150, 149, 7])
 def test_a_chunk_gives_back_what_it_was_given(values, apart):
     given = samples([HOUR * 10 + 3 + apart * n for n in range(len(values))], values)
-    back = unpack(pack(given, HOUR, Grain(0.1, 1)), HOUR, Grain(0.1, 1))
+    back = unpack([(pack(given, HOUR, Grain(0.1, 1)), HOUR)], Grain(0.1, 1))
     assert back.times.tolist() == given.times.tolist()
     assert back.values == pytest.approx(given.values)
 
 
 def test_a_chunk_is_as_exact_as_its_grain():
     given = samples([HOUR * 10 + 14, HOUR * 10 + 156], [10.04, 10.06])
-    back = unpack(pack(given, HOUR, Grain(0.1)), HOUR, Grain(0.1))
+    back = unpack([(pack(given, HOUR, Grain(0.1)), HOUR)], Grain(0.1))
     assert (back.times - HOUR * 10).tolist() == [10, 160]
     assert back.values == pytest.approx([10.0, 10.1])
 
@@ -44,9 +46,19 @@ def test_a_chunk_is_as_exact_as_its_grain():
 def test_a_counter_keeps_its_rate_when_its_times_are_rounded():
     times = np.sort(HOUR * 10 + np.arange(240) * 150 + np.arange(240) * 7 % 11)
     given = samples(times, (times - HOUR * 10) / 10 * 3.0)  # three cores, all the time
-    back = unpack(pack(given, HOUR, Grain(0.01, sloping=True)), HOUR, Grain(0.01, sloping=True))
+    back = unpack([(pack(given, HOUR, Grain(0.01, sloping=True)), HOUR)], Grain(0.01, sloping=True))
     rates = np.diff(back.values) / np.diff(back.times / 10)
     assert rates == pytest.approx(3.0, abs=0.002)
+
+
+@pytest.mark.parametrize("cuts", [[7], [1, 2, 6], range(1, 8)], ids=["two", "some", "each its own"])
+def test_chunks_give_back_together_what_they_were_given(cuts):
+    given = samples([HOUR * 10 + 150 * n + n % 3 for n in range(8)], [5, 5, 7, -1, 2**40, 0, 0, 0.5])
+    grain, parts = Grain(0.5, 1), (np.split(given.times, cuts), np.split(given.values, cuts))
+    packed = [pack(samples(times, values), HOUR, grain) for times, values in zip(*parts, strict=True)]
+    back = unpack([(data, HOUR) for data in packed], grain)
+    assert back.times.tolist() == given.times.tolist()
+    assert back.values.tolist() == given.values.tolist()
 
 
 def test_what_is_no_number_is_not_kept():
@@ -157,21 +169,41 @@ def test_late_and_repeated_samples_find_their_place(cluster, numbers):
         scrape(cluster, numbers, HOUR + n * 15, 4096, 30.0 * n)
     folding.fold(cluster.pk, later)
     chunk = Chunk.objects.get(series=numbers[1])
-    back = unpack(chunk.data, HOUR, grain_of(METRICS["cpu"], Resolution.RAW))
+    back = unpack([(chunk.data, chunk.start)], grain_of(METRICS["cpu"], Resolution.RAW))
     assert (back.values.tolist(), (back.times / 10 - HOUR).tolist()) == (
         [0, 30, 60, 90, 120],
         [0, 15, 30, 45, 60],
     )
 
 
-def test_an_hour_is_cut_where_it_ends(cluster, numbers):
+SPAN = SPANS[Resolution.RAW]
+BORDER = HOUR // SPAN * SPAN
+
+
+def test_a_chunk_is_cut_where_it_ends(cluster, numbers):
     for n in range(-2, 2):
-        scrape(cluster, numbers, HOUR + n * 15, 4096, 30.0 * (n + 2))
-    folding.fold(cluster.pk, datetime.fromtimestamp(HOUR + 3600, UTC))
+        scrape(cluster, numbers, BORDER + n * 15, 4096, 30.0 * (n + 2))
+    folding.fold(cluster.pk, datetime.fromtimestamp(BORDER + 3600, UTC))
     starts = Chunk.objects.filter(series=numbers[0]).order_by("start").values_list("start", flat=True)
-    assert list(starts) == [HOUR - 3600, HOUR]
-    rates = read(cluster, numbers, Grid(HOUR, 15, 2))
+    assert list(starts) == [BORDER - SPAN, BORDER]
+    rates = read(cluster, numbers, Grid(BORDER, 15, 2))
     assert rates[numbers[1]].tolist() == [2, 2]
+
+
+def test_chunks_of_an_hour_as_they_were_once_read_and_fold_as_those_of_now(cluster, numbers):
+    metrics = {numbers[0]: METRICS["memory"], numbers[1]: METRICS["cpu"]}
+    for hour in range(4):
+        its = [BORDER + hour * 3600 + 15 * n for n in range(240)]
+        some = samples([at * 10 for at in its], [2.0 * (at - BORDER) for at in its])
+        with transaction.atomic():
+            chunks.write(metrics, [(numbers[1], Resolution.RAW, BORDER + hour * 3600, some)])
+    grid = Grid(BORDER + 600, 600, 23)
+    assert read(cluster, numbers, grid)[numbers[1]] == pytest.approx(2.0)
+    for late in (BORDER + 7, BORDER + 3 * 3600 + 7):
+        scrape(cluster, numbers, late, 4096, 2.0 * (late - BORDER))
+    folding.fold(cluster.pk, datetime.fromtimestamp(BORDER + SPAN, UTC))
+    assert read(cluster, numbers, grid)[numbers[1]] == pytest.approx(2.0)
+    assert Chunk.objects.filter(series=numbers[1]).count() == 4
 
 
 def test_samples_of_a_series_that_was_forgotten_are_let_go(cluster, numbers):
@@ -208,7 +240,7 @@ def test_the_days_of_a_month_share_a_chunk(cluster, numbers):
         folding.fold(cluster.pk, datetime.fromtimestamp(month + (day + 1) * 86_400, UTC))
         assert thinning.thin(cluster.pk, month + (day + 2) * 86_400) == 2
     chunk = Chunk.objects.get(series=numbers[1], resolution=Resolution.HOUR)
-    back = unpack(chunk.data, month, grain_of(METRICS["cpu"], Resolution.HOUR))
+    back = unpack([(chunk.data, month)], grain_of(METRICS["cpu"], Resolution.HOUR))
     assert ((back.times // 10 - month) // 3600).tolist() == [1, 25]
     assert back.values == pytest.approx([2, 2])
 
@@ -217,8 +249,7 @@ def test_what_is_too_old_is_forgotten_and_then_its_series(cluster, numbers, sett
     scrape(cluster, numbers, HOUR, 4096, 30)
     folding.fold(cluster.pk, datetime.fromtimestamp(HOUR + 3600, UTC))
     StoredSeries.objects.update(created_at=datetime.fromtimestamp(HOUR, UTC))
-    now = datetime.fromtimestamp(HOUR + 86_400, UTC)
-    assert thinning.forget(now) == 0
     settings.METRICS_DAYS = 1
-    assert thinning.forget(datetime.fromtimestamp(HOUR + 3600 + 86_401, UTC)) == 2
+    assert thinning.forget(datetime.fromtimestamp(BORDER + SPAN + 86_400, UTC)) == 0
+    assert thinning.forget(datetime.fromtimestamp(BORDER + SPAN + 86_401, UTC)) == 2
     assert not StoredSeries.objects.exists()
