@@ -68,7 +68,7 @@ class PodTable(Table):
         of="gpu_millis",
         needs=("gpu_millis", "gpu_memory_bytes"),
         sortable=False,
-        width=126,
+        width=142,
     )
     cpu_use = _Spark(label="CPU used", draws=pod_cells.cpu_use, of="cpu_millis", sortable=False, width=120)
     restarts = Number(label="Restarts", width=74)
