@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from localcluster import bodies, listing, measured, patch, podlog, query, scaling, status
+from localcluster import bodies, listing, measured, patch, podlog, query, scaling, status, tables
 from localcluster.doors import Door
 from localcluster.registry import Registry, Write
 from localcluster.resources import Kind, Obj
@@ -76,14 +76,17 @@ class Api:
     async def get(self, request: Request, target: Target) -> Response:
         listing.check_reached(self._registry, query.version(request.query_params))
         body = self._registry.get_bytes(target.kind.key, target.namespace, target.name)
-        return _json(request, body)
+        return _json(request, tables.of_one(target.kind, body) if tables.is_wanted(request) else body)
 
     async def list_or_watch(self, request: Request, target: Target) -> Response:
         options = query.list_options(request.query_params)
         if options.watch:
             watch = Watch.open(self._registry, target.kind, target.namespace, options)
-            return StreamingResponse(watch.events(), media_type=bodies.JSON)
-        return _json(request, listing.answer(self._registry, target.kind, target.namespace, options))
+            events = watch.events()
+            told = tables.of_events(target.kind, events) if tables.is_wanted(request) else events
+            return StreamingResponse(told, media_type=bodies.JSON)
+        body = listing.answer(self._registry, target.kind, target.namespace, options)
+        return _json(request, tables.of_list(target.kind, body) if tables.is_wanted(request) else body)
 
     async def measured(self, request: Request, target: Target) -> Response:
         options = query.list_options(request.query_params)

@@ -34,10 +34,11 @@ class Application:
         self.ready = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            return
+        scope = auth.by_path(scope, self._token)
         if scope["type"] == "websocket":
             return await self._tunnel(scope, receive, send)
-        if scope["type"] != "http":
-            return
         request = Request(scope, receive, send)
         try:
             response = await self._answer(request)

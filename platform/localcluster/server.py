@@ -78,6 +78,7 @@ async def _run(options: Options, listener: socket.socket, registry: Registry) ->
         await server.up.wait()
         address = f"http://{HOST}:{port}"
         with _explained(options.home):
+            kubeconfig.write(options.home / "kubeconfig-for-kubectl", f"{address}/{token}", token)
             kubeconfig.write(options.home / "kubeconfig", address, token)
         print(f"localcluster: listening on {address}", file=sys.stderr, flush=True)  # noqa: T201 - for the user
         await stopping.wait()

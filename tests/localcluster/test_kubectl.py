@@ -1,0 +1,108 @@
+"""The real kubectl on the embedded cluster: what works of it is the table in docs/embedded-cluster.md."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.embedded import embedded
+
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "embedded-cluster.md"
+DEPLOYMENT = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - {name: main, image: busybox, command: [sh, -c, "echo hello; exec sleep 600"]}
+"""
+JOB = """
+apiVersion: batch/v1
+kind: Job
+metadata: {name: short}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - {name: main, image: busybox, command: [sh, -c, "for n in 1 2 3; do echo line $n; done"]}
+"""
+#: In this order, on one cluster: what is typed, and what is seen.
+ROWS = [
+    ("version", "Server Version: v1."),
+    ("api-resources", "deployments"),
+    ("apply -f web.yaml", "deployment.apps/web created"),
+    ("rollout status deployment/web --timeout=120s", "successfully rolled out"),
+    ("diff -f web.yaml", ""),
+    ("apply --server-side --force-conflicts -f web.yaml", "serverside-applied"),
+    ("apply --dry-run=server -f web.yaml", "(server dry run)"),
+    ("get all", "deployment.apps/web   1/1     1            1"),
+    ("get pods -o wide", "Running"),
+    ("get pods -l app=web -o name", "pod/web-"),
+    ("get pods -w --request-timeout=2s", "1/1     Running"),
+    ("describe deployment web", "1 desired | 1 updated | 1 total | 1 available"),
+    ("describe pods -l app=web", "Container image"),
+    ("describe nodes", "Allocated resources:"),
+    ("logs deployment/web", "hello"),
+    ("scale deployment web --replicas=2", "deployment.apps/web scaled"),
+    ("wait --for=condition=Available deployment/web --timeout=120s", "condition met"),
+    ("label deployment web tier=front", "labeled"),
+    ("annotate deployment web note=seen", "annotated"),
+    ('patch deployment web -p {"spec":{"replicas":1}}', "patched"),
+    ("rollout restart deployment web", "restarted"),
+    ("rollout history deployment web", "REVISION"),
+    ("top nodes", "CPU(cores)"),
+    ("top pods", "MEMORY(bytes)"),
+    ("events", "ScalingReplicaSet"),
+    ("create -f job.yaml", "job.batch/short created"),
+    ("logs -f job/short --pod-running-timeout=120s", "line 3"),
+    ("wait --for=condition=Complete job/short --timeout=120s", "condition met"),
+    ("delete -f job.yaml", 'job.batch "short" deleted'),
+    ("delete deployment web", 'deployment.apps "web" deleted'),
+]
+
+
+@pytest.fixture(scope="module")
+def kubectl(kit, tmp_path_factory):
+    """`kubectl(words)`: the finished process, in a folder with the manifests."""
+    folder = tmp_path_factory.mktemp("kubectl")
+    (folder / "web.yaml").write_text(DEPLOYMENT)
+    (folder / "job.yaml").write_text(JOB)
+    with embedded(folder) as cluster:
+        config = Path(cluster.kubeconfig).with_name("kubeconfig-for-kubectl")
+        env = os.environ | {"KUBECONFIG": str(config), "HOME": str(folder)}
+
+        def run(words):
+            argv = [kit.program("kubectl"), *words.split()]
+            return subprocess.run(argv, env=env, cwd=folder, capture_output=True, text=True, timeout=180)
+
+        yield run
+
+
+def test_what_is_in_the_table_works(kubectl):
+    for words, seen in ROWS:
+        done = kubectl(words)
+        assert done.returncode == 0, f"{words}: {done.stderr}"
+        assert seen in done.stdout, f"{words}: {done.stdout}"
+
+
+def test_the_table_is_in_the_documentation():
+    written = DOCUMENTATION.read_text().split("<!-- kubectl -->\n")[1].split("<!-- /kubectl -->")[0]
+    verbs: dict[str, list[str]] = {}
+    for words, _ in ROWS:
+        verbs.setdefault(words.split()[0], []).append(f"`{words}`")
+    assert written.splitlines()[2:] == [f"| {verb} | {', '.join(tried)} |" for verb, tried in verbs.items()]
+
+
+def test_only_the_whole_token_in_the_path_lets_one_in(kubectl, tmp_path):
+    config = kubectl("config view --raw -o jsonpath={.clusters[0].cluster.server}").stdout
+    for wrong in (config[:-1], config.rpartition("/")[0]):
+        done = kubectl(f"get pods --server={wrong}")
+        assert (done.returncode, "Unauthorized" in done.stderr or "logged in" in done.stderr) == (1, True)
