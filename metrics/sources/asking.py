@@ -141,6 +141,16 @@ def _told(where: str) -> Iterator[None]:
         raise SourceError(f"Prometheus at {where} does not answer: {error}") from error
 
 
+def number(text: str) -> float:
+    """What a value says; NaN and infinity too. Raises SourceError."""
+    try:
+        return float(text)
+    except ValueError as error:
+        raise SourceError(
+            f"Prometheus sent {text[:40]!r} as a figure", "Look at what answers at its address."
+        ) from error
+
+
 def _limited(parts: Iterator[bytes], began: float) -> bytes:
     body = bytearray()
     for part in parts:

@@ -22,7 +22,7 @@ from metrics.question import Grid, PodTime, Question
 from metrics.scraping.troubles import TROUBLES, UPS, troubles
 from metrics.series import METRICS, Labels, Scope, Series, Values
 from metrics.sources import finding
-from metrics.sources.asking import Client, Direct, Found
+from metrics.sources.asking import Client, Direct, Found, number
 from metrics.sources.source import SourceError, SourceState
 from runyard.clusters.models import Cluster
 
@@ -57,7 +57,7 @@ class Server:
                 "/api/v1/query", {"query": promql.now(metric, self.matchers)}, "vector"
             ):
                 labels = ours(metric, one.metric, whole=True)
-                value = float(one.value[1])
+                value = number(one.value[1])
                 if labels is not None and np.isfinite(value):
                     model = one.metric.get("modelName", "")
                     figures.setdefault((key, labels), Figure(key, labels, value, model))
@@ -86,10 +86,10 @@ class Prometheus:
         """All metrics of some pods in one query. Raises SourceError."""
         try:
             found = [one for query in self._queries(question) for one in self._asked(query, question.grid)]
+            return list(self._series(question, found))
         except SourceError as error:
             self._failed, self._advice = str(error), error.advice
             raise
-        return list(self._series(question, found))
 
     def states(self, question: Question) -> list[SourceState]:
         """What `read` met counts more than what the last look did."""
@@ -114,7 +114,9 @@ class Prometheus:
             pods[pod.namespace, pod.name].append(pod)
         values: dict[_Place, Values] = {}
         for one in found:  # the first name of a metric comes first
-            metric = METRICS[one.metric[promql.TAG]]
+            metric = METRICS.get(one.metric.get(promql.TAG, ""))
+            if metric is None:
+                continue  # nobody asked for it
             labels = ours(metric, one.metric, whole=True)
             if labels is None or (question.gpus is not None and labels.gpu_uuid not in {*question.gpus, ""}):
                 continue
@@ -136,7 +138,7 @@ def _placed(one: Found, grid: Grid) -> Values:
     for at, text in one.values:
         place = round((at - grid.start) / grid.step)
         if 0 <= place < grid.count:
-            value = float(text)
+            value = number(text)
             values[place] = value if np.isfinite(value) else np.nan
     return values
 

@@ -194,15 +194,24 @@ HTML = b"<!DOCTYPE html><html><body>Please sign in</body></html>"
         (HTML, 302, "sends us elsewhere, to /login"),
         (matrix(one_series([[AT, "1"]] * 700_000)), 200, "more than 10 MiB. Ask for a shorter time"),
         (matrix(one_series([[AT, 5]])), 200, "is no Prometheus"),
+        (matrix(one_series([[AT + 60, "many"]])), 200, "sent 'many' as a figure. Look at what answers"),
     ],
-    ids=["page", "404", "empty", "no answer", "cut", "scalar", "late", "401", "403", "302", "10 MiB", "odd"],
-)
+    ids=["page", "404", "empty", "no answer", "cut", "scalar", "late", "401", "403", "302", "10 MiB", "odd",
+         "words"],
+)  # fmt: skip
 def test_what_goes_wrong_is_said_and_what_to_do(playing, ada, training, answer, status, words):
     playing.answer, playing.status, playing.headers = answer, status, {"Location": "/login"}
     found = read(ada, training, "cpu")
     assert found.series == []
     assert words in f"{found.sources[0].why}. {found.sources[0].advice}"
     assert words.split(". ")[0] in found.empty["cpu"]
+
+
+def test_series_that_nobody_asked_for_are_left_alone(playing, ada, training):
+    strange = {"metric": {"__name__": "up"}, "values": [[AT + 60, "1"]]}
+    playing.answer = matrix(strange, one_series([[AT + 60, "1"]], key="else"), one_series([[AT + 60, "2"]]))
+    (one,) = read(ada, training, "cpu").series
+    assert values(one) == [2]
 
 
 def test_an_answer_with_nothing_in_it_is_no_error(playing, ada, training):
@@ -306,6 +315,49 @@ def test_what_exporters_say_is_wrong_comes_from_it_too(playing, ada, training, c
 def test_a_real_one_understands_the_question_what_is_down(real_url, cluster):
     PrometheusServer.objects.create(cluster=cluster, url=real_url, matchers='cluster="a"')
     assert server_of(cluster).troubles() == {}
+
+
+def now(*result):
+    return {"status": "success", "data": {"resultType": "vector", "result": list(result)}}
+
+
+POD = {"namespace": "red", "pod": "sft-0"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (HTML, "a web page"),
+        (b"", "is no Prometheus"),
+        (now({"metric": POD, "value": [AT, "many"]}), "sent 'many' as a figure"),
+        (now(*[{"metric": POD, "value": [AT, "1"]}] * 200_000), "more than 10 MiB"),
+        (matrix(), "it sent no vector"),
+    ],
+    ids=["page", "empty", "words", "10 MiB", "matrix"],
+)
+def test_figures_of_now_that_go_wrong_are_told_and_nothing_is_made_up(
+    playing, training, cluster, answer, words
+):
+    playing.answer = answer
+    looking.look_at(cluster, timezone.now())
+    told = Health.objects.get(source="Prometheus")
+    assert not told.ok
+    assert words in told.why
+    assert not Usage.objects.filter(workload=training).exists()
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf"])
+def test_what_is_no_number_now_is_not_known(playing, training, cluster, value):
+    playing.answer = vector({"cpu": [(POD, value), (POD, value)]})
+    looking.look_at(cluster, timezone.now())
+    assert Health.objects.get(source="Prometheus").ok
+    assert not Usage.objects.filter(workload=training).exists()
+
+
+def test_of_a_series_that_comes_twice_the_first_counts(playing, training, cluster):
+    playing.answer = vector({"cpu": [(POD, "1"), (POD, "7")]})
+    looking.look_at(cluster, timezone.now())
+    assert Usage.objects.get(workload=training).cpu_millis == 1000
 
 
 def test_when_it_is_away_that_is_kept_and_runyard_looks_itself(playing, training, cluster):
