@@ -126,7 +126,7 @@ class Container:
             "containerID": f"process://{identity.pid}" if identity else "",
             "ready": self.ready if not self.init else self.succeeded,
             "started": self.running and self.started,
-            "restartCount": self.number - self._shows_previous,
+            "restartCount": self.shown,
             "state": state,
             "lastState": last,
         }
@@ -145,6 +145,11 @@ class Container:
         if record.phase == "running":
             return {"running": {"startedAt": times.text(record.started_at / 1e9)}}, last
         return terminated(record), last
+
+    @property
+    def shown(self) -> int:
+        """The number of the run that its status tells of."""
+        return self.number - self._shows_previous
 
     @property
     def _shows_previous(self) -> bool:

@@ -212,18 +212,22 @@ class Node:
     # -- logs ---------------------------------------------------------------------------------------
 
     def logs(self, namespace: str, name: str, container: str, options: LogOptions) -> AsyncIterator[bytes]:
-        """The log of a container's present or previous run; nothing without one. ApiError without a pod."""
+        """The log of the run that a container's status tells of, or of the one before; nothing without one.
+
+        ApiError without a pod.
+        """
         pod = self.registry.get("pods", namespace, name)
         worker = self.workers.get(pod["metadata"]["uid"])
         found = worker.container(container) if worker else None
         attempt = found.attempt if found else None
         if found is None or attempt is None:
             return logs.nothing()
+        number = found.shown
         if not options.previous:
-            folder = attempt.folder
-            return logs.read(folder / "log", options, lambda: attempt.exited or found.attempt is not attempt)
-        number = found.number if found.waiting and found.exited else found.number - 1
-        return logs.read(found.run_folder(number) / "log", options, lambda: True)
+            folder = found.run_folder(number) / "log"
+            return logs.read(folder, options, lambda: attempt.exited or found.number != number)
+        before = number if found.waiting and found.exited else number - 1
+        return logs.read(found.run_folder(before) / "log", options, lambda: True)
 
 
 def shutdown_verdict(worker: PodWorker) -> Verdict:

@@ -259,7 +259,8 @@ def test_scrolling_on_as_the_scroll_bar_comes_to_rest_is_not_undone(long, order)
       const viewport = document.querySelector(".log-window");
       const later = window.setTimeout;
       const leave = () => { viewport.scrollTop = viewport.scrollHeight / 4; window.left = true };
-      window.setTimeout = (come, after) => later(after === 150 && !window.left ? () => { ORDER } : come, after);
+      window.setTimeout = (come, after) =>
+        later(after === 150 && !window.left ? () => { ORDER } : come, after);
       viewport.scrollTop = 0;
     }"""
     stage.page.evaluate(script.replace("ORDER", order))

@@ -148,6 +148,17 @@ async def test_restarts_back_off_and_the_previous_log_stays(cluster):
     assert (await cluster.log("one", previous=True)).startswith(b"run ")
 
 
+async def test_while_the_next_run_starts_status_and_log_are_those_of_the_run_before(cluster):
+    script = "echo run $(wc -l < runs); echo x >> runs; test $(wc -l < runs) -eq 1 && exit 1; sleep 60"
+    pod = cluster.run("one", shell("touch runs; " + script), restartPolicy="Always")
+    await eventually(lambda: cluster.phase("one") == "Running" and restarts(cluster.pod("one")) == 1)
+    await cluster.logged("one", b"run 1")
+    found = cluster.node.workers[pod["metadata"]["uid"]].container("main")
+    found.attempt.record = None  # not seen yet
+    assert found.status("")["restartCount"] == 0
+    assert await cluster.log("one") == b"run 0\n"
+
+
 async def test_on_failure_restarts_until_success(cluster):
     cluster.run("one", shell("echo x >> runs; test $(wc -l < runs) -ge 3"), restartPolicy="OnFailure")
     ended = await cluster.ended("one")
