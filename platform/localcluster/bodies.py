@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 
+from localcluster import protobuf
 from localcluster.status import bad_request, too_large, unsupported_media_type
 
 LIMIT_BYTES = 3 * 1024 * 1024
@@ -35,7 +36,9 @@ def media_type(request: Request) -> str:
 
 
 def parse_object(body: bytes, media: str) -> dict[str, Any]:
-    """The JSON or YAML object a client sent; a body without a type is taken for JSON."""
+    """The object that a client sent; a body without a type is taken for JSON."""
+    if media == protobuf.MEDIA:
+        return protobuf.parse(body, [JSON, YAML])
     if media not in ("", JSON, YAML):
         raise unsupported_media_type(media, [JSON, YAML])
     value = parse_yaml(body) if media == YAML else parse_json(body)

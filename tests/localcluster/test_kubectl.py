@@ -64,6 +64,9 @@ ROWS = [
     ("create -f job.yaml", "job.batch/short created"),
     ("logs -f job/short --pod-running-timeout=120s", "line 3"),
     ("wait --for=condition=Complete job/short --timeout=120s", "condition met"),
+    ("auth can-i create jobs", "yes"),
+    ("auth can-i --list", "*.*"),
+    ("auth whoami", "kubernetes-admin"),
     ("delete -f job.yaml", 'job.batch "short" deleted'),
     ("delete deployment web", 'deployment.apps "web" deleted'),
 ]
