@@ -278,12 +278,15 @@ def _pod(batch: Batch, seen: Seen) -> None:
     fields = pod_fields(seen.object)
     if pod is None:
         pod = batch.pods[seen.uid] = Pod(cluster=batch.cluster, uid=seen.uid)
-    elif pod.resource_version == fields["resource_version"] or pod.gone_at:
+    elif pod.gone_at and (owner := _owner(batch, pod)) is not None and owner.deleted_at:
+        return  # it went with its workload, and takes its time
+    elif pod.resource_version == fields["resource_version"] and not pod.gone_at:
         return
     batch.changed_pods[pod.uid] = pod
-    if pod.pk and _is_as_before(pod, fields):
+    if pod.pk and not pod.gone_at and _is_as_before(pod, fields):
         pod.resource_version = fields["resource_version"]
         return
+    pod.gone_at = None  # a cluster that was set back to a backup has it again
     _assign(pod, fields)
     batch.pods_of[pod.namespace, pod.owner_uid][pod.uid] = pod
     if batch.entries.of(pod.namespace, [pod.uid]) and (owner := _owner(batch, pod)) is not None:

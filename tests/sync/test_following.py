@@ -72,6 +72,18 @@ def test_an_odd_object_in_a_watch_is_named():
     assert (change.uid, change.version, bool(change.odd)) == ("odd", "4", True)
 
 
+@pytest.mark.parametrize("date", ["yesterday", 5, {}])
+def test_an_object_with_a_bad_date_is_named_too(date):
+    odd = pod("odd", 2)
+    odd["metadata"]["creationTimestamp"] = date
+    (part,) = source((7, [pod("a", 1), odd])).list()
+    assert list(part.odd) == ["odd"]
+    (change,) = source(watches=[[event("MODIFIED", odd)]]).watch("1")
+    assert (change.uid, bool(change.odd)) == ("odd", True)
+    (change,) = source(watches=[[event("DELETED", odd)]]).watch("1")
+    assert (change.uid, change.object, change.odd) == ("odd", None, "")
+
+
 # --- store ---
 
 
@@ -103,6 +115,13 @@ def test_what_a_complete_list_lacks_is_gone():
 
 def test_an_unreadable_object_is_not_gone():
     assert told(Store("pods", {"a": "1"}).replace(listing(9, a="why"))) == []
+
+
+def test_one_that_does_not_even_tell_its_uid_may_be_any_that_a_list_lacks():
+    (part,) = source((9, [pod("a", 1), {"metadata": None}])).list()
+    store = Store("pods", {"a": "1", "b": "2"})
+    assert told(store.replace([part])) == []
+    assert told(store.replace(listing(10, pod("a", 1)))) == [("b", False)]
 
 
 def test_news_is_told_page_by_page_and_what_is_gone_at_the_end():
@@ -155,6 +174,19 @@ def test_what_is_gone_does_not_come_back_late():
     assert told([store.apply(Change("7", "a"))]) == [("a", False)]
     assert store.apply(Change("6", "a", *decoded(pod("a", 6)))) is None
     assert store.apply(Change("7", "a")) is None
+
+
+def test_what_comes_late_does_not_undo_what_is_newer():
+    store = Store("pods", {"a": "1"})
+    assert store.apply(Change("8", "a", *decoded(pod("a", 8)))) is not None
+    assert store.apply(Change("7", "a", *decoded(pod("a", 7)))) is None
+    assert told([store.apply(Change("8", "a"))]) == [("a", False)]
+
+
+def test_a_list_may_say_what_is_older_for_a_cluster_may_be_set_back():
+    store = Store("pods", {"a": "8"})
+    assert told(store.replace(listing(5, pod("a", 4)))) == [("a", True)]
+    assert store.apply(Change("6", "a", *decoded(pod("a", 6)))) is not None
 
 
 def test_what_the_list_covered_is_old():
@@ -293,3 +325,26 @@ def test_a_cluster_that_answers_again_is_asked_at_once(monkeypatch):
 
     follow(api, done)
     assert [kind for kind, _ in api.asked][:2] == ["list", "list"]
+
+
+def test_a_follower_that_is_stopped_while_its_watch_opens_does_not_wait_for_it_to_end():
+    """The interruption comes before there is anything to interrupt."""
+    stop, interrupted = threading.Event(), threading.Event()
+
+    class Slow(FakeApi):
+        def lines(self, *args, **kwargs):
+            stop.set()
+            follower.interrupt()
+            return Silent()
+
+    class Silent:
+        def __iter__(self):
+            assert interrupted.wait(30), "nobody interrupts it"
+            yield from ()
+
+        def interrupt(self):
+            interrupted.set()
+
+    follower = Follower(Source(Slow([(5, [])]), PODS), Store("pods"), Queue(10), stop)
+    follower.follow()
+    assert interrupted.is_set()

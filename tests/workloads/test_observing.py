@@ -184,6 +184,14 @@ def test_deleted_and_made_again_within_one_batch_are_two_rows(red, cluster):
     assert not Workload.objects.get(uid="new").deleted_at
 
 
+def test_a_pod_that_a_cluster_has_again_is_there_again(red, cluster):
+    """It was set back to a backup from before the pod's end."""
+    observe(cluster, [job(), pod(version="5"), Seen("pods", "pod-1")])
+    assert Pod.objects.get().gone_at
+    observe(cluster, [pod(version="5")])
+    assert not Pod.objects.get().gone_at
+
+
 def test_what_is_gone_stays_gone(red, cluster):
     observe(cluster, [job(), pod()])
     observe(cluster, [Seen("pods", "pod-1"), Seen("jobs", "job-1")])

@@ -292,9 +292,20 @@ class Status(Struct):
 
 
 class OnlyMeta(Struct):
-    """Just enough of any object to name it: bookmarks, and objects that do not decode."""
+    """What any object says of itself."""
 
     metadata: Meta
+
+
+class Identity(Struct):
+    uid: str
+    resource_version: str = ""
+
+
+class OnlyIdentity(Struct):
+    """Just enough of any object to name it, whatever else of it does not decode, or matters."""
+
+    metadata: Identity
 
 
 class BookmarkMeta(Struct):

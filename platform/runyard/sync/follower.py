@@ -117,6 +117,8 @@ class Follower:
     def _watch(self) -> None:
         began, heard = time.monotonic(), False
         changes = self._source.watch(self._version)
+        if self._stop.is_set():  # `interrupt` may have come while it was being opened
+            self._source.interrupt()
         self.error = ""
         for change in changes:
             heard = True

@@ -59,16 +59,24 @@ class Runner:
         ends = time.monotonic() + seconds
         try:
             while time.monotonic() < ends and not self._asked_to_stop.is_set() and not self._moved():
-                self._start_followers()
-                batch = self._take()
-                if batch:
-                    self._applier.apply(batch)
-                if time.monotonic() >= self._beat_at:
-                    self._beat()
+                self.turn()
         finally:
-            self._stop.set()
-            for follower in self._followers:
-                follower.interrupt()
+            self.stop()
+
+    def turn(self) -> None:
+        """Write what has come in, and say how fresh we are when it is time. Raises LeaseLost."""
+        self._start_followers()
+        batch = self._take()
+        if batch:
+            self._applier.apply(batch)
+        if time.monotonic() >= self._beat_at:
+            self._beat()
+
+    def stop(self) -> None:
+        """Have the followers end; what they told and was not written is forgotten."""
+        self._stop.set()
+        for follower in self._followers:
+            follower.interrupt()
 
     def _start_followers(self) -> None:
         """Once a connection can be made; until then `_beat` says why not."""

@@ -12,11 +12,12 @@ from typing import Any
 import msgspec
 
 from runyard.clusters.connection import ApiError, ClusterError, Connection, Lines
-from runyard.clusters.objects import Bookmark, ListMeta, OnlyMeta, Page, Status, WatchLine
+from runyard.clusters.objects import Bookmark, ListMeta, OnlyIdentity, Page, Status, WatchLine
 from runyard.sync import collector
 
 Decoder = Any  # msgspec.json.Decoder of a type known at run time
 PAGE = 500
+NAMELESS = "?"  # stands for the uid of an object that does not even tell that
 WATCH_SECONDS = (240, 300)  # the server ends a watch after 30 to 60 minutes by itself; we do earlier
 
 
@@ -77,7 +78,7 @@ class Source:
         self._object: Decoder = msgspec.json.Decoder(watched.type)
         self._page: Decoder = msgspec.json.Decoder(_page_of(watched.type))
         self._raw_page = msgspec.json.Decoder(Page)
-        self._meta = msgspec.json.Decoder(OnlyMeta)
+        self._identity = msgspec.json.Decoder(OnlyIdentity)
         self._lines: Lines | None = None
 
     def list(self, *, whole: bool = False) -> Iterator[Part]:
@@ -171,22 +172,22 @@ class Source:
 
     def _object_change(self, event: WatchLine) -> Change:
         if event.type == "DELETED":
-            meta = self._meta.decode(event.object).metadata
+            meta = self._identity.decode(event.object).metadata
             return Change(meta.resource_version, meta.uid)
         if event.type not in ("ADDED", "MODIFIED"):
             raise Damaged(f"The watch of {self._watched.resource} sent {event.type[:40]!r}.")
         try:
             found = self._object.decode(event.object)
         except msgspec.MsgspecError as error:
-            meta = self._meta.decode(event.object).metadata
+            meta = self._identity.decode(event.object).metadata
             return Change(meta.resource_version, meta.uid, odd=str(error))
         return Change(found.metadata.resource_version, found.metadata.uid, found)
 
     def _uid(self, raw: msgspec.Raw) -> str:
         try:
-            return self._meta.decode(raw).metadata.uid
+            return self._identity.decode(raw).metadata.uid
         except msgspec.MsgspecError:
-            return "?"
+            return NAMELESS
 
 
 def _page_of(item: type[msgspec.Struct]) -> type[msgspec.Struct]:

@@ -1,13 +1,14 @@
 """What we handed on of one resource: uid -> version. Says what of a list or change is news.
 
 Knows no kind and no database. The rules: only a complete list makes absent uids gone; a uid that is
-gone never comes back; what a list already covered is old; an unreadable object is neither news nor gone.
+gone never comes back, but by a list; what is older than what we know is old; an unreadable object is neither
+news nor gone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 
 from runyard.clusters.observed import Seen
-from runyard.sync.source import Change, Part
+from runyard.sync.source import NAMELESS, Change, Part
 
 
 class Store:
@@ -50,7 +51,8 @@ class Store:
                     yield self._set(found.metadata.uid, found)
         self.odd, self._floor = odd, version
         self._gone.clear()  # a list newer than every tombstone: what it lacks can no longer come late
-        yield from self._drop(self._versions.keys() - present - odd.keys())
+        if NAMELESS not in odd:  # else any of those it lacks may be that one
+            yield from self._drop(self._versions.keys() - present - odd.keys())
 
     def apply(self, change: Change) -> Seen | None:
         """The news in one change, if any."""
@@ -62,6 +64,8 @@ class Store:
         self.odd.pop(change.uid, None)
         if change.object is None:
             return next(iter(self._drop([change.uid])), None)
+        if _covered(change.version, self._versions.get(change.uid, "")):  # late, or twice
+            return None
         return self._set(change.uid, change.object) if self._is_new(change.object) else None
 
     def _is_new(self, found: object) -> bool:
