@@ -151,7 +151,6 @@ def test_a_container_s_fields_are_checked(raw, pods, container, field, reason):
         ({"containers": []}, "spec.containers", "FieldValueRequired"),
         ({"containers": [CONTAINER, CONTAINER]}, "spec.containers[1].name", "FieldValueDuplicate"),
         ({"restartPolicy": "Perhaps"}, "spec.restartPolicy", "FieldValueNotSupported"),
-        ({"terminationGracePeriodSeconds": -5}, "spec.terminationGracePeriodSeconds", "FieldValueInvalid"),
         ({"activeDeadlineSeconds": 0}, "spec.activeDeadlineSeconds", "FieldValueInvalid"),
         (
             {"volumes": [{"name": "v", "secret": {}}]},
@@ -164,6 +163,12 @@ def test_a_pod_s_fields_are_checked(raw, pods, spec, field, reason):
     answer = raw.post(pods, json=pod("one", spec=spec))
     status(answer, 422, "Invalid")
     assert causes(answer)[field][0] == reason
+
+
+def test_a_grace_period_below_zero_is_one_second(raw, pods):
+    made = raw.post(pods, json=pod("one", spec={"terminationGracePeriodSeconds": -5}))
+    assert made.status_code == 201
+    assert made.json()["spec"]["terminationGracePeriodSeconds"] == 1
 
 
 def test_a_quantity_that_is_none_is_a_bad_request(raw, pods):

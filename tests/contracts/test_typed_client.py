@@ -39,7 +39,7 @@ def test_a_job_goes_through_create_patch_replace_and_delete(batch, namespace):
     made = batch.create_namespaced_job(namespace, client.V1Job(metadata=meta("typed"), spec=spec))
     assert (made.spec.parallelism, made.spec.completions, made.spec.backoff_limit) == (1, 1, 6)
     patched = batch.patch_namespaced_job("typed", namespace, {"metadata": {"labels": {"team": "red"}}})
-    assert patched.metadata.labels == {"team": "red"}
+    assert patched.metadata.labels["team"] == "red"
     patched.spec.parallelism = 2
     assert batch.replace_namespaced_job("typed", namespace, patched).spec.parallelism == 2
     assert batch.delete_namespaced_job("typed", namespace, propagation_policy="Background") is not None

@@ -55,13 +55,11 @@ def test_a_workload_is_scheduled_on_gpus_runs_and_completes(api):
 
 def test_one_that_fits_nowhere_says_why(api):
     pk = api.submit("huge", "train", gpus=64)
-    row = api.insist(lambda: _told(api.read(pk)), 60, "the scheduler's reason")
-    assert row["phase"] == "Pending"
+    row = api.insist(lambda: (found := api.read(pk))["reason"] == "Unschedulable" and found, 60, "the reason")
+    assert (row["phase"], row["message"]) == ("Pending", "64 GPUs asked for, the largest node has 8 GPUs")
+    [pod] = api.pods(pk)
+    assert "4 Insufficient nvidia.com/gpu" in pod["message"]
     api.delete(pk)
-
-
-def _told(row):
-    return row if "nvidia.com/gpu" in row["message"] else None
 
 
 def test_one_is_stopped_run_again_and_deleted(api, server, up):
