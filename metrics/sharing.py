@@ -35,6 +35,8 @@ class Sharing:
         return series
 
     def _parts(self, one: Series, users: Sequence[Pod]) -> Iterable[Series]:
+        if not users:
+            return
         there = np.vstack([_there(PodTime.of(pod), one.times) for pod in users])
         shares = there * np.array(_shares(users))[:, None]
         whole = shares.sum(axis=0)
@@ -74,20 +76,22 @@ def is_parted(metric: str) -> bool:
 
 
 def _sorted_out(rows: Iterable[Pod]) -> tuple[list[Pod], dict[str, list[Pod]]]:
-    """Those that reserve, and by group those that use."""
+    """Those that reserve, and by group those that use. Labels are anybody's: nobody's workload reserves."""
     reserving: list[Pod] = []
     users: dict[str, list[Pod]] = defaultdict(list)
     for pod in rows:
-        if pod.reserves_gpu:
+        if pod.reserves_gpu and pod.workload_id is None:
             reserving.append(pod)
-        else:
+        elif not pod.reserves_gpu:
             for group in pod.gpu_groups:
                 users[group].append(pod)
     return reserving, users
 
 
 def _users(reservation: Pod, users: dict[str, list[Pod]]) -> list[Pod]:
-    return [pod for group in reservation.gpu_groups for pod in users.get(group, ())]
+    """Of the same node: a GPU is used where it is."""
+    found = [pod for group in reservation.gpu_groups for pod in users.get(group, ())]
+    return [pod for pod in found if pod.node == reservation.node]
 
 
 def _parts_of(users: Sequence[Pod]) -> list[tuple[int, float]]:

@@ -27,12 +27,14 @@ def of_pods(user: Any, workload: Workload, ids: Iterable[int]) -> Drawn:
     """Of those of `workload` that have these ids: GPU use and CPU, by "gpu-17" and "cpu-17"."""
     pods = list(queries.visible_pods(user, workload).filter(pk__in=ids).select_related("cluster"))
     found, states = _read(pods, WHAT.values())
+    of: dict[tuple[str, str], list[Series]] = defaultdict(list)
+    for one in found:
+        of[one.metric, one.labels.pod_uid].append(one)
     drawn: Drawn = {}
     for pod in pods:
         for what, metric in WHAT.items():
-            its = [one for one in found if (one.metric, one.labels.pod_uid) == (metric, pod.uid)]
             top = 100.0 if what == "gpu" else pod.cpu_millis / 1000
-            drawn[f"{what}-{pod.pk}"] = _spark(metric, its, states, top).html()
+            drawn[f"{what}-{pod.pk}"] = _spark(metric, of[metric, pod.uid], states, top).html()
     return drawn
 
 

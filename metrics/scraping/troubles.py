@@ -36,6 +36,11 @@ def troubles(found: Down) -> dict[str, str]:
     if DRIVER in reasons:
         reasons.pop(DEVICES, None)  # all of them, for the same reason
     return {
-        source: ", ".join(" ".join(filter(None, (why, *sorted(gpus)))) for why, gpus in sorted(by.items()))
+        source: ", ".join(" ".join(filter(None, (why, *_in_order(gpus)))) for why, gpus in sorted(by.items()))
         for source, by in reasons.items()
     }
+
+
+def _in_order(gpus: Iterable[str]) -> list[str]:
+    """Their numbers, the tenth after the second."""
+    return sorted(gpus, key=lambda gpu: (len(gpu), gpu))

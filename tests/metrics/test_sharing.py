@@ -131,6 +131,24 @@ def test_a_shared_gpu_that_idles_idles_for_each_of_its_users(shared, cluster):
     assert lost == {"redwood-sft": pytest.approx(400, abs=20), "other": pytest.approx(200, abs=20)}
 
 
+def test_labels_alone_give_nobody_a_part(ada, eve, shared, blue, cluster):
+    """They are anybody's to write: what is elsewhere uses no GPU here, and a workload's pod reserves none."""
+    liar = make_workload(blue, cluster, name="liar")
+    sharer(liar, "elsewhere", gpu_millis=900, node="node-2")
+    make_pod(liar, name="pretends", uid="pretends", node="node-1", gpu_millis=1000, gpu_groups=[GROUP],
+             reserves_gpu=True, created_at=START - timedelta(hours=1))  # fmt: skip
+    measure(cluster)
+    assert read(ada, shared[0], "gpu_compute")["gpu_compute", "half", "GPU-0"][-1] == pytest.approx(40)
+    assert read(eve, liar, "gpu_compute") == {}
+
+
+def test_a_reservation_whose_users_are_all_elsewhere_is_nobodys(ada, shared, cluster):
+    Pod.objects.filter(uid__in=["half", "quarter"]).update(node="node-2")
+    measure(cluster)
+    assert read(ada, shared[0], "gpu_compute") == {}
+    assert not Usage.objects.exists()
+
+
 def test_what_shares_nothing_costs_no_query(ada, ada_training, django_assert_num_queries):
     from metrics.sharing import sharing_of
 

@@ -50,6 +50,11 @@ def test_gpus_that_are_lost_are_named_and_the_others_go_on(looked, ada_training)
     assert Usage.objects.get().gpu_compute is not None
 
 
+def test_gpus_are_told_in_the_order_of_their_numbers(looked):
+    (state,) = looked(texts.ups(gpus=["", "", "lost", *[""] * 7, "lost"]))
+    assert state.why.endswith("GPU 2, 10: fallen off the bus")
+
+
 def test_who_holds_the_gpus_may_not_be_known(looked):
     (state,) = looked(texts.ups(pods="unreachable"))
     assert state.why.endswith("says: not known which pods have its GPUs: the kubelet does not say")
