@@ -4,6 +4,7 @@ import pytest
 
 from localcluster.controllers.affinity import selects
 from localcluster.controllers.scheduler import requests
+from localcluster.kinds.priorities import KEY as PRIORITIES
 from localcluster.node import kubelet
 from localcluster.node.gpus import Gpu, Ledger
 from tests.localcluster.running import NODE, Cluster, condition, container, eventually, pod, shell
@@ -92,7 +93,8 @@ async def test_the_more_important_go_first(cluster):
     change_node(cluster, lambda node: node.setdefault("spec", {}).update(unschedulable=True))
     most = {"requests": {"cpu": cluster.registry.get("nodes", None, NODE)["status"]["allocatable"]["cpu"]}}
     for name, priority in (("low", 1), ("high", 1000), ("middle", 10)):
-        cluster.run(name, container(*SLEEP, resources=most), priority=priority)
+        cluster.registry.create(PRIORITIES, None, {"metadata": {"name": name}, "value": priority})
+        cluster.run(name, container(*SLEEP, resources=most), priorityClassName=name)
         await told(cluster, name)
     change_node(cluster, lambda node: node["spec"].pop("unschedulable"))
     await cluster.running("high")
