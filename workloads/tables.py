@@ -124,7 +124,7 @@ class WorkloadTable(Table):
         also=("created_by__username",),
         needs=("created_by__first_name", "created_by__last_name", "created_by__username"),
         api={"created_by": "created_by__username"},
-        width=96,
+        width=100,
         detail=True,
     )
     submitted_through = Choice(label="Submitted through", choices=SubmittedThrough, width=130, default=False)
@@ -254,7 +254,7 @@ class WorkloadTable(Table):
     exit_code = Number(label="Exit code", nullable=True, width=78, default=False)
     nodes = Words(label="Nodes", width=106, detail=True)
     node_pools = Words(label="Node pools", width=110, default=False, detail=True)
-    age = Age(label="Age", header="Created", of="created_at", api={"created_at": "created_at"}, width=80)
+    age = Age(label="Age", header="Created", of="created_at", api={"created_at": "created_at"}, width=76)
     created = Instant(
         label="Created", of="created_at", api={"created_at": "created_at"}, width=150, default=False
     )
