@@ -22,7 +22,7 @@ class Api:
     def __init__(self):
         self.says = {"metadata": {"uid": "u-0"}, "status": {"phase": "Running", "podIP": "127.64.0.1"}}
 
-    def read(self, method, path):
+    def read(self, method, path, read_seconds):
         if isinstance(self.says, Exception):
             raise self.says
         return self.says if isinstance(self.says, bytes) else json.dumps(self.says).encode()

@@ -14,10 +14,10 @@ from aiohttp.resolver import ThreadedResolver
 
 from runyard.clusters.connection import ApiError, ClusterError, connect
 from runyard.clusters.networks import holds
-from runyard.connect.asking import NotReady, asked
+from runyard.connect.asking import NotReady, asked, give_connection_back
 from workloads.models import Pod
 
-REACHED_SECONDS = 1.0
+REACHED_SECONDS, ANSWER_SECONDS = 1.0, 5.0  # clusters that are silent hold up the tools of others
 _HOST = re.compile(r"([1-9][0-9]{0,17})\.pod\.invalid\Z")
 
 
@@ -45,9 +45,10 @@ def host_of(pod: Pod) -> str:
 
 def address_of(pod: Pod) -> str:
     """The address of `pod` where one may go there directly, else empty. Raises NotReady unless it runs."""
+    give_connection_back()
     try:
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
-        found = _decode(connect(pod.cluster).read("GET", path))
+        found = _decode(connect(pod.cluster).read("GET", path, read_seconds=ANSWER_SECONDS))
     except ApiError as error:
         raise NotReady(_GONE if error.code == 404 else str(error)) from error
     except (ClusterError, msgspec.MsgspecError) as error:

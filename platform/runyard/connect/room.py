@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 #: A quarter of the files that this process may open: half of them stay for our own pages.
-IN_ALL = min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
+IN_ALL = 4096 if _FILES == resource.RLIM_INFINITY else min(4096, _FILES // 4)
 OF_ONE = min(256, IN_ALL // 2)
 
 
