@@ -184,10 +184,10 @@ def _check_annotations(annotations: dict[str, str], problems: Problems) -> None:
 
 
 def _check_owners(owners: list[dict[str, Any]], problems: Problems) -> None:
-    for index, owner in enumerate(owners):
+    for owner in owners:
         for part in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(part):
-                problems.required(f"metadata.ownerReferences[{index}].{part}", "must not be empty")
+                problems.required(f"metadata.ownerReferences.{part}", "must not be empty")
     controllers = [owner for owner in owners if owner.get("controller")]
     if len(controllers) > 1:
         why = "Only one reference can have Controller set to true"

@@ -70,6 +70,8 @@ def prepare(obj: Obj, old: Obj | None, now: datetime) -> None:
     spec.setdefault("serviceAccountName", "default")
     spec.setdefault("serviceAccount", spec["serviceAccountName"])
     spec.setdefault("enableServiceLinks", True)
+    if spec["terminationGracePeriodSeconds"] < 0:
+        spec["terminationGracePeriodSeconds"] = 1
     _tolerate_short_outages(spec)
     obj["status"] = {"phase": "Pending", "qosClass": _quality_of_service(spec)}
 
