@@ -11,6 +11,7 @@ from metrics.models import Chunk, Resolution
 from metrics.series import Metric
 from metrics.store.catalogue import grain_of
 from metrics.store.packing import Samples, pack, sound, unpack
+from runyard.kit.prepared import prepared
 
 #: The seconds that one chunk covers. Samples as scraped were an hour to a chunk once: those read as well.
 SPANS: dict[int, int] = {
@@ -37,9 +38,7 @@ def read(metrics: Mapping[int, Metric], windows: Collection[Window]) -> dict[tup
     where = "series_id = ANY(%s) AND resolution = %s AND start >= %s AND start < %s"
     one, numbers = f"SELECT {_COLUMNS} FROM {_TABLE} WHERE {where}", list(metrics)  # noqa: S608
     values = [value for w in windows for value in (numbers, w.resolution, w.start, w.end)]
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join([one] * len(windows)), values)
-        return unpacked(metrics, cursor.fetchall())
+    return unpacked(metrics, prepared(" UNION ALL ".join([one] * len(windows)), values))
 
 
 def unpacked(metrics: Mapping[int, Metric], rows: Iterable[Row]) -> dict[tuple[int, int], Samples]:

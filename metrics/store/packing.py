@@ -78,8 +78,8 @@ def unpack(chunks: Sequence[tuple[bytes, int]], grain: Grain) -> Samples:
 
 def merged(parts: list[Samples]) -> Samples:
     """All of them in order of time; of those at the same time the last one given."""
-    times, values = (np.concatenate([getattr(part, name) for part in parts]) for name in ("times", "values"))
-    return in_order(Samples(times, values))
+    times = np.concatenate([part.times for part in parts])
+    return in_order(Samples(times, np.concatenate([part.values for part in parts])))
 
 
 def in_order(samples: Samples) -> Samples:
@@ -93,8 +93,10 @@ def in_order(samples: Samples) -> Samples:
 
 def sound(samples: Samples, grain: Grain) -> Samples:
     """Those whose values can be kept."""
-    good = np.abs(samples.values) < MOST_GRAINS * grain.value  # false for NaN too
-    return samples if good.all() else Samples(samples.times[good], samples.values[good])
+    size, most = np.abs(samples.values), MOST_GRAINS * grain.value
+    if size.max(initial=0) < most:  # not so with a NaN
+        return samples
+    return Samples(samples.times[size < most], samples.values[size < most])
 
 
 def _moved(samples: Samples, to: Times) -> Values:
@@ -116,9 +118,10 @@ def _apart(numbers: Whole) -> tuple[int, Whole]:
 
 def _width(numbers: Whole) -> int:
     """The bytes that each of them needs."""
-    if not numbers.any():
+    high, low = int(numbers.max(initial=0)), int(numbers.min(initial=0))
+    if high == low:
         return 0
-    most = max(int(numbers.max()), -int(numbers.min()) - 1)
+    most = max(high, -low - 1)
     return next(width for width in (1, 2, 4, 8) if most < 1 << (8 * width - 1))
 
 
