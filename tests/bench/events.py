@@ -4,29 +4,18 @@ A process of its own fills the database and prints what to ask for (`python -m t
 """
 
 import json
-import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
 
-from runyardctl.postgres import Postgres
-from tests.bench.export import environment_of, request, serving
+from tests.bench.export import cookie_of, filled, request, serving
 from tests.bench.report import Result, median
 
 FEW, MANY, REPEATS = 100, 100_000, 15
 
 
 def measure() -> list[Result]:
-    """In a new home under the temporary folder, removed afterwards. Medians of REPEATS, taken in turn."""
-    with tempfile.TemporaryDirectory(prefix="runyard-bench-", ignore_cleanup_errors=True) as folder:
-        home = Path(folder)
-        (home / "static").mkdir()
-        with Postgres(home).running() as url:
-            environment = environment_of(home, url)
-            facts = _prepare(environment)
-            with serving(environment) as (port, _):
-                return [_compared(port, facts, what, name) for what, name in ASKED.items()]
+    """Medians of REPEATS, taken in turn."""
+    with filled("tests.bench.events") as (_, facts), serving(facts["environment"]) as (port, _):
+        return [_compared(port, facts, what, name) for what, name in ASKED.items()]
 
 
 #: What is asked of both, and where it is in the facts.
@@ -58,20 +47,13 @@ def _seconds(port: int, path: str, cookie: str) -> float:
     return time.perf_counter() - began
 
 
-def _prepare(environment: dict[str, str]) -> dict:
-    command = [sys.executable, "-m", "tests.bench.events"]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment).stdout)
-
-
 def _fill() -> dict:
     """Migrate, fill, and say what to ask for: the addresses for either workload, cookie of somebody."""
     import django
 
     django.setup()
-    from django.conf import settings
     from django.core.management import call_command
     from django.db import connection
-    from django.test import Client
 
     from runyard.tenancy.models import AccessRule, User
     from workloads import demo
@@ -82,12 +64,11 @@ def _fill() -> dict:
     found = {"few": _with_events(FEW, 0), "many": _with_events(MANY, 1)}
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE workloads_event")
-    person, client = User.objects.create_user("ada", password="a long password"), Client()
+    person = User.objects.create_user("ada", password="a long password")
     for workload in found.values():
         AccessRule.objects.get_or_create(user=person, role="practitioner", project=workload.project)
-    client.force_login(person)
-    cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
-    return {name: _addresses(workload, person) for name, workload in found.items()} | {"cookie": cookie}
+    facts = {name: _addresses(workload, person) for name, workload in found.items()}
+    return facts | {"cookie": cookie_of(person)}
 
 
 def _with_events(count: int, nth: int):

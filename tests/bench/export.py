@@ -27,20 +27,14 @@ ROWS, REPEATS = 100_000, 5
 
 
 def measure() -> list[Result]:
-    """In a new home under the temporary folder, removed afterwards. Medians of REPEATS, taken in turn."""
-    with tempfile.TemporaryDirectory(prefix="runyard-bench-", ignore_cleanup_errors=True) as folder:
-        home = Path(folder)
-        (home / "static").mkdir()
-        with Postgres(home).running() as url:
-            environment = environment_of(home, url)
-            facts = _prepare(environment)
-            with serving(environment) as (port, server):
-                request(port, f"{facts['path']}?q=no-such-workload", facts["cookie"]).read()  # loads the code
-                bare, ours = [], []
-                with _growth(server) as growth:
-                    for _ in range(REPEATS):
-                        bare.append(_psql(url, facts["statement"]))
-                        ours.append(download(port, facts))
+    """Medians of REPEATS, taken in turn."""
+    with filled("tests.bench.export") as (url, facts), serving(facts["environment"]) as (port, server):
+        request(port, f"{facts['path']}?q=no-such-workload", facts["cookie"]).read()  # loads the code
+        bare, ours = [], []
+        with _growth(server) as growth:
+            for _ in range(REPEATS):
+                bare.append(_psql(url, facts["statement"]))
+                ours.append(download(port, facts))
     return _results(bare, ours, growth[0], facts)
 
 
@@ -59,6 +53,32 @@ def _results(bare: list[float], ours: list["Download"], growth: float, facts: di
     ]
 
 
+@contextmanager
+def filled(module: str) -> Iterator[tuple[str, dict]]:
+    """A database that `python -m module` has filled: its URL, and what that printed, with its `environment`.
+
+    In a new home under the temporary folder, removed afterwards.
+    """
+    with tempfile.TemporaryDirectory(prefix="runyard-bench-", ignore_cleanup_errors=True) as folder:
+        home = Path(folder)
+        (home / "static").mkdir()
+        with Postgres(home).running() as url:
+            environment = environment_of(home, url)
+            command = [sys.executable, "-m", module]
+            told = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment).stdout
+            yield url, json.loads(told) | {"environment": environment}
+
+
+def cookie_of(person) -> str:
+    """With which `person` is signed in; in the process that fills."""
+    from django.conf import settings
+    from django.test import Client
+
+    client = Client()
+    client.force_login(person)
+    return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+
+
 def environment_of(home: Path, url: str) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RUNYARD_")}
     return clean | {
@@ -68,11 +88,6 @@ def environment_of(home: Path, url: str) -> dict[str, str]:
         "RUNYARD_SECRET_KEY": "only-for-measuring-" + "x" * 50,
         "DJANGO_SETTINGS_MODULE": "runyard.settings",
     }
-
-
-def _prepare(environment: dict[str, str]) -> dict:
-    command = [sys.executable, "-m", "tests.bench.export"]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment).stdout)
 
 
 @contextmanager
@@ -159,11 +174,9 @@ def _fill() -> dict:
     import django
 
     django.setup()
-    from django.conf import settings
     from django.core.management import call_command
     from django.db import connection
     from django.http import QueryDict
-    from django.test import Client
     from django.urls import reverse
 
     from runyard.kit.csv import table_csv
@@ -173,14 +186,13 @@ def _fill() -> dict:
 
     call_command("migrate", verbosity=0)
     demo.fill(ROWS)
-    dee, client = User.objects.create_superuser("dee", password="a long password"), Client()
-    client.force_login(dee)
+    dee = User.objects.create_superuser("dee", password="a long password")
     export = table_csv(WorkloadTable, dee, QueryDict("columns=all"))
     with connection.cursor() as cursor:
         statement = cursor.mogrify(*export.statement)
     return {
         "path": reverse("workload-csv"),
-        "cookie": f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}",
+        "cookie": cookie_of(dee),
         "statement": statement,
         "columns": len(export.headers),
     }
