@@ -6,6 +6,7 @@ Absent and forbidden are the same 404.
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import render
 from django.views.decorators.gzip import gzip_page
@@ -24,6 +25,8 @@ from workloads.views.workload import find, header
 POINTS, PODS_OFFERED, MOST_DRAWN = 500, 200, 200
 #: The charts that every page has come first, the others by a request of their own.
 PARTS = {"first": True, "more": False}
+#: Scripts of the page that others import, by the names under which they do: those carry no digest.
+MODULES = tuple(f"{settings.STATIC_URL}js/{name}.js" for name in ("charts", "chart", "plotly", "announcer"))
 #: What a chart needs besides its own metrics.
 BESIDE = {"gpu_memory": ("gpu_memory_free", "gpu_memory_reserved")}
 
@@ -33,7 +36,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     """`from`, `to`, `pod` (the id of one) and `gpu` (a UUID) choose; nonsense is a 400 in words."""
     workload = find(request, pk)
     context = header(request, workload, "metrics")
-    context |= {"problem": "", "span": None, "pod": None, "pods_offered": PODS_OFFERED}
+    context |= {"problem": "", "span": None, "pod": None, "pods_offered": PODS_OFFERED, "modules": MODULES}
     context["asks_gpu"] = bool(workload.gpu_millis or workload.gpu_memory_bytes)
     context["charts"] = [
         chart for chart in CHARTS if chart.first and (context["asks_gpu"] or not chart.of_gpu)

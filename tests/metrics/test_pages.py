@@ -1,8 +1,11 @@
 """The Metrics tab: who sees it, what it offers for what runs and what has ended, and its charts as JSON."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.contrib.staticfiles import finders
 from django.utils import timezone
 
 from metrics import reading
@@ -257,9 +260,14 @@ def test_the_history_keeps_to_the_range(ada, training, browse):
     assert browse(ada).get(f"/workloads/{training.pk}/events?from=soon").status_code == 400
 
 
-def test_only_the_script_of_plotly_is_served_of_its_package():
-    from django.contrib.staticfiles import finders
+def test_scripts_are_fetched_ahead_by_the_names_that_scripts_import_them_by(ada, training, browse):
+    body = page(browse(ada), training).content.decode()
+    ahead = set(re.findall(r'<link rel="modulepreload" href="/static/js/([a-z-]+)\.js">', body))
+    imported = re.findall(r'from "\./([a-z-]+)\.js"', Path(finders.find("js/charts.js")).read_text())
+    assert {*imported, "charts"} - ahead == {"times"}, "which main.js imports itself"
 
+
+def test_only_the_script_of_plotly_is_served_of_its_package():
     assert finders.find("plotly.min.js").endswith("plotly/package_data/plotly.min.js")
     assert finders.find("widgetbundle.js") is None
     assert finders.find("datasets/iris.csv.gz") is None
