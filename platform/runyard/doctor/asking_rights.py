@@ -51,8 +51,11 @@ def account(visit: Visit) -> Iterator[Finding]:
 def check_rights(visit: Visit) -> Iterator[Finding]:
     """A finding for each use of rights; what is missing stands in the diagnosis. Raises ClusterError."""
     wanted = served(rights(read_only=visit.read_only), visit.groups)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    pool = ThreadPoolExecutor(AT_ONCE, "rights")
+    try:
         missing = [found for found in pool.map(partial(_missing, visit), wanted) if found.verbs]
+    finally:  # where one fails, nobody waits for the others
+        pool.shutdown(wait=False, cancel_futures=True)
     visit.diagnosis.missing = missing
     for use in dict.fromkeys(right.use for right in wanted):
         yield _finding(use, [right for right in missing if right.use == use])
