@@ -130,10 +130,14 @@ def test_a_container_that_ends_before_anybody_looks_is_read_once_after_its_end(d
 
 
 def test_each_run_of_a_container_that_starts_again_is_a_log_of_its_own(
-    real_cluster, lab, syncing, collecting
+    real_cluster, lab, syncing, collecting, tmp_path
 ):
     collecting()
-    script = "date +%N; echo again; sleep 0.5; exit 3"
+    # Each run ends when the test says so: the cluster has the log of the first as long as the second goes on.
+    ends = f"until test -e {tmp_path}/read-$n; do sleep 0.05; done"
+    script = f"n=$(wc -l < {tmp_path}/runs); echo x >> {tmp_path}/runs; date +%N; echo again; {ends}; exit 3"
+    (tmp_path / "runs").touch()
+    (tmp_path / "read-0").touch()
     container = {"name": "main", "image": "python:3.11", "command": ["sh", "-c", script]}
     job = {
         "apiVersion": "batch/v1",
@@ -143,7 +147,9 @@ def test_each_run_of_a_container_that_starts_again_is_a_log_of_its_own(
     }
     connect(real_cluster).create("/apis/batch/v1/namespaces/default/jobs", job)
     done = KeptLog.objects.filter(complete=True, pod__workload__name="restarts")
-    until(lambda: done.filter(instance=0).exists() and done.filter(instance=1).exists(), what="two runs")
+    until(lambda: done.filter(instance=0).exists(), what="the first run")
+    (tmp_path / "read-1").touch()
+    until(lambda: done.filter(instance=1).exists(), what="the second run")
     for log in done.order_by("instance")[:2]:
         assert (log.lines, log.notes) == (2, [])
     pod = Pod.objects.select_related("cluster").get(workload__name="restarts")

@@ -121,7 +121,7 @@ class Reading:
         self._writer.flush()
         again = Again(place := self._writer.place())
         run = upstream.latest_run(pod, self.run.container)
-        if run.gone or run.number > self.run.instance + 1:
+        if run.gone or self._out_of_reach(run):
             return self._ends(LOST if not run.gone else "" if self._drained else LATE)
         if not run.started or run.number < self.run.instance:
             return True
@@ -133,13 +133,17 @@ class Reading:
         if self._stop.is_set():  # `stop` came while we connected
             self._stream.interrupt()
         now = upstream.latest_run(pod, self.run.container)
-        if not now.gone and now.number != run.number:
+        if not now.gone and (now.number != run.number or self._out_of_reach(now)):
             self._stream.interrupt()
-            return False  # it began anew while we connected: whose lines these are is unknown
+            return False  # it began anew, or ended, while we connected: whose lines these are is unknown
         over = previous or now.over
         self._keep(self._stream, again, over)
         self._drained = not self._stop.is_set()
         return self._ends() if over and self._drained else False
+
+    def _out_of_reach(self, latest: upstream.Run) -> bool:
+        """Whether the cluster tells of later runs only."""
+        return latest.number + latest.waits > self.run.instance + 1
 
     def _refused(self, error: ApiError, previous: bool) -> bool:
         """404: the pod is gone. 400: there is nothing of that run, or not yet."""

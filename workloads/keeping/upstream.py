@@ -117,6 +117,7 @@ class Run:
     started: bool = True
     over: bool = True
     gone: bool = False  # the pod is not there any more
+    waits: bool = False  # to run again: as the previous run the cluster has this one, and none before it
 
 
 def latest_run(pod: Pod, container: str) -> Run:
@@ -141,7 +142,7 @@ def _run(pod: objects.Pod, container: str) -> Run:
         return Run(started=False, over=pod.status.phase in ("Succeeded", "Failed"))
     waits_again = bool(status.state.waiting and status.last_state and status.last_state.terminated)
     over = bool(status.state.terminated) or waits_again
-    return Run(status.restart_count, over or bool(status.state.running), over)
+    return Run(status.restart_count, over or bool(status.state.running), over, waits=waits_again)
 
 
 def unavailable(error: ClusterError) -> str:
