@@ -48,7 +48,8 @@ def test_a_notebook_cell_runs_in_a_workspace_made_with_the_form(signed_in: Page,
 
     tool = open_tool(page, "Jupyter")
     tool.locator(".jp-LauncherCard[data-category=Notebook]").first.click()
-    tool.get_by_role("button", name="Python 3 (ipykernel) | Idle").wait_for()  # what is typed before may be lost
+    idle = tool.get_by_role("button", name="Python 3 (ipykernel) | Idle")
+    idle.wait_for()  # what is typed before may be lost
     cell = tool.locator(".jp-Notebook .cm-content").first
     cell.click()
     tool.keyboard.insert_text("# " + "x" * 100_000 + "\nprint(6 * 7)")  # as long as what people paste
