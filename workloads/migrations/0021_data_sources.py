@@ -1,11 +1,6 @@
 import django.contrib.postgres.fields
 from django.db import migrations, models
 
-# What is there already is read once more at the next look at its cluster, as if it had changed.
-READ_AGAIN = (
-    "UPDATE workloads_workload SET resource_version = '' WHERE deleted_at IS NULL AND resource_version <> ''"
-)
-
 
 class Migration(migrations.Migration):
     dependencies = [("workloads", "0020_gpu_groups")]
@@ -22,5 +17,4 @@ class Migration(migrations.Migration):
                 size=None,
             ),
         ),
-        migrations.RunSQL(READ_AGAIN, migrations.RunSQL.noop),
     ]
