@@ -81,10 +81,14 @@ def door(monkeypatch):
     """`door(port)`: the door as one stands before it with a visit that holds, and a backend on `port`."""
 
     def leading_to(port, prefix=PREFIX):
-        async def open_door(self, cookie, place, fresh=False):
+        async def open_door(self, cookie, place):
             return Target(Access(f"http://127.0.0.1:{port}", {"authorization": "Bearer cluster"}), prefix)
 
+        async def holds(self, cookie, place):
+            pass
+
         monkeypatch.setattr("runyard.connect.door.Door.open", open_door)
+        monkeypatch.setattr("runyard.connect.door.Door.check", holds)
         return Tools(_other)
 
     return leading_to

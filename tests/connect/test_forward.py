@@ -6,10 +6,12 @@ import aiohttp
 import pytest
 from django.db import OperationalError
 
+from runyard.clusters.access import Access
 from runyard.connect import upstream
 from runyard.connect.app import Tools
 from runyard.connect.forward import unprefix
 from runyard.connect.hosts import Place
+from runyard.connect.targets import Target
 from runyard.tenancy.access import Denied
 from tests.connect.conftest import HOST, PREFIX, SECONDS, ask, backend, says, scope_of
 
@@ -267,7 +269,7 @@ async def test_a_long_answer_ends_soon_after_the_right_is_gone(door, monkeypatch
 
     async with backend(talk) as (port, open_ones):
         app = door(port)
-        _gone_once_asked_again(app, monkeypatch)
+        _gone_once_asked_again(monkeypatch)
         answer = await ask(app, "/endless")
         async with asyncio.timeout(SECONDS):
             while open_ones:
@@ -283,21 +285,17 @@ async def test_who_waits_for_an_answer_is_told_that_the_right_is_gone(door, monk
 
     async with backend(talk) as (port, _):
         app = door(port)
-        _gone_once_asked_again(app, monkeypatch)
+        _gone_once_asked_again(monkeypatch)
         answer = await ask(app, "/silent")
     assert (answer.status, answer.whole) == (403, True)
     assert b"not let in any more" in answer.body
 
 
-def _gone_once_asked_again(app, monkeypatch):
-    allowed = app._door.open.__func__
+def _gone_once_asked_again(monkeypatch):
+    async def gone(self, cookie, place):
+        raise Denied("gone")
 
-    async def open_door(self, cookie, place, fresh=False):
-        if fresh:
-            raise Denied("gone")
-        return await allowed(self, cookie, place)
-
-    monkeypatch.setattr("runyard.connect.door.Door.open", open_door)
+    monkeypatch.setattr("runyard.connect.door.Door.check", gone)
 
 
 async def test_a_length_beside_a_transfer_encoding_is_not_passed_on(door):
@@ -360,8 +358,32 @@ async def test_a_stream_that_is_open_outlives_a_database_that_restarts(monkeypat
     def away(*args):
         raise OperationalError("the connection is closed")
 
-    monkeypatch.setattr("runyard.connect.door._ask", away)
+    monkeypatch.setattr("runyard.connect.visits.guest", away)
     assert await Tools(None)._still("cookie", Place(7, "jupyter"))
+
+
+async def test_whether_a_visit_holds_is_asked_of_no_cluster_which_may_be_silent(monkeypatch):
+    def silent(place):
+        raise AssertionError("its cluster was asked")
+
+    monkeypatch.setattr("runyard.connect.visits.guest", lambda cookie, place: None)
+    monkeypatch.setattr("runyard.connect.targets.target_of", silent)
+    assert await Tools(None)._still("cookie", Place(7, "jupyter"))
+
+
+async def test_a_visit_that_does_not_hold_any_more_is_forgotten_at_once(monkeypatch):
+    def gone(cookie, place):
+        raise Denied("gone")
+
+    app, place = Tools(None), Place(7, "jupyter")
+    target = Target(Access("http://127.0.0.1:1"))
+    monkeypatch.setattr("runyard.connect.door._ask", lambda cookie, place: target)
+    await app._door.open("cookie", place)
+    monkeypatch.setattr("runyard.connect.visits.guest", gone)
+    monkeypatch.setattr("runyard.connect.door._ask", gone)
+    assert not await app._still("cookie", place)
+    with pytest.raises(Denied):
+        await app._door.open("cookie", place)
 
 
 @pytest.mark.parametrize(

@@ -145,14 +145,12 @@ async def test_it_is_closed_soon_after_the_right_is_gone(door, browser, monkeypa
 
     async with serve(silent, "127.0.0.1", 0) as server:
         app = door(server.sockets[0].getsockname()[1])
-        allowed = app._door.open.__func__
 
-        async def open_door(self, cookie, place, fresh=False):
+        async def check(self, cookie, place):
             if not rights:
                 raise Denied("gone")
-            return await allowed(self, cookie, place)
 
-        monkeypatch.setattr("runyard.connect.door.Door.open", open_door)
+        monkeypatch.setattr("runyard.connect.door.Door.check", check)
         session = asyncio.create_task(browser.open(app))
         await asyncio.wait_for(browser.until(1), SECONDS)
         assert browser.heard[0]["type"] == "websocket.accept"

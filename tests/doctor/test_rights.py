@@ -171,7 +171,7 @@ def phase(workload):
 async def connect_to(target, monkeypatch):
     """With each of the methods by which a page may ask its tool."""
 
-    async def open_door(self, cookie, place, fresh=False):
+    async def open_door(self, cookie, place):
         return target
 
     monkeypatch.setattr("runyard.connect.door.Door.open", open_door)

@@ -11,6 +11,7 @@ from runyard.connect import targets, visits
 from runyard.connect.asking import asked
 from runyard.connect.hosts import Place
 from runyard.connect.targets import Target
+from runyard.tenancy.access import Denied
 
 #: A name may soon be that of another pod; its own address is looked up for each connection.
 REMEMBERED_SECONDS, BY_NAME_SECONDS, MOST = 10.0, 2.0, 10_000
@@ -31,17 +32,25 @@ class Door:
         self._passes: dict[tuple[str, Place], Pass] = {}
         self._asking: dict[tuple[str, Place], asyncio.Task[Pass]] = {}
 
-    async def open(self, cookie: str, place: Place, fresh: bool = False) -> Target:
-        """Where `cookie` may go. `fresh` asks again. Raises Denied and NotReady."""
+    async def open(self, cookie: str, place: Place) -> Target:
+        """Where `cookie` may go. Raises Denied and NotReady."""
         key = (cookie, place)
         known = self._passes.get(key)
-        if known and known.until > monotonic() and not fresh:
+        if known and known.until > monotonic():
             return known.target
         task = self._asking.get(key)
         if task is None:
             task = self._asking[key] = asyncio.create_task(self._ask(cookie, place))
             task.add_done_callback(lambda done: self._asking.pop(key, None))
         return (await asyncio.shield(task)).target
+
+    async def check(self, cookie: str, place: Place) -> None:
+        """Raises Denied unless the visit holds now, and NotReady. Its cluster, maybe silent, is not asked."""
+        try:
+            await asked(visits.guest, cookie, place)
+        except Denied:
+            self.forget(cookie, place)
+            raise
 
     def forget(self, cookie: str, place: Place) -> None:
         """What was known proved wrong: ask again."""
