@@ -1,4 +1,4 @@
-"""After an upgrade rows are read once more: objects that do not change tell what the rows did not hold yet."""
+"""After an upgrade rows are read once more: objects that do not change tell what rows did not hold yet."""
 
 from importlib import import_module
 
