@@ -168,6 +168,22 @@ def test_a_proxy_that_we_cannot_go_through_is_named(cluster, address):
         connect(cluster(**{"proxy-url": address}))
 
 
+async def test_a_proxy_of_the_environment_hears_nothing_of_this_machine(cluster, proxy, monkeypatch):
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.server_address[1]}")
+    here = cluster(**{"tls-server-name": NAME})
+    assert connect(here).read("GET", "/x") == ANSWER
+    assert await _through_the_door(here) == ANSWER
+    assert proxy.asked == []
+
+
+@pytest.mark.parametrize("address", ["socks5://127.0.0.1:1080", "proxy:3128"])
+def test_a_proxy_that_is_passed_by_need_be_none_of_ours(cluster, monkeypatch, address):
+    monkeypatch.setenv("https_proxy", address)
+    monkeypatch.setenv("no_proxy", "10.0.0.0/8")
+    away = cluster(server="https://10.0.0.1:6443")
+    assert connect(away).access().proxy is None
+
+
 PLUGIN = """
 import json, pathlib, sys
 count = pathlib.Path({count!r}); count.write_text(count.read_text() + "x")

@@ -3,6 +3,7 @@
 `Access` is the same for streams that other clients than the official one carry.
 """
 
+import re
 import socket
 import ssl
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ KEEP_ALIVE = [
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
 ]
+
+_THIS_MACHINE = re.compile(r"https?://(127\.[0-9.]+|localhost|\[::1\])(:|/|\Z)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def configuration(kubeconfig: str, context: str) -> tuple[Configuration, datetim
         merged = KubeConfigMerger(kubeconfig).config
         loader = KubeConfigLoader(merged, context or None, config_base_path=None)
         loader.load_and_set(settings)
-        _mind_proxy(settings)
+        _mind_proxy(settings, named=hasattr(loader, "proxy"))
     except Exception as error:  # the loader raises whatever YAML, base64 or a missing key raise
         raise ValueError(f"The kubeconfig {kubeconfig} cannot be used: {words_of(error)}") from error
     if not settings.host.startswith("https:"):
@@ -59,9 +62,14 @@ def configuration(kubeconfig: str, context: str) -> tuple[Configuration, datetim
     return settings, None if hasattr(loader, "token") else getattr(loader, "expiry", None)
 
 
-def _mind_proxy(settings: Configuration) -> None:
-    """The official client leaves out a proxy's account. Raises ValueError for what is no HTTP proxy."""
-    if not settings.proxy:
+def _mind_proxy(settings: Configuration, *, named: bool) -> None:
+    """The official client leaves out a proxy's account. Raises ValueError for what is no HTTP proxy.
+
+    One that the kubeconfig has not `named` is the environment's, whose proxies are not for this machine.
+    """
+    if not named and _THIS_MACHINE.match(settings.host):
+        settings.proxy = None
+    if not settings.proxy or _passed_by(settings):
         return
     proxy = urlsplit(settings.proxy)
     if proxy.scheme not in ("http", "https") or not proxy.hostname:
@@ -71,15 +79,18 @@ def _mind_proxy(settings: Configuration) -> None:
         settings.proxy_headers = make_headers(proxy_basic_auth=account)
 
 
+def _passed_by(settings: Configuration) -> bool:
+    return should_bypass_proxies(settings.host, settings.no_proxy or "")
+
+
 def access_of(settings: Configuration, headers: dict[str, str]) -> Access:
     """The way that the official client goes with `settings`. Raises ValueError, in words."""
-    passed_by = not settings.proxy or should_bypass_proxies(settings.host, settings.no_proxy or "")
     return Access(
         settings.host.rstrip("/"),
         headers,
         _tls(settings) if settings.host.startswith("https:") else None,
         settings.tls_server_name,
-        None if passed_by else settings.proxy,
+        None if _passed_by(settings) else settings.proxy,
     )
 
 
