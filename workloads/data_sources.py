@@ -13,7 +13,7 @@ from runyard.clusters.objects import PodTemplate, Volume
 
 DECLARED = "runyard.io/data-sources"
 MOST, LONGEST, MOST_BYTES = 50, 253, 16_384
-_PASSWORD = re.compile(r"//[^/@]*@")  # of an address such as https://me:secret@host/repository
+_PASSWORD = re.compile(r"//[^/]*@")  # of an address such as https://me:s@cret@host/repository
 
 
 class _Source(msgspec.Struct):

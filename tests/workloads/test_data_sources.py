@@ -46,6 +46,7 @@ def read(*volumes, declared=None):
         ({"hostPath": {"path": "/mnt/scratch"}}, "/mnt/scratch (host folder)"),
         ({"csi": {"driver": "s3.csi.aws.com"}}, "s3.csi.aws.com (CSI)"),
         ({"gitRepo": {"repository": "https://me:pass@git.example/a"}}, "https://git.example/a (Git)"),
+        ({"gitRepo": {"repository": "https://me:p@ss@git.example/a@v1"}}, "https://git.example/a@v1 (Git)"),
         ({"configMap": {"name": "settings"}}, "settings (ConfigMap)"),
         ({"secret": {"secretName": "token"}}, "token (Secret)"),
     ],
