@@ -14,12 +14,14 @@ from psycopg import Cursor
 def prepared(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     """The rows of `statement`, each `%s` of which is a value of a type that its place tells.
 
-    One plan serves all values: a statement for which the best one depends on them has no place here.
+    One plan serves all values: a statement for which the best one depends on them has no place here. A
+    connection that has only been in transactions plans each time.
     Rows come in PostgreSQL's binary form: bytes are not spelled out. Raises what Django raises.
     """
     with connection.cursor() as opened, connection.wrap_database_errors:
         plain = opened.connection
-        if plain.prepare_threshold is None:  # as Django leaves it: it is the first time on this connection
+        # First as Django leaves it, which prepares nothing. A transaction might take the setting back.
+        if plain.prepare_threshold is None and plain.autocommit:
             plain.execute("SET plan_cache_mode = force_generic_plan")
             plain.prepare_threshold = 0
         return Cursor(plain).execute(statement, values, prepare=True, binary=True).fetchall()
