@@ -189,6 +189,13 @@ def test_a_list_may_say_what_is_older_for_a_cluster_may_be_set_back():
     assert store.apply(Change("6", "a", *decoded(pod("a", 6)))) is not None
 
 
+def test_what_cannot_be_read_on_a_cluster_that_was_set_back_is_news_once_it_can():
+    store = Store("pods", {"a": "500"})
+    assert told(store.replace(listing(100, a="why"))) == []
+    assert store.apply(Change("120", "a", *decoded(pod("a", 120)))) is not None
+    assert told(store.replace(listing(130))) == [("a", False)]
+
+
 def test_what_the_list_covered_is_old():
     store = Store("pods")
     assert told(store.replace(listing(10, pod("a", 9)))) == [("a", True)]

@@ -50,6 +50,8 @@ class Store:
                 if self._is_new(found):
                     yield self._set(found.metadata.uid, found)
         self.odd, self._floor = odd, version
+        # Which version they have now nobody could read: on a cluster that was set back it may be a lower one.
+        self._versions.update({uid: "" for uid in odd if uid in self._versions})
         self._gone.clear()  # a list newer than every tombstone: what it lacks can no longer come late
         if NAMELESS not in odd:  # else any of those it lacks may be that one
             yield from self._drop(self._versions.keys() - present - odd.keys())
