@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from localcluster import bodies, listing, measured, patch, podlog, query, scaling, status, tables
 from localcluster.doors import Door
+from localcluster.kinds.shape import as_shape
 from localcluster.registry import Registry, Write
 from localcluster.resources import Kind, Obj
 from localcluster.routing import Target
@@ -101,7 +102,7 @@ class Api:
         return _json(request, msgspec.json.encode(made), 201)
 
     async def ask(self, request: Request, target: Target) -> Response:
-        obj = await self._object(request, target.kind)
+        obj = as_shape(await self._object(request, target.kind), target.kind)
         assert target.kind.answer is not None
         return _json(request, msgspec.json.encode(target.kind.answer(obj)), 201)
 

@@ -107,6 +107,13 @@ def test_a_question_about_nothing_or_two_things_is_refused(raw):
     assert list(causes(raw.post(ACCESS, json=both))) == ["spec.nonResourceAttributes"]
 
 
+@pytest.mark.parametrize(
+    ("path", "kind"), [(ACCESS, "SelfSubjectAccessReview"), (RULES, "SelfSubjectRulesReview")]
+)
+def test_what_is_no_question_is_refused(raw, path, kind):
+    assert raw.post(path, json=review() | {"kind": kind, "spec": 5}).status_code == 400
+
+
 def test_all_that_one_may(raw):
     asked = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview"}
     rules = raw.post(RULES, json=asked | {"spec": {"namespace": "default"}}).json()["status"]
