@@ -1,9 +1,7 @@
 """The GPU exporter as a service of the embedded cluster: started where the NVIDIA driver answers."""
 
-import http.client
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
 from runyardctl import ports
@@ -42,8 +40,4 @@ class Exporter:
 
     def is_ready(self) -> bool:
         """It answers, whatever it has to say of the GPUs."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=10) as answer:
-                return bool(answer.status == 200)
-        except (OSError, http.client.HTTPException):
-            return False
+        return ports.answers(self.port, "/healthz", 10)

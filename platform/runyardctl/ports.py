@@ -1,6 +1,7 @@
-"""TCP ports: is one free, who has it, which one may we take."""
+"""TCP ports of this machine: is one free, who has it, which one may we take, does what is there answer."""
 
 import errno
+import http.client
 import socket
 from pathlib import Path
 
@@ -30,6 +31,18 @@ def remembered(file: Path) -> int:
         port = _try("127.0.0.1", 0)
         file.write_text(str(port))
     return port
+
+
+def answers(port: int, path: str, seconds: float) -> bool:
+    """Whether an HTTP server there says 200 to `path`; no proxy of the environment is asked."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _try(host: str, port: int) -> int:
