@@ -146,7 +146,9 @@ def test_an_answer_cut_off_anywhere_is_refused_or_read_in_part():
             wire.holders(whole[:end])
 
 
-def test_the_embedded_cluster_tells_pods_with_their_uids(exporter, tmp_path):
+def test_the_embedded_cluster_tells_pods_with_their_uids_past_any_proxy(exporter, tmp_path, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
     devices = [{"resourceName": "nvidia.com/gpu", "deviceIds": ["GPU-0"]}]
     container = {"name": "main", "devices": devices}
     pod = {"name": "train-0", "namespace": "red", "uid": UID, "containers": [container]}
