@@ -3,7 +3,6 @@
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from operator import itemgetter
 
 import numpy as np
 from django.conf import settings
@@ -40,7 +39,7 @@ def read(cluster: Cluster, pods: Collection[str], metrics: Collection[str], grid
         old = parts.get((series, Resolution.RAW))
         parts[series, Resolution.RAW] = merged([old, fresh] if old else [fresh])
     found: dict[int, Values] = {}
-    for (series, resolution), samples in sorted(parts.items(), key=itemgetter(0)):  # what is finer wins
+    for (series, resolution), samples in sorted(parts.items(), key=lambda part: _turn(part[0][1], grid)):
         values = _placed(samples, grid, by_number[series], resolution)
         found[series] = _filled(found[series], values) if series in found else values
     return Held(keys, found)
@@ -88,6 +87,13 @@ def _placed(samples: Samples, grid: Grid, metric: Metric, resolution: int) -> Va
     if resolution == Resolution.RAW:
         return on_grid(samples, grid, settings.METRICS_SECONDS, counter=metric.counter)
     return on_grid(samples, grid, resolution, counter=False)
+
+
+def _turn(resolution: int, grid: Grid) -> tuple[bool, int]:
+    """The coarsest that is fine enough comes first: it knows whole steps, of which samples that begin at the end
+    of one know its last seconds. Then what is finer, then what is too coarse.
+    """
+    return (True, resolution) if resolution > grid.step else (False, -resolution)
 
 
 def _filled(values: Values, more: Values) -> Values:

@@ -233,6 +233,19 @@ def test_a_day_that_is_over_is_thinned_and_reads_the_same(cluster, numbers):
     assert hourly[numbers[1]] == pytest.approx(2.0)
 
 
+def test_the_last_step_of_what_is_thinned_is_not_that_of_its_last_seconds(cluster, numbers):
+    """The first sample of the next day says what the fifteen seconds before midnight held, and no more."""
+    end = DAY + 86_400
+    for n in range(-240, 240):
+        scrape(cluster, numbers, end + n * 15, 4096.0 * (100 if n < 0 else 1), 0.0)
+    folding.fold(cluster.pk, datetime.fromtimestamp(end + 86_400, UTC))
+    assert thinning.thin(cluster.pk, end + thinning.LATE_SECONDS) == 2
+    for step in (300, 3600, 86_400):
+        (last,) = read(cluster, numbers, Grid(end, step, 1))[numbers[0]]
+        assert last == 409_600, f"a step of {step} s"
+    assert read(cluster, numbers, Grid(end + 3600, 3600, 1))[numbers[0]] == pytest.approx([4096])
+
+
 def test_the_days_of_a_month_share_a_chunk(cluster, numbers):
     month = DAY // (30 * 86_400) * 30 * 86_400
     for day in (0, 1):
