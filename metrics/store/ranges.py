@@ -90,8 +90,8 @@ def _placed(samples: Samples, grid: Grid, metric: Metric, resolution: int) -> Va
 
 
 def _turn(resolution: int, grid: Grid) -> tuple[bool, int]:
-    """The coarsest that is fine enough comes first: it knows whole steps, of which samples that begin at the end
-    of one know its last seconds. Then what is finer, then what is too coarse.
+    """The coarsest that is fine enough comes first: it knows whole steps. Samples that begin as one ends
+    know a few seconds. Then what is finer, then what is too coarse.
     """
     return (True, resolution) if resolution > grid.step else (False, -resolution)
 
