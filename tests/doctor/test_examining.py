@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from runyard.clusters.models import Cluster
 from runyard.doctor import telling
-from runyard.doctor.findings import Grade
+from runyard.doctor.findings import Diagnosis, Grade, fine
 from tests.doctor.conftest import REVIEWS, node
 
 USAGE = "/apis/metrics.k8s.io/v1beta1/pods"
@@ -205,3 +205,8 @@ def test_the_command_names_the_clusters_there_are(db):
 def test_names_that_no_namespace_has_are_refused(text):
     with pytest.raises(CommandError, match="no name of a namespace"):
         call_command("rbac", f"--namespaces={text}")
+
+
+def test_a_terminal_obeys_no_words_of_a_cluster():
+    text = telling.as_text(Diagnosis([fine("version", "Kubernetes v1.30\x1b]0;mine\x07\n.")]))
+    assert text.splitlines()[0] == "ok       version: Kubernetes v1.30 ]0;mine  ."

@@ -44,5 +44,10 @@ def missing_rights(diagnosis: Diagnosis, namespaces: tuple[str, ...]) -> str:
 
 
 def _lines(finding: Finding) -> list[str]:
-    lines = [f"{MARKS[finding.grade]}  {finding.about}: {finding.says}"]
+    lines = [f"{MARKS[finding.grade]}  {finding.about}: {_plain(finding.says)}"]
     return [*lines, f"         {finding.advice}"] if finding.advice else lines
+
+
+def _plain(text: str) -> str:
+    """Without what a terminal obeys: some of the words are those of whatever answered."""
+    return "".join(one if one.isprintable() else " " for one in text)
