@@ -86,6 +86,6 @@ def real_namespace(real_cluster: RealCluster) -> Iterator[str]:
 def pytest_runtest_makereport(item, call):
     """With a failure, the end of every log of the control plane."""
     report = yield
-    if report.failed and (cluster := item.funcargs.get("real_cluster")) is not None:
+    if report.failed and isinstance(cluster := item.funcargs.get("real_cluster"), RealCluster):
         report.sections.append(("The control plane's logs", cluster.plane.tails()))
     return report

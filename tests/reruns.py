@@ -12,7 +12,9 @@ TESTS = Path(__file__).parent
 FOLDERS = (
     "cli",
     "clusters",
+    "contracts",
     "controlplane",
+    "doctor",
     "journeys",
     "kit/scripts",
     "live",

@@ -105,9 +105,11 @@ def raw(api_client):
 
 
 @pytest.fixture
-def namespace(core):
+def namespace(core, cluster):
     """The name of a fresh namespace, deleted afterwards."""
     name = core.create_namespace(namespace_manifest()).metadata.name
+    if cluster == "real":  # its controllers write a config map of their own into each, a little later
+        eventually(lambda: core.list_namespaced_config_map(name).items)
     yield name
     core.delete_namespace(name)
 
