@@ -37,6 +37,12 @@ def test_nothing_listens(kubeconfig):
     assert only_problem(examine(kubeconfig(url))) == f"Nothing listens at {url}."
 
 
+def test_what_may_be_a_token_in_the_address_is_not_repeated(kubeconfig):
+    port, token = free_port(), "secret" * 6
+    says = only_problem(examine(kubeconfig(f"http://me:secret@127.0.0.1:{port}/token/{token}")))
+    assert says == f"Nothing listens at http://127.0.0.1:{port}/token/…."
+
+
 def test_a_host_that_nobody_knows(kubeconfig):
     url = "https://cluster.invalid:6443"
     assert only_problem(examine(kubeconfig(url))) == f"Nobody knows the host of {url}."

@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import msgspec
 import urllib3
@@ -36,7 +37,7 @@ class _Elsewhere(Exception):
 def reach(visit: Visit) -> Iterator[Finding]:
     """One problem; or findings about its address, version and clock."""
     access = visit.connection.access()
-    where = access.url
+    where = _shown(access.url)
     began = time.time()
     try:
         body, date = _first_answer(visit)
@@ -53,6 +54,13 @@ def reach(visit: Visit) -> Iterator[Finding]:
         yield _reached(where, access.tls)
         yield _version(version)
         yield from _clock(date, began, time.time())
+
+
+def _shown(url: str) -> str:
+    """The address without what may be a password or a token in it: people pass diagnoses on."""
+    parts = urlsplit(url)
+    path = re.sub(r"[^/]{24,}", "…", parts.path)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}"
 
 
 def _first_answer(visit: Visit) -> tuple[bytes, str]:
