@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SPELLED = re.compile(r"RUNYARD_[A-Z_]*[A-Z]")
-READ = re.compile(r'(?:env\.(?:text|words|whole)|_variable)\(\s*"([A-Z_]+)"')
+READ = re.compile(r'(?:env\.(?:text|words|whole|networks)|_variable)\(\s*"([A-Z_]+)"')
 TOLD_BY_THE_CLUSTER = ("RUNYARD_VOLUME", "RUNYARD_MOUNT")
 
 

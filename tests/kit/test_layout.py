@@ -8,7 +8,7 @@ from workloads.tables import WorkloadTable
 
 COLUMNS = WorkloadTable.columns
 DEFAULT = [
-    "name", "status", "kind", "project", "created_by", "gpus", "gpu_use", "cpu", "pods", "nodes", "age",
+    "name", "status", "kind", "project", "created_by", "gpus", "gpu_use", "pods", "nodes", "age",
 ]  # fmt: skip
 
 
