@@ -1,12 +1,13 @@
 """Believable workloads for demonstrations and benchmarks: people, teams, a month of history, every phase.
 
 Rows are made deterministically from a seed and written by COPY, so that 100,000 take seconds. They live on
-a cluster of their own without a kubeconfig, which nobody follows.
+a cluster of their own without a kubeconfig, which nobody follows. It has about 1,000 nodes at most, so that
+of many workloads most have ended.
 """
 
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
@@ -14,7 +15,6 @@ from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
-from django.db.models import Sum
 from django.utils import timezone
 
 from runyard.clusters.models import Cluster, Node
@@ -44,7 +44,7 @@ GPUS = (0, 1, 1, 1, 2, 4, 8, 8, 16, 32, 64)
 #: Share in a thousand of each phase, with the reasons and words that go with it.
 MIX: tuple[tuple[int, Phase, Reason, str], ...] = (
     (240, Phase.RUNNING, Reason.NONE, ""),
-    (12, Phase.PENDING, Reason.UNSCHEDULABLE, "not enough free GPUs on any of 96 nodes"),
+    (12, Phase.PENDING, Reason.UNSCHEDULABLE, "not enough free GPUs on any node"),
     (6, Phase.PENDING, Reason.GATED, ""),
     (4, Phase.INITIALIZING, Reason.CONTAINER_CREATING, ""),
     (2, Phase.INITIALIZING, Reason.IMAGE, "pull access denied, repository does not exist"),
@@ -61,6 +61,9 @@ MIX: tuple[tuple[int, Phase, Reason, str], ...] = (
 )
 _LIVE = frozenset({Phase.RUNNING, Phase.DEGRADED, Phase.STOPPING})
 _UNPLACED = frozenset({Phase.PENDING, Phase.CREATING, Phase.RESUMING})
+_ENDED = frozenset({Phase.STOPPED, Phase.FAILED, Phase.COMPLETED})
+MOST_GOING = 600  # workloads that have not ended: what 1,000 nodes hold
+GPUS_PER_NODE, FEWEST_NODES = 8, 32  # of one pool
 
 
 @dataclass
@@ -77,9 +80,11 @@ def fill(count: int, seed: int = 7) -> Cluster:
     with transaction.atomic():
         cast = _cast()
         _clear(cast.cluster)
-        ids = _copy(Workload._meta.db_table, _workloads(cast, count, random.Random(seed)))
+        dice = random.Random(seed)
+        pools = {name: Pool(name, dice) for name in POOLS}
+        ids = _copy(Workload._meta.db_table, _workloads(cast, pools, count, dice))
         _pods(cast.cluster, seed)
-        _nodes(cast.cluster)
+        _nodes(cast.cluster, pools.values())
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE workloads_workload, workloads_pod")
     assert ids == count
@@ -117,28 +122,52 @@ def _clear(cluster: Cluster) -> None:
     Node.objects.filter(cluster=cluster).delete()
 
 
-def _nodes(cluster: Cluster) -> None:
-    """As many nodes of eight GPUs as the running workloads fill to nine tenths, at least 96."""
-    live = Workload.objects.filter(cluster=cluster, phase__in=_LIVE)
-    gpus = (live.aggregate(total=Sum("gpu_millis"))["total"] or 0) // 1000
-    Node.objects.bulk_create(_node(cluster, number) for number in range(max(96, gpus * 10 // 72)))
+class Pool:
+    """Nodes of one kind, and what is free on them; there are as many as the running workloads need."""
+
+    def __init__(self, name: str, dice: random.Random) -> None:
+        self.name, self._dice = name, dice
+        self._free = [GPUS_PER_NODE] * FEWEST_NODES
+
+    def place(self, pods: int, gpus: int, live: bool) -> list[str]:
+        """The nodes of `pods` pods of `gpus` GPUs each, which only those that are `live` take from others."""
+        numbers = [self._take(gpus) if live and gpus else self._any() for _ in range(pods)]
+        return sorted({self._node_name(number) for number in numbers})
+
+    def node_names(self) -> list[str]:
+        """Of all its nodes, a tenth of which are idle."""
+        return [self._node_name(number) for number in range(len(self._free) * 10 // 9)]
+
+    def _take(self, gpus: int) -> int:
+        number = next((number for number, free in enumerate(self._free) if free >= gpus), len(self._free))
+        if number == len(self._free):
+            self._free.append(GPUS_PER_NODE)
+        self._free[number] -= gpus
+        return number
+
+    def _any(self) -> int:
+        return self._dice.randrange(len(self._free))
+
+    def _node_name(self, number: int) -> str:
+        return f"pool-{self.name}-{number:02}"
 
 
-def _node(cluster: Cluster, number: int) -> Node:
-    product = ("NVIDIA-H100-80GB", "NVIDIA-A100-40GB", "NVIDIA-L4")[number % 3]
-    pool = POOLS[number % 3]
-    name = f"pool-{pool}-{number // 3:02}"
-    return Node(
-        cluster=cluster, uid=str(uuid.UUID(int=number)), name=name, resource_version="1", ready=True,
-        cpu_millis=96_000, memory_bytes=768 * 2**30, gpus=8, gpu_product=product,
-        pool=pool,
+def _nodes(cluster: Cluster, pools: Iterable[Pool]) -> None:
+    names = [(pool.name, name) for pool in pools for name in pool.node_names()]
+    Node.objects.bulk_create(
+        Node(
+            cluster=cluster, uid=str(uuid.UUID(int=number)), name=name, resource_version="1", ready=True,
+            cpu_millis=96_000, memory_bytes=768 * 2**30, gpus=GPUS_PER_NODE, pool=pool,
+            gpu_product=POOLS[pool],
+        )
+        for number, (pool, name) in enumerate(names)
     )  # fmt: skip
 
 
 APPLICATIONS = ("", "", "", "", "rag-platform", "vision-suite", "ads-ranking")
 PRIORITIES = ("", "", "train", "train", "train-high", "build")
 STAGES = ("dev", "dev", "staging", "prod")
-POOLS = ("h100", "a100", "l4")
+POOLS = {"h100": "NVIDIA-H100-80GB", "a100": "NVIDIA-A100-40GB", "l4": "NVIDIA-L4"}
 SOURCES = ("nas-1:/exports/models (NFS)", "/mnt/scratch (host folder)", "s3://corpora/web (S3)")
 FAILURES = {Reason.EXIT_CODE: 1, Reason.OUT_OF_MEMORY: 137, Reason.CRASH_LOOP: 1}
 
@@ -152,14 +181,30 @@ class Life:
     ended: datetime
 
 
-def _workloads(cast: Cast, count: int, dice: random.Random) -> Iterator[dict[str, Any]]:
+def _shares(count: int) -> list[float]:
+    """How often each of `MIX` comes among `count` workloads, of which at most MOST_GOING have not ended."""
+    going = sum(share for share, phase, *_ in MIX if phase not in _ENDED) / 1000 * count
+    kept = min(1.0, MOST_GOING / going)
+    return [share if phase in _ENDED else share * kept for share, phase, *_ in MIX]
+
+
+def _life(now: datetime, over: bool, dice: random.Random) -> Life:
+    """Of a month; what has not ended is rather of its last days."""
+    created = now - timedelta(days=30) * dice.random() ** (1 if over else 4)
+    started = min(now, created + timedelta(seconds=dice.expovariate(1 / 120)))
+    ran = timedelta(seconds=dice.expovariate(1 / 14_400))
+    return Life(created, started, started + min(ran, (now - started) * dice.random()))
+
+
+def _workloads(
+    cast: Cast, pools: dict[str, Pool], count: int, dice: random.Random
+) -> Iterator[dict[str, Any]]:
     now = timezone.now().replace(microsecond=0)
-    shares = [share for share, *_ in MIX]
+    shares = _shares(count)
     for number in range(count):
-        _, phase, reason, message = dice.choices(MIX, shares)[0]
-        created = now - timedelta(days=30) * dice.random() ** 2
-        started = min(now, created + timedelta(seconds=dice.expovariate(1 / 120)))
-        ended = min(now, started + timedelta(seconds=dice.expovariate(1 / 14_400)))
+        # Each comes at least once, where there are enough.
+        _, phase, reason, message = MIX[number] if number < len(MIX) else dice.choices(MIX, shares)[0]
+        life = _life(now, phase in _ENDED, dice)
         name, project = f"{dice.choice(STEMS)}-{number:06}", dice.choice(cast.projects)
         yield {
             "key": uuid.UUID(int=dice.getrandbits(128)),
@@ -181,8 +226,8 @@ def _workloads(cast: Cast, count: int, dice: random.Random) -> Iterator[dict[str
             "retries": 0,
             "restarts": int(phase == Phase.DEGRADED) * dice.randrange(1, 9),
             "exit_code": FAILURES.get(reason),
-            **_state(phase, reason, message, Life(created, started, ended)),
-            **_amounts(phase, reason, dice),
+            **_state(phase, reason, message, life),
+            **_amounts(phase, reason, pools, dice),
             **_belongings(name, project, dice),
         }
 
@@ -210,13 +255,13 @@ def _state(phase: Phase, reason: Reason, message: str, life: Life) -> dict[str, 
     }
 
 
-def _amounts(phase: Phase, reason: Reason, dice: random.Random) -> dict[str, Any]:
+def _amounts(phase: Phase, reason: Reason, pools: dict[str, Pool], dice: random.Random) -> dict[str, Any]:
     """What all pods ask for, what they hold, and where."""
     gpus, pods = dice.choice(GPUS) or int(reason == Reason.UNSCHEDULABLE), 1
     if gpus > 8:
         gpus, pods = 8, gpus // 8
-    pool, placed, live = dice.choice(POOLS), phase not in _UNPLACED, phase in _LIVE
-    nodes = {f"pool-{pool}-{dice.randrange(32):02}" for _ in range(pods if placed else 0)}
+    pool, placed, live = dice.choice(list(pools.values())), phase not in _UNPLACED, phase in _LIVE
+    nodes = pool.place(pods, gpus, live) if placed else []
     shared = placed and gpus == 1 and dice.random() < 0.1  # asks for a part of a GPU, by its memory
     asked = {
         "gpu_millis": 0 if shared else gpus * pods * 1000,
@@ -232,8 +277,8 @@ def _amounts(phase: Phase, reason: Reason, dice: random.Random) -> dict[str, Any
         "runs_requested": pods,
         "generation": 0,
         "architecture": "Distributed" if pods > 1 else "Standard",
-        "nodes": sorted(nodes),
-        "node_pools": [pool] if nodes else [],
+        "nodes": nodes,
+        "node_pools": [pool.name] if nodes else [],
     }
 
 

@@ -1,5 +1,9 @@
 """The demonstration's rows are like real ones, and replace what was there."""
 
+from collections import Counter
+
+from django.utils import timezone
+
 from workloads import demo
 from workloads.models import Pod, Workload
 from workloads.queries import visible_workloads
@@ -16,6 +20,19 @@ def test_it_is_believable_and_made_anew_each_time(db, dee):
     live = sum(w.gpu_millis for w in Workload.objects.filter(phase=Phase.RUNNING)) / 1000
     assert live <= sum(node.gpus for node in cluster.nodes.all())
     assert not Workload.objects.filter(created_by=None).exists()
+
+
+def test_of_many_most_have_ended_and_nodes_hold_the_rest(db, monkeypatch):
+    monkeypatch.setattr(demo, "MOST_GOING", 40)
+    cluster = demo.fill(1_000)
+    rows = Workload.objects.all()
+    ended = rows.filter(phase__in=(Phase.COMPLETED, Phase.FAILED, Phase.STOPPED)).count()
+    assert 900 < ended < 1_000
+    assert set(rows.values_list("phase", "reason")) == {(phase, why) for _, phase, why, _ in demo.MIX}
+    whole = rows.filter(phase=Phase.RUNNING, gpu_millis__gte=8_000).values_list("nodes", flat=True)
+    assert Counter(node for nodes in whole for node in nodes).most_common(1)[0][1] == 1
+    assert {node for row in rows for node in row.nodes} <= {node.name for node in cluster.nodes.all()}
+    assert not rows.filter(completed_at__gt=timezone.now()).exists()
 
 
 def test_the_same_seed_makes_the_same_rows(db):
