@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import signal
 import socket
 import sys
 
@@ -60,7 +62,7 @@ class Tool(http.server.BaseHTTPRequestHandler):
         body = self.body()
         said = {"method": self.command, "path": self.path, "headers": list(self.headers.items()),
                 "size": len(body), "start": body[:20].decode("latin-1"), "pod": os.environ["NAME"],
-                "peer": self.client_address[1]}
+                "peer": self.client_address[1], "pid": os.getpid()}
         body = json.dumps(said).encode()
         self.head(200, ("Content-Length", str(len(body)))); self.wfile.write(body)
     def head(self, code, *headers):
@@ -104,8 +106,10 @@ class Tools:
         self.server.create("pods", tool(name, port or self.port, bind))
         until(lambda: self.http.get(path(name)).status_code == 200, 60, f"the tool of {name}")
 
-    def echo(self, method, name, rest="/", **more):
-        return self.http.request(method, path(name, rest, self.port), **more).raise_for_status().json()
+    def echo(self, method, name, rest="/", port=None, **more):
+        return (
+            self.http.request(method, path(name, rest, port or self.port), **more).raise_for_status().json()
+        )
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +223,28 @@ def test_a_port_of_somebody_else_is_no_way_out_of_the_pod(tools):
     assert answer.json()["message"].startswith(f"error trying to reach service: one:{port}")
     own = tools.http.base_url.port
     assert tools.http.get(path("one", port=own)).status_code == 503
+
+
+def test_a_port_that_a_stranger_takes_when_its_tool_has_ended_is_not_the_pods_for_a_moment(tools):
+    port = free_port()
+    start = container(
+        "sh", "-c", '"$@" & while :; do sleep 1; done', "sh", sys.executable, "-c", TOOL, str(port)
+    )
+    start["command"].append("own")
+    ports = {"ports": [{"containerPort": port}], "env": [{"name": "NAME", "value": "lives-on"}]}
+    tools.server.create("pods", pod("lives-on", start | ports))
+    until(lambda: tools.http.get(path("lives-on")).status_code == 200, 60, "its tool")
+    os.kill(tools.echo("GET", "lives-on", port=port)["pid"], signal.SIGKILL)
+    address = tools.server.get("pods", "lives-on")["status"]["podIP"]
+    with until(lambda: _taken(address, port), 60, "its port to be free"):
+        assert tools.http.get(path("lives-on")).status_code == 503
+
+
+def _taken(address, port):
+    try:
+        return socket.create_server((address, port))
+    except OSError:
+        return None
 
 
 def test_what_cannot_be_reached_is_refused_in_words(tools):

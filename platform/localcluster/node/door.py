@@ -10,7 +10,7 @@ from localcluster import times
 
 from . import exposition, usage
 from .addresses import HOST_IP, pod_ip
-from .listeners import Recent, listens
+from .listeners import Ear, Ears, listens
 from .measuring import Figures, Interval, Meter
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Door:
         self.node = node
         self.ports: dict[int, int] = {}
         self.meter = Meter()
-        self._recent = Recent()
+        self._ears = Ears()
 
     @property
     def name(self) -> str:
@@ -43,12 +43,12 @@ class Door:
         """Where a port of a pod is; None while none of its processes listens on it."""
         meta = pod["metadata"]
 
-        def look() -> str | None:
+        def look() -> Ear | None:
             below = usage.trees(self.node.shims(meta["namespace"], meta["name"]))
             return listens([pid for tree in below.values() for pid in tree], pod_ip(pod), port)
 
-        address = self._recent.get((meta["uid"], port), look)
-        return (address, port) if address else None
+        ear = self._ears.get((meta["uid"], port), look)
+        return (ear.address, port) if ear else None
 
     # -- pages --------------------------------------------------------------------------------------
 

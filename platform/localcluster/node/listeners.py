@@ -3,48 +3,66 @@
 import os
 import socket
 import struct
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from .addresses import HOST_IP
 
-FRESH_SECONDS = 2.0
 _LISTENING = "0A"
 _ANY = ("0.0.0.0", "::")  # noqa: S104 recognised, not bound
 _LOOPBACK = (HOST_IP, "::1")
 Key = tuple[str, int]  # uid of a pod, port
 
 
-class Recent:
-    """Addresses found in the last seconds: the kernel takes milliseconds to write its table down."""
+@dataclass(frozen=True)
+class Ear:
+    """A socket that listens, reached at `address`; `descriptor` is its process's, below /proc."""
+
+    address: str
+    descriptor: str
+    link: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is that socket still; no other one ever gets its number."""
+        try:
+            return os.readlink(self.descriptor) == self.link
+        except OSError:
+            return False
+
+
+class Ears:
+    """Those found before, while they are open: the kernel takes milliseconds to write its table down."""
 
     def __init__(self) -> None:
-        self._found: dict[Key, tuple[str, float]] = {}
+        self._found: dict[Key, Ear] = {}
 
-    def get(self, key: Key, look: Callable[[], str | None]) -> str | None:
-        """What was found for `key` of late, else what `look` finds now."""
-        now = time.monotonic()
-        self._found = {one: found for one, found in self._found.items() if now - found[1] < FRESH_SECONDS}
-        if key not in self._found and (address := look()):
-            self._found[key] = (address, now)
-        return self._found[key][0] if key in self._found else None
+    def get(self, key: Key, look: Callable[[], Ear | None]) -> Ear | None:
+        """What was found for `key`, else what `look` finds now."""
+        self._found = {one: ear for one, ear in self._found.items() if ear.is_open}
+        if key not in self._found and (ear := look()):
+            self._found[key] = ear
+        return self._found.get(key)
 
 
-def listens(pids: Iterable[int], ip: str, port: int) -> str | None:
+def listens(pids: Iterable[int], ip: str, port: int) -> Ear | None:
     """Where to reach `port` of the pod with these processes; None when none of them listens on it.
 
     Whose socket it is matters: on a shared machine the port may as well be a stranger's.
     """
-    candidates = [one for one in _listeners(port) if one[0] in (ip, *_ANY, *_LOOPBACK)]
-    if not candidates:
+    there = {f"socket:[{inode}]": address for address, inode in _listeners(port)}
+    near = {link: address for link, address in there.items() if address in (ip, *_ANY, *_LOOPBACK)}
+    if not near:
         return None
-    inodes = {f"socket:[{inode}]" for _, inode in candidates}
-    owned = {link for pid in pids for link in _sockets(pid) if link in inodes}
-    found = {address for address, inode in candidates if f"socket:[{inode}]" in owned}
-    if ip in found or found & set(_ANY):
-        return ip
-    return next(iter(found), None)
+    own = [
+        Ear(ip if near[link] in _ANY else near[link], descriptor, link)
+        for pid in pids
+        for descriptor, link in _sockets(pid)
+        if link in near
+    ]
+    return min(own, key=lambda ear: ear.address != ip, default=None)
 
 
 def _listeners(port: int) -> list[tuple[str, str]]:
@@ -63,14 +81,10 @@ def _address(text: str, family: socket.AddressFamily) -> str:
     return socket.inet_ntop(family, b"".join(struct.pack("=I", word) for word in words))
 
 
-def _sockets(pid: int) -> list[str]:
-    folder, links = f"/proc/{pid}/fd", []
-    try:
+def _sockets(pid: int) -> Iterator[tuple[str, str]]:
+    """(descriptor, link) of what the process has open; nothing of one that is gone."""
+    folder = f"/proc/{pid}/fd"
+    with suppress(OSError):
         for name in os.listdir(folder):
-            try:
-                links.append(os.readlink(f"{folder}/{name}"))
-            except OSError:
-                continue
-    except OSError:
-        return []
-    return links
+            with suppress(OSError):
+                yield f"{folder}/{name}", os.readlink(f"{folder}/{name}")
