@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from metrics.models import Chunk, Resolution, Scraped, StoredSeries
 from metrics.question import Grid
@@ -146,6 +146,23 @@ def test_a_series_has_one_number(cluster, numbers):
 def fill(cluster, numbers, hours=1, start=HOUR):
     for n in range(hours * 240):
         scrape(cluster, numbers, start + n * 15, 4096.0 * n, 30.0 * n)
+
+
+def test_a_pod_among_many_is_found_by_its_index_before_anybody_counted_them(cluster, numbers, monkeypatch):
+    plans = []
+
+    def explained(statement, values):
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")  # nothing else depends on how many there are
+            cursor.execute(f"EXPLAIN {statement}", values)
+            plans.append("\n".join(line for (line,) in cursor.fetchall()))
+        return []
+
+    monkeypatch.setattr(ranges, "prepared", explained)
+    read(cluster, numbers, Grid(HOUR, 15, 10))
+    (found,) = [line for line in plans[0].split("\n") if "Index Cond" in line and "pod_uid" in line]
+    assert "cluster_id" in found
+    assert "metric" in found
 
 
 def test_what_is_staged_reads_as_what_is_folded(cluster, numbers):
