@@ -26,11 +26,15 @@ class Answering(TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class ToolState:
-    """One tool as it was found; `since` is ISO 8601, `words` say why it does not answer and are hostile."""
+    """One tool as it was found, in the pod of uid `pod`; `since` is ISO 8601.
+
+    `words` say why it does not answer and are hostile.
+    """
 
     state: str
     since: str
     words: str = ""
+    pod: str = ""
 
     @property
     def since_at(self) -> Any:
@@ -48,18 +52,22 @@ def shown(workload: Workload) -> list[tuple[Tool, ToolState | None]]:
     return [(tool, state_of(workload, tool)) for tool in load(workload.tools)]
 
 
-def found(workload: Workload, tool: Tool, words: str) -> ToolState:
-    """Keep that `tool` answers (no `words`) or why it does not; who looks on is told where that is new."""
+def found(workload: Workload, tool: Tool, words: str, pod: str = "") -> ToolState:
+    """Keep that `tool` answers (no `words`) or why it does not; who looks on is told where that is new.
+
+    What was found in another pod says nothing of this one.
+    """
     with transaction.atomic():
         row = Workload.objects.select_for_update(of=("self",)).only("tool_states", "version", "project_id")
         locked, now = row.filter(pk=workload.pk).first(), timezone.now().isoformat()
-        before = state_of(locked, tool) if locked else None
+        before = _of_pod(pod, state_of(locked, tool)) if locked else None
         state = _next(before, words)
         if locked is None:  # deleted meanwhile: nothing to keep
-            return ToolState(state, now, words)
+            return ToolState(state, now, words, pod)
         if before is not None and (before.state, before.words) == (state, words):
             return before
-        after = ToolState(state, before.since if before and before.state == state else now, words)
+        since = before.since if before and before.state == state else now
+        after = ToolState(state, since, words, pod)
         locked.tool_states[tool.name] = asdict(after)
         locked.version += 1
         locked.save(update_fields=["tool_states", "version"])
@@ -70,6 +78,10 @@ def found(workload: Workload, tool: Tool, words: str) -> ToolState:
 def forget(workload: Workload) -> None:
     """It does not run any more: what was found says nothing of its next run."""
     Workload.objects.filter(pk=workload.pk).exclude(tool_states={}).update(tool_states={})
+
+
+def _of_pod(pod: str, state: ToolState | None) -> ToolState | None:
+    return state if state and state.pod == pod else None
 
 
 def _next(before: ToolState | None, words: str) -> str:

@@ -1,13 +1,14 @@
 """Where the door leads: straight to a pod where that is its pod's address, else through the cluster's API."""
 
+import io
 import json
 import socket
 
 import pytest
 
 from runyard.clusters.access import Access
-from runyard.clusters.connection import ApiError, Unreachable
-from runyard.connect import addresses, targets
+from runyard.clusters.connection import ApiError, Silent, Unreachable
+from runyard.connect import addresses, knocking, targets
 from runyard.connect.addresses import Resolver, address_of
 from runyard.connect.asking import NotReady
 from runyard.connect.hosts import Place
@@ -21,11 +22,19 @@ class Api:
 
     def __init__(self):
         self.says = {"metadata": {"uid": "u-0"}, "status": {"phase": "Running", "podIP": "127.64.0.1"}}
+        self.heard, self.knocked = None, []
 
     def read(self, method, path, read_seconds):
         if isinstance(self.says, Exception):
             raise self.says
         return self.says if isinstance(self.says, bytes) else json.dumps(self.says).encode()
+
+    def request(self, method, path, read_seconds, accept):
+        """The page of a tool: an exception to raise, or None for an answer."""
+        self.knocked.append(path)
+        if self.heard is not None:
+            raise self.heard
+        return io.BytesIO()
 
     def access(self):
         return Access("https://api", {"authorization": "Bearer x"})
@@ -36,6 +45,7 @@ def api(monkeypatch):
     found = Api()
     monkeypatch.setattr(addresses, "connect", lambda cluster: found)
     monkeypatch.setattr(targets, "connect", lambda cluster: found)
+    monkeypatch.setattr(knocking, "connect", lambda cluster: found)
     return found
 
 
@@ -48,14 +58,12 @@ def listener():
 
 @pytest.fixture
 def pod(ada_training, listener):
-    """The pod of Ada's training, whose tool was found to answer."""
+    """The pod of Ada's training, which has a tool."""
     cluster = ada_training.cluster
     cluster.pod_network = "127.64.0.0/10"
     cluster.save()
-    state = {"state": "ready", "since": "2026-01-01T00:00:00Z", "words": ""}
     Workload.objects.filter(pk=ada_training.pk).update(
-        tools=[{"name": "jupyter", "kind": "jupyter", "port": listener, "path": "/"}],
-        tool_states={"jupyter": state},
+        tools=[{"name": "jupyter", "kind": "jupyter", "port": listener, "path": "/"}]
     )
     Pod.objects.update(uid="u-0", namespace="red", name="train-0")
     return ada_training.pods.select_related("cluster").get()
@@ -74,15 +82,13 @@ def test_a_pod_that_is_reached_is_gone_to_directly_without_the_clusters_credenti
     assert (target.direct, target.access.headers) == (True, {})
 
 
-@pytest.mark.parametrize("why", ["no network", "another network", "nothing listens", "not asked yet"])
+@pytest.mark.parametrize("why", ["no network", "another network", "nothing listens"])
 def test_else_one_goes_through_the_api(api, pod, place, listener, why):
     if why in ("no network", "another network"):
         pod.cluster.pod_network = "" if why == "no network" else "10.0.0.0/8"
         pod.cluster.save()
-    elif why == "nothing listens":
-        api.says["status"]["podIP"] = "127.64.0.2"
     else:
-        Workload.objects.update(tool_states={})
+        api.says["status"]["podIP"] = "127.64.0.2"
     target = targets.target_of(place)
     assert target.base == "https://api" + PROXY.format(listener)
     assert not target.direct
@@ -113,18 +119,44 @@ def test_a_name_that_is_another_pods_by_now_leads_nowhere(api, pod, place, says,
         targets.target_of(place)
 
 
-def test_where_a_pod_is_now_is_told_of_our_rows_alone(api, pod):
-    assert addresses.now(pod.pk) == "127.64.0.1"
-    with pytest.raises(NotReady, match="gone"):
-        addresses.now(pod.pk + 1)
+def test_where_a_pod_is_now_is_told_of_our_rows_alone(api, pod, listener):
+    assert addresses.now(pod.pk, listener) == "127.64.0.1"
+    for pk, port in ((pod.pk + 1, listener), (pod.pk, listener + 1)):
+        with pytest.raises(NotReady, match="gone"):
+            addresses.now(pk, port)
     api.says["metadata"]["uid"] = "other"  # made anew, under the same name
     with pytest.raises(NotReady, match="another"):
-        addresses.now(pod.pk)
+        addresses.now(pod.pk, listener)
+
+
+@pytest.mark.parametrize(
+    "heard", [ApiError(503, "ServiceUnavailable", "nothing of it listens there"), Unreachable("refused")]
+)
+def test_on_a_shared_machine_what_listens_may_be_a_stranger_unless_the_cluster_says_it_is_not(
+    api, pod, listener, heard
+):
+    api.heard = heard
+    with pytest.raises(NotReady):
+        addresses.now(pod.pk, listener)
+    assert api.knocked == [PROXY.format(listener) + "/"]
+
+
+@pytest.mark.parametrize("heard", [Silent("timed out"), ApiError(401, "", "sign in")])
+def test_a_tool_that_is_busy_or_refuses_is_the_pods_all_the_same(api, pod, listener, heard):
+    api.heard = heard
+    assert addresses.now(pod.pk, listener) == "127.64.0.1"
+
+
+def test_where_a_pod_has_its_address_for_itself_no_tool_is_asked_whose_it_is(api, pod, listener):
+    pod.cluster.pod_network, api.says["status"]["podIP"] = "10.0.0.0/8", "10.0.0.7"
+    pod.cluster.save()
+    assert addresses.now(pod.pk, listener) == "10.0.0.7"
+    assert not api.knocked
 
 
 async def test_each_new_connection_looks_where_the_pod_is_now(monkeypatch):
-    def now(pk):
-        if pk != 17 or not places:
+    def now(pk, port):
+        if (pk, port) != (17, 8888) or not places:
             raise NotReady("gone")
         return places.pop()
 

@@ -4,8 +4,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from runyard.clusters.connection import ApiError, Unreachable
-from runyard.connect import probing
+from runyard.clusters.connection import ApiError, Silent, Unreachable
+from runyard.connect import knocking, probing
 from runyard.connect.models import Visit
 from workloads.models import Workload
 from workloads.tools import load
@@ -36,7 +36,7 @@ def answers(monkeypatch):
         def close(self):
             pass
 
-    monkeypatch.setattr(probing, "connect", lambda cluster: Cluster())
+    monkeypatch.setattr(knocking, "connect", lambda cluster: Cluster())
     said.append(asked)
     return said
 
@@ -59,6 +59,7 @@ def test_ada_is_led_to_the_tools_own_host_with_a_ticket(browse, ada, notebook, a
         (ApiError(503, "ServiceUnavailable", "dial tcp"), "Nothing listens on port 8888"),
         (ApiError(403, "Forbidden", 'cannot get resource "pods/proxy"'), "refuses Runyard"),
         (Unreachable("The cluster does not answer: refused"), "The cluster does not answer"),
+        (Silent("The cluster does not answer: timed out"), "It said nothing for 3 seconds"),
     ],
 )
 def test_while_it_does_not_answer_the_page_says_so_and_asks_again(
@@ -131,6 +132,15 @@ def test_the_workload_says_how_each_tool_was_found(browse, ada, notebook, answer
     Workload.objects.filter(pk=notebook.pk).update(phase="Stopped")
     probing.probe()
     assert Workload.objects.get(pk=notebook.pk).tool_states == {}
+
+
+def test_a_new_pod_is_starting_whatever_the_old_one_was_found_to_be(notebook, answers):
+    [tool] = load(notebook.tools)
+    assert probing.look(notebook, tool).state == "ready"
+    answers[0] = ApiError(503, "ServiceUnavailable", "dial tcp")
+    assert probing.look(notebook, tool).state == "silent"
+    notebook.pods.update(uid="made-anew")
+    assert probing.look(notebook, tool).state == "starting"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -5,6 +5,7 @@ Everything that speaks to a cluster does so here once, through a wire-tap before
 
 import asyncio
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ from runyard.clusters.models import Cluster, Node
 from runyard.clusters.rights import RIGHTS, URLS, rights
 from runyard.connect import probing, upstream
 from runyard.connect.app import Tools
-from runyard.connect.targets import Target, path_to
+from runyard.connect.knocking import path_to
+from runyard.connect.targets import Target
 from runyard.doctor.examining import examine
 from runyard.sync import lease
 from runyard.sync.runner import WATCHED, Runner
@@ -29,7 +31,7 @@ from tests.doctor.recording import Asked, recorded
 from tests.embedded import embedded, until
 from workloads import actions, logs, shown_manifests, tasks
 from workloads.queueing.place import place
-from workloads.queueing.schedulers import SCHEDULERS
+from workloads.queueing.schedulers import KAI, SCHEDULERS
 from workloads.spec import WorkloadSpec
 from workloads.status import Phase
 from workloads.tools import Tool
@@ -45,14 +47,14 @@ def declared():
     return {(verb, right.group, right.resource, right.everywhere) for right in RIGHTS for verb in right.verbs}
 
 
-def definition(scheduler):
+def definition(scheduler, scope="Namespaced"):
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     version = {"name": scheduler.versions[0], "served": True, "storage": True}
     version["schema"] = {"openAPIV3Schema": anything}
     names = {"plural": scheduler.plural, "kind": scheduler.kind}
     return {
         "metadata": {"name": scheduler.resource},
-        "spec": {"group": scheduler.group, "scope": "Namespaced", "names": names, "versions": [version]},
+        "spec": {"group": scheduler.group, "scope": scope, "names": names, "versions": [version]},
     }
 
 
@@ -78,6 +80,8 @@ def furnished(tmp_path):
         api = Connection(cluster.kubeconfig)
         for scheduler in SCHEDULERS.values():
             api.create(DEFINITIONS, definition(scheduler))
+        queues = replace(KAI, versions=("v2",), plural="queues", kind="Queue")
+        api.create(DEFINITIONS, definition(queues, scope="Cluster"))
         api.create(f"/api/v1/namespaces/{ELSEWHERE}/pods", exporter())
         api.create(f"/api/v1/namespaces/{ELSEWHERE}/services", PROMETHEUS)
         yield cluster
@@ -156,7 +160,7 @@ def use_a_workload(dee, lab, cluster, monkeypatch):
     until(lambda: logs.tail(pod, "main", 10).lines, what="its log")
     assert logs.latest_run(pod, "main").started
     assert "kind: Job" in shown_manifests.shown(workload, shown_manifests.LIVE).text
-    probing.ask(workload, tool)
+    probing.ask(pod, tool)
     asyncio.run(connect_to(Target(connect(cluster).access(), path_to(pod, tool)), monkeypatch))
     actions.stop(workload, dee)
     until(lambda: phase(workload) == Phase.STOPPED, what="its stop")

@@ -38,6 +38,10 @@ class Unreachable(ClusterError):
     """No answer: refused, timed out, cut, or no usable kubeconfig."""
 
 
+class Silent(Unreachable):
+    """What was asked was taken, and nothing said to it in time."""
+
+
 class ApiError(ClusterError):
     """The API server refused. `code` and `reason` are Kubernetes' own."""
 
@@ -88,7 +92,8 @@ class Connection:
                 timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unreachable(f"The cluster does not answer: {words_of(error)}") from error
+            kind = Silent if isinstance(error, urllib3.exceptions.ReadTimeoutError) else Unreachable
+            raise kind(f"The cluster does not answer: {words_of(error)}") from error
         if response.status >= 400:
             raise _refusal(response)
         return response

@@ -12,10 +12,12 @@ import msgspec
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
-from runyard.clusters.connection import ApiError, ClusterError, connect
-from runyard.clusters.networks import holds
+from runyard.clusters.connection import ApiError, ClusterError, Silent, connect
+from runyard.clusters.networks import EMBEDDED, holds
 from runyard.connect.asking import NotReady, asked, give_connection_back
+from runyard.connect.knocking import knock
 from workloads.models import Pod
+from workloads.tools import load
 
 REACHED_SECONDS, ANSWER_SECONDS = 1.0, 5.0  # clusters that are silent hold up the tools of others
 _HOST = re.compile(r"([1-9][0-9]{0,17})\.pod\.invalid\Z")
@@ -85,7 +87,7 @@ class Resolver(AbstractResolver):
         if match is None:
             return await self._dns.resolve(host, port, family)
         try:
-            address = await asked(now, int(match[1]))
+            address = await asked(now, int(match[1]), port)
         except NotReady as error:
             raise OSError(str(error)) from error
         return [_result(host, address, port)]
@@ -94,13 +96,30 @@ class Resolver(AbstractResolver):
         await self._dns.close()
 
 
-def now(pk: int) -> str:
-    """The address of the pod of that row. Raises NotReady."""
-    pod = Pod.objects.select_related("cluster").filter(pk=pk, gone_at=None).first()
+def now(pk: int, port: int) -> str:
+    """Where the tool at `port` of the pod of that row is. Raises NotReady."""
+    pod = Pod.objects.select_related("cluster", "workload").filter(pk=pk, gone_at=None).first()
     address = address_of(pod) if pod else ""
-    if not address:
+    if pod is None or not address or (holds(EMBEDDED, address) and not _is_its_own(pod, port)):
         raise NotReady(_GONE)
     return address
+
+
+def _is_its_own(pod: Pod, port: int) -> bool:
+    """Whether a tool of `pod` listens there: on one machine for all anybody may once a tool has ended."""
+    tools = load(pod.workload.tools) if pod.workload else []
+    tool = next((one for one in tools if one.port == port), None)
+    if tool is None:
+        return False
+    try:
+        knock(pod, tool)
+    except Silent:  # the tool is: that the port is another's the cluster says at once
+        return True
+    except ApiError as error:
+        return not error.reason
+    except ClusterError:
+        return False
+    return True
 
 
 def _result(host: str, address: str, port: int) -> Any:

@@ -12,8 +12,9 @@ from typing import Any
 import aiohttp
 
 from runyard.connect.headers import Headers, from_tool
+from runyard.connect.knocking import NO_RIGHT
 from runyard.connect.passage import Passage, Receive, Send
-from runyard.connect.targets import NO_RIGHT, Target
+from runyard.connect.targets import Target
 from runyard.connect.upstream import SILENT_SECONDS, client, way
 
 log = logging.getLogger(__name__)

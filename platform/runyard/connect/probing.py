@@ -10,38 +10,44 @@ from time import monotonic
 from celery import shared_task
 from django.db import connection
 
-from runyard.clusters.connection import ApiError, ClusterError, connect
+from runyard.clusters.connection import ApiError, ClusterError, Silent
 from runyard.connect.asking import NotReady
-from runyard.connect.targets import NO_RIGHT, path_to, pod_of
+from runyard.connect.knocking import ANSWER_SECONDS, NO_RIGHT, knock
+from runyard.connect.targets import pod_of
 from workloads import tool_states
-from workloads.models import Workload
+from workloads.models import Pod, Workload
 from workloads.status import Phase
 from workloads.tool_states import ToolState
 from workloads.tools import Tool, load
 
 log = logging.getLogger(__name__)
-ANSWER_SECONDS, AT_A_TIME, MOST_SECONDS = 3.0, 8, 12.0
+AT_A_TIME, MOST_SECONDS = 8, 12.0
 RUNNING = (Phase.RUNNING, Phase.DEGRADED)
 
 
-def ask(workload: Workload, tool: Tool) -> str:
+def ask(pod: Pod, tool: Tool) -> str:
     """Empty where `tool` answers now; else why not, in words."""
     try:
-        path = path_to(pod_of(workload), tool) + tool.path
-        connect(workload.cluster).request("GET", path, read_seconds=ANSWER_SECONDS, accept="*/*").close()
+        knock(pod, tool)
     except ApiError as error:
         if error.reason and error.code in (401, 403):
             return NO_RIGHT
         if error.reason:  # the cluster's answer, not the tool's
             return f"Nothing listens on port {tool.port} of its pod yet."
-    except (NotReady, ClusterError) as error:
+    except Silent:
+        return f"It said nothing for {ANSWER_SECONDS:.0f} seconds."
+    except ClusterError as error:
         return str(error)
     return ""
 
 
 def look(workload: Workload, tool: Tool) -> ToolState:
     """Ask `tool`, and keep what was found."""
-    return tool_states.found(workload, tool, ask(workload, tool))
+    try:
+        pod = pod_of(workload)
+    except NotReady as error:
+        return tool_states.found(workload, tool, str(error))
+    return tool_states.found(workload, tool, ask(pod, tool), pod.uid)
 
 
 @shared_task(name="connect.probe")

@@ -9,13 +9,9 @@ from runyard.clusters.connection import Access, ClusterError, connect
 from runyard.connect import addresses
 from runyard.connect.asking import NotReady
 from runyard.connect.hosts import Place
+from runyard.connect.knocking import path_to
 from workloads.models import Pod, Workload
-from workloads.tool_states import Answering, state_of
 from workloads.tools import Tool, load
-
-NO_RIGHT = (
-    "The cluster refuses Runyard's account the proxy of its pods (pods/proxy); whoever runs it grants that."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +43,6 @@ def pod_of(workload: Workload) -> Pod:
     return pod
 
 
-def path_to(pod: Pod, tool: Tool) -> str:
-    """The path of `tool` at its cluster's API, without a slash at its end."""
-    return f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}:{tool.port}/proxy"
-
-
 def target_of(place: Place) -> Target:
     """Where requests for `place` go now. The right to go there was asked before. Raises NotReady."""
     workload = Workload.objects.filter(pk=place.workload).first()
@@ -60,15 +51,9 @@ def target_of(place: Place) -> Target:
         raise NotReady("This workload has no such tool.")
     pod = pod_of(workload)
     address = addresses.address_of(pod)
-    if address and _answers(workload, tool) and addresses.reaches(address, tool.port):
+    if address and addresses.reaches(address, tool.port):
         return Target(Access(f"http://{addresses.host_of(pod)}:{tool.port}"))
     try:
         return Target(connect(pod.cluster).access(), path_to(pod, tool))
     except ClusterError as error:
         raise NotReady(str(error)) from error
-
-
-def _answers(workload: Workload, tool: Tool) -> bool:
-    """Whether the cluster found that port to be the pod's: on a shared machine a stranger may have it."""
-    state = state_of(workload, tool)
-    return state is not None and state.state == Answering.READY
