@@ -44,11 +44,34 @@ def test_pages_follow_each_other_without_gap_or_repeat(browse, ada, red, cluster
     assert names == [f"run-{number}" for number in reversed(range(7))]
 
 
+def test_rows_are_sorted_by_the_columns_of_the_table_page_by_page(browse, ada, red, cluster):
+    for number, gpus in enumerate((1, 8, 0, 8, 2)):
+        make_workload(red, cluster, name=f"run-{number}", gpu_millis=gpus * 1000)
+    names, after = [], ""
+    while after is not None:
+        answer = browse(ada).get(URL, {"sort": "-gpus,name", "limit": 2, "after": after}).json()
+        names += [row["name"] for row in answer["workloads"]]
+        after = answer["next"]
+    assert names == ["run-1", "run-3", "run-4", "run-0", "run-2"]
+    file = browse(ada).get(f"{URL}?sort=-gpus,name&columns=name", headers={"Accept": "text/csv"})
+    assert [line.split(b",")[0].decode() for line in file.getvalue().splitlines()[1:]] == names
+
+
+def test_a_cursor_of_another_sort_is_refused(browse, ada, red, cluster):
+    for _ in range(2):
+        make_workload(red, cluster)
+    after = browse(ada).get(f"{URL}?sort=name&limit=1").json()["next"]
+    response = browse(ada).get(URL, {"sort": "-name", "after": after})
+    assert (response.status_code, "not valid any more" in response.json()["message"]) == (400, True)
+
+
 def test_the_exact_number_comes_with_any_page_when_asked_for(browse, ada, red, cluster, eve_training):
     rows = [make_workload(red, cluster) for _ in range(5)]
     client = browse(ada)
     assert "total" not in client.get(URL).json()
-    answer = client.get(f"{URL}?count=exact&limit=2&after={rows[2].pk}").json()
+    answer = client.get(f"{URL}?count=exact&limit=2").json()
+    assert (answer["total"], len(answer["workloads"])) == (5, 2)
+    answer = client.get(f"{URL}?count=exact&limit=2&after={answer['next']}").json()
     assert (answer["total"], len(answer["workloads"])) == (5, 2)
     assert client.get(f"{URL}?count=exact&search={rows[0].name}").json()["total"] == 1
 
@@ -127,6 +150,10 @@ def test_a_body_that_is_too_large_is_refused(post, ada, red, cluster):
         "count=all",
         "after=99999999999999999999999",
         "ordering=owner__password",
+        "sort=owner__password",
+        "sort=name,gpus,age",
+        "sort=name,-name",
+        "sort=-",
         "owner__password__startswith=a",
         "_connector=OR 1=1",
         "project=%00red",

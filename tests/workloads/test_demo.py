@@ -4,9 +4,10 @@ from collections import Counter
 
 from django.utils import timezone
 
-from workloads import demo
-from workloads.models import Pod, Workload
+from workloads import actions, demo, forms
+from workloads.models import Pod, Verb, Workload
 from workloads.queries import visible_workloads
+from workloads.spec import WorkloadSpec
 from workloads.status import Phase
 
 
@@ -40,3 +41,14 @@ def test_the_same_seed_makes_the_same_rows(db):
     first = list(Workload.objects.order_by("name").values_list("name", "phase", "gpu_millis"))
     demo.fill(50)
     assert first == list(Workload.objects.order_by("name").values_list("name", "phase", "gpu_millis"))
+
+
+def test_nothing_can_be_done_to_rows_without_a_cluster_and_none_is_submitted_there(db, dee, red, cluster):
+    demo.fill(50)
+    rows = list(Workload.objects.filter(phase=Phase.RUNNING))
+    outcome = actions.bulk([row.pk for row in rows], Verb.STOP, dee)
+    assert outcome.asked == []
+    assert {failure.message for failure in outcome.failed} == {
+        "It is demo data: there is no cluster behind it."
+    }
+    assert forms.fresh(dee, WorkloadSpec(name="mine")).clusters == [cluster]

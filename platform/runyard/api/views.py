@@ -15,6 +15,7 @@ from runyard.kit.counting import count_exactly
 from runyard.kit.csv import csv_response, rows_export
 from runyard.kit.layout import Layout
 from runyard.kit.streaming import stream_response
+from runyard.kit.tables import Query
 from runyard.kit.values import BadQuery
 from runyard.tenancy.access import projects_where, require
 from runyard.tenancy.models import User
@@ -25,11 +26,11 @@ from workloads.policies import Refused
 from workloads.tables import WorkloadTable
 
 MOST_ROWS, ROWS = 500, 50
-_FILTERS = ("q", "f", *WorkloadTable.filters)  # as in the address of the table
+_OF_THE_TABLE = ("q", "f", "sort", *WorkloadTable.filters)  # as in its address
 
 
 class Workloads(APIView):
-    """List (newest first, `search`, `limit`, `after`, `count`, and the table's filters) and submit.
+    """List (`sort`, `search`, `limit`, `after`, `count`, and the table's filters) and submit.
 
     Asked for text/csv, all rows in one file, with every column or those that `columns` names.
     """
@@ -40,13 +41,11 @@ class Workloads(APIView):
         if request.accepted_renderer.format == CsvRenderer.format:
             return _csv(request)
         limit = _whole(request, "limit", ROWS, MOST_ROWS)
-        rows = _filtered(request, "limit", "after", "count")
+        query, rows = _asked(request, "limit", "after", "count")
         total = _total(request, rows)
-        after = _whole(request, "after", 0, 2**63 - 1)
-        if after:
-            rows = rows.filter(pk__lt=after)
-        page = list(rows.order_by("-pk")[: limit + 1])
-        following = page[limit - 1].pk if len(page) > limit else None
+        every = queries.visible_workloads(request.user)
+        page = list(WorkloadTable.first(every, rows, query, limit + 1))
+        following = WorkloadTable.cursor(page[limit - 1], query) if len(page) > limit else None
         shown = [shapes.workload(w) for w in page[:limit]]
         return Response({"workloads": shown, "next": following, **total})
 
@@ -168,23 +167,23 @@ def _bulk(request: Request, pk: int) -> Bulk:
     return found
 
 
-def _filtered(request: Request, *besides: str) -> QuerySet[Workload]:
-    """The rows that the filters keep; refuses parameters that are neither filters nor `besides`."""
+def _asked(request: Request, *besides: str) -> tuple[Query, QuerySet[Workload]]:
+    """The query, and the rows it keeps, unsorted; refuses parameters that are none, nor of `besides`."""
     params, asked = request.query_params, QueryDict(mutable=True)
-    known = (*_FILTERS, "search", *besides)
+    known = (*_OF_THE_TABLE, "search", *besides)
     if unknown := set(params) - {*known}:
         words = f"Unknown parameter {min(unknown)!r}; there are {', '.join(known)}."
         raise ValidationError({"detail": words})
-    for name in _FILTERS:
+    for name in (*_OF_THE_TABLE, "after"):
         asked.setlist(name, params.getlist(name))
     try:
-        rows = WorkloadTable.matching(request.user, WorkloadTable.read(asked))
+        query = WorkloadTable.read(asked)
     except BadQuery as problem:
         raise ValidationError({"detail": str(problem)}) from problem
-    rows = rows.select_related("project__department", "created_by", "cluster", "usage")
+    rows = WorkloadTable.matching(request.user, query)
     if "search" in params:
         rows = rows.filter(name__icontains=params["search"].replace("\0", "")[:253])
-    return rows
+    return query, rows
 
 
 def _total(request: Request, rows: QuerySet[Workload]) -> dict[str, int | None]:
@@ -197,14 +196,15 @@ def _total(request: Request, rows: QuerySet[Workload]) -> dict[str, int | None]:
 
 def _csv(request: Request) -> StreamingHttpResponse:
     """Every row that the filters keep, as a download."""
-    rows, params = _filtered(request, "columns").order_by("-pk"), request.query_params
+    (query, rows), params = _asked(request, "columns"), request.query_params
     asked = params.get("columns") or "all"
     try:
         named = ",".join(WorkloadTable.columns) if asked == "all" else asked
         columns = Layout.read(WorkloadTable.columns, named).columns
     except BadQuery as problem:
         raise ValidationError({"detail": str(problem)}) from problem
-    return csv_response(rows_export(rows, columns), "workloads", params.get("project") or "all")
+    export = rows_export(WorkloadTable.sorted(rows, query), columns)
+    return csv_response(export, "workloads", params.get("project") or "all")
 
 
 def _cluster(name: str) -> Cluster:

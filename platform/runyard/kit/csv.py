@@ -19,7 +19,6 @@ from django.http import QueryDict, StreamingHttpResponse
 from django.utils import timezone
 
 from runyard.kit.columns import Column
-from runyard.kit.keyset import in_order, keyed
 from runyard.kit.streaming import stream_response
 from runyard.kit.tables import Table
 
@@ -42,10 +41,8 @@ def table_csv(table: type[Table], user: Any, params: QueryDict, saved: Any = Non
     if everything:
         del wanted["columns"]
     query = table.read(wanted, saved)
-    keys = query.sort.keys
-    rows = keyed(table.matching(user, query), [key.column.order(query.at) for key in keys])
     columns = table.columns.values() if everything else query.layout.columns
-    return rows_export(in_order(rows, [key.down for key in keys]), columns)
+    return rows_export(table.sorted(table.matching(user, query), query), columns)
 
 
 def rows_export(rows: QuerySet[Any], columns: Iterable[Column]) -> "Export":
