@@ -63,7 +63,7 @@ def snapshot() -> None:
 
 
 def _clusters() -> list[int]:
-    return list(Cluster.objects.exclude(kubeconfig="").values_list("pk", flat=True))
+    return list(Cluster.objects.followed().values_list("pk", flat=True))
 
 
 def _turn(pk: int, what: str, seconds: float) -> bool:

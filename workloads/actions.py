@@ -132,7 +132,9 @@ def bulk(ids: Collection[int], verb: Verb, by: User, losing: Collection[int] | N
 
 def _locked(ids: Collection[int], by: User) -> list[Workload]:
     """What `by` may see of `ids`, locked in the order in which everybody locks workloads."""
-    rows = Workload.objects.visible_to(by).select_for_update(of=("self",)).select_related("project")
+    rows = (
+        Workload.objects.visible_to(by).select_for_update(of=("self",)).select_related("project", "cluster")
+    )
     return list(rows.defer("spec", "manifest").filter(pk__in=ids).order_by("pk"))
 
 

@@ -23,7 +23,7 @@ ASKED_ABOVE = 20  # more than this many are confirmed, and deleted only when the
 UNDO = {Verb.STOP: Verb.RUN, Verb.RUN: Verb.STOP}
 _NEEDED = (
     "name", "kind", "phase", "desired", "deleted_at", "terminating_at", "project__name",
-    "project__department_id",
+    "project__department_id", "cluster__kubeconfig",
 )  # fmt: skip
 _GONE = Refusal("It is no longer there.", "no longer there", "NotFound")
 
@@ -54,7 +54,9 @@ class Choice:
     def rows(self, user: Any) -> list[Workload]:
         """What `user` may see of them, by id, with what a plan reads. Raises BadRequest for too many."""
         rows = self._visible(user).exclude(pk__in=self.excluded).order_by("pk")
-        found = list(rows.select_related(None).select_related("project").only(*_NEEDED)[: AT_MOST + 1])
+        found = list(
+            rows.select_related(None).select_related("project", "cluster").only(*_NEEDED)[: AT_MOST + 1]
+        )
         if len(found) > AT_MOST:
             raise BadRequest(
                 f"More than {AT_MOST:,} workloads match, and no more go at once. Narrow the filters first."

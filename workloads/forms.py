@@ -166,7 +166,7 @@ def _draft(
     user: Any, texts: dict[str, str], environment: Iterable[tuple[str, str]], project: str, cluster: str
 ) -> Draft:
     projects = list(projects_where(user, "workload.create").order_by("name"))
-    clusters = list(Cluster.objects.order_by("name"))
+    clusters = list(Cluster.objects.followed())
     return Draft(
         texts={name: text.replace("\r\n", "\n").strip() for name, text in texts.items()},
         environment=[(name.strip(), value) for name, value in environment if name.strip() or value],

@@ -43,15 +43,17 @@ class State(NamedTuple):
     desired: str
     deleted: bool
     ending: bool
+    followed: bool
 
     @classmethod
     def of(cls, row: Workload) -> "State":
-        return cls(row.kind, row.phase, row.desired, bool(row.deleted_at), bool(row.terminating_at))
+        ending, followed = bool(row.terminating_at), bool(row.cluster.kubeconfig)
+        return cls(row.kind, row.phase, row.desired, bool(row.deleted_at), ending, followed)
 
 
 def refusal(verb: Verb, workload: Workload) -> Refusal | None:
     """Why `verb` cannot be done to `workload` now; None when it can."""
-    return _RULES[verb](State.of(workload))
+    return _rule(verb, State.of(workload))
 
 
 def refusals(workload: Workload) -> dict[str, Refusal | None]:
@@ -61,7 +63,11 @@ def refusals(workload: Workload) -> dict[str, Refusal | None]:
 
 @lru_cache(1000)
 def _refusals(now: State) -> dict[str, Refusal | None]:
-    return {verb.value: _RULES[verb](now) for verb in (Verb.STOP, Verb.RUN, Verb.DELETE)}
+    return {verb.value: _rule(verb, now) for verb in (Verb.STOP, Verb.RUN, Verb.DELETE)}
+
+
+def _rule(verb: Verb, now: State) -> Refusal | None:
+    return _RULES[verb](now) if now.followed else _ONLY_SHOWN
 
 
 def loses(verb: Verb, workload: Workload) -> bool:
@@ -73,6 +79,9 @@ _STOPPED = Refusal("It is already stopped.", "already stopped")
 _STOPPING = Refusal("It is already stopping.", "already stopping")
 _RUNS = Refusal("It is already running; only what is stopped can be run.", "already running")
 _STARTS = Refusal("It is already starting; only what is stopped can be run.", "already starting")
+_ONLY_SHOWN = Refusal(
+    "It is demo data: there is no cluster behind it.", "demo data, with no cluster behind it"
+)
 _DELETED = Refusal("It is deleted.", "deleted")
 _DELETING = Refusal("It is already being deleted.", "already being deleted")
 

@@ -65,7 +65,7 @@ class WorkloadTable(Table):
         "deleted_at",
         "terminating_at",
         "namespace",
-        "cluster_id",
+        "cluster__kubeconfig",
         "project__name",
         "project__department_id",
         "tools",

@@ -50,9 +50,9 @@ def preview(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def sample_now(request: HttpRequest) -> HttpResponse:
-    """Submit the sample into the viewer's first project; where that cannot be, the form filled with it."""
-    project = projects_where(request.user, "workload.create").order_by("name").first()
-    cluster = Cluster.objects.order_by("name").first()
+    """Submit the sample into the viewer's oldest project; where that cannot be, the form filled with it."""
+    project = projects_where(request.user, "workload.create").order_by("pk").first()
+    cluster = Cluster.objects.followed().first()
     if not sample.offered() or project is None or cluster is None:
         return redirect(f"{request.path.removesuffix('sample')}new?sample=1")
     training = sample.training(forms.free_name("sample", project, cluster))

@@ -208,9 +208,11 @@ def _csv(request: Request) -> StreamingHttpResponse:
 
 
 def _cluster(name: str) -> Cluster:
-    cluster = (Cluster.objects.filter(name=name) if name else Cluster.objects.order_by("pk")).first()
+    followed = Cluster.objects.followed()
+    cluster = (followed.filter(name=name) if name else followed).first()
     if cluster is None:
-        raise Invalid({"cluster": "There is no such cluster."})
+        names = ", ".join(followed.values_list("name", flat=True)) or "none yet"
+        raise Invalid({"cluster": f"There is no such cluster to submit to; there is: {names}."})
     return cluster
 
 

@@ -4,6 +4,14 @@ from django.db import models
 from django.db.models import Q
 
 
+class ClusterQuerySet(models.QuerySet["Cluster"]):
+    """Clusters; no person is asked about, since their names are no secret to who may create in a project."""
+
+    def followed(self) -> "ClusterQuerySet":
+        """Those that are read and written to, by name: others have rows with nothing behind them."""
+        return self.exclude(kubeconfig="").order_by("name")
+
+
 class Cluster(models.Model):
     """One Kubernetes API, reached through a kubeconfig file."""
 
@@ -16,6 +24,8 @@ class Cluster(models.Model):
         help_text="Networks of pods that this machine reaches itself.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ClusterQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name

@@ -84,7 +84,7 @@ def _workloads() -> Iterator[Metric]:
 
 
 def _sync() -> Iterator[Metric]:
-    followed = list(Cluster.objects.exclude(kubeconfig="").select_related("sync").order_by("name"))
+    followed = list(Cluster.objects.followed().select_related("sync"))
     states = {cluster.name: freshness_of(cluster) for cluster in followed}
     now = timezone.now()
     lags = {name: (now - one.since).total_seconds() for name, one in states.items() if one.since}

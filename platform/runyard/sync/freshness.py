@@ -37,7 +37,7 @@ def freshness(user: Any) -> list[Freshness]:
 
 @compiled("name", "sync__synced_at", "sync__error", "sync__quarantined")
 def _followed() -> QuerySet[Cluster]:
-    return Cluster.objects.exclude(kubeconfig="").order_by("name")
+    return Cluster.objects.followed()
 
 
 def freshness_of(cluster: Cluster) -> Freshness:

@@ -29,7 +29,7 @@ def ensure() -> None:
     """Have every cluster followed whose lease is free."""
     lease.free_abandoned()
     held = SyncState.objects.exclude(lease.FREE).values("cluster")
-    for pk in Cluster.objects.exclude(pk__in=held).exclude(kubeconfig="").values_list("pk", flat=True):
+    for pk in Cluster.objects.followed().exclude(pk__in=held).values_list("pk", flat=True):
         follow.apply_async(args=[pk], expires=10)
 
 
