@@ -24,6 +24,7 @@ from workloads import node_pools, observing_changes, observing_events, transitio
 from workloads.fit import Room
 from workloads.kinds import BY_RESOURCE, KINDS, kind_of
 from workloads.models import Event, PhaseChange, Pod, SpecChange, Workload
+from workloads.queueing import guarantees
 from workloads.queueing.entries import Entries
 from workloads.queueing.saying import is_switched, summed
 from workloads.queueing.schedulers import SCHEDULERS, is_queued
@@ -324,6 +325,7 @@ def _assign(row: Model, fields: dict[str, Any]) -> None:
 def _write(batch: Batch) -> int:
     old = [w for w in batch.touched.values() if w.pk]
     node_pools.place(batch.cluster, batch.touched.values())
+    guarantees.place(batch.cluster, batch.touched.values())
     for workload in batch.touched.values():
         workload.version, workload.changed_at = workload.version + 1, batch.now
     write_changes(old)

@@ -7,7 +7,7 @@ from django.db.models import Case, CharField, F, Func, Q, TextField, Value, When
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce, Concat, NullIf, Trim
 
-from runyard.kit.columns import Age, Choice, Instant, Lasting, Number, Text, Words
+from runyard.kit.columns import Age, Choice, Instant, Lasting, Left, Number, Text, Words
 from runyard.kit.tables import Filter, Table
 from workloads import cells, queries, usage_cells
 from workloads.kinds import KINDS
@@ -309,6 +309,15 @@ class WorkloadTable(Table):
         needs=("time_running", "phase", "phase_at"),
         api={"running_seconds": "running_for"},
         width=104,
+        default=False,
+    )
+    guaranteed = Left(
+        label="Guaranteed time left",
+        header="Guaranteed until",
+        of="guaranteed_until",
+        nullable=True,
+        api={"guaranteed_until": "guaranteed_until"},
+        width=142,
         default=False,
     )
 

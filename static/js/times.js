@@ -1,4 +1,4 @@
-// Moments as the viewer reads them: <time data-time="clock"> in local time, "age" ticking, "moment" to the minute.
+// Moments as the viewer reads them: <time data-time="clock"> in local time, "age" and "left" ticking, "moment" to the minute.
 // Formats are made once: making one costs more than a hundred uses.
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 const MOMENT = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "short" });
@@ -20,6 +20,7 @@ export function duration(total) {
 const SHOW = {
   clock,
   age: (date) => duration((Date.now() - date) / 1000),
+  left: (date) => duration((date - Date.now()) / 1000),
   moment: (date) => MOMENT.format(date),
   full,
 };
@@ -30,7 +31,7 @@ export function show(root = document) {
     if (Number.isNaN(date.valueOf())) continue;
     const text = SHOW[element.dataset.time](date);
     if (element.textContent !== text) element.textContent = text;
-    if (["age", "moment"].includes(element.dataset.time) && !element.dataset.told) {
+    if (["age", "left", "moment"].includes(element.dataset.time) && !element.dataset.told) {
       element.dataset.told = "";
       element.title = `${SHOW.full(date)} (${element.dateTime})`;
     }

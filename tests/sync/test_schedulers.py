@@ -16,6 +16,7 @@ from tests.embedded import until
 from tests.sync.fakes import FakeApi, event
 from workloads import actions, tasks
 from workloads.models import Event, QueueEntry, Workload
+from workloads.queueing import guarantees
 from workloads.queueing.schedulers import SCHEDULERS
 from workloads.status import Phase
 
@@ -130,7 +131,7 @@ def test_what_cannot_be_read_of_a_scheduler_makes_no_cluster_stale(cluster, monk
     class Hurt:
         resource, error, listed, odd = CLAIMS.resource, "the conversion webhook does not answer", False, {}
 
-    assert set(SCHEDULERS) == OPTIONAL
+    assert {*SCHEDULERS, guarantees.RESOURCE} == OPTIONAL
     monkeypatch.setattr("runyard.sync.runner.connect", lambda cluster: Answering())
     runner = Runner(cluster, lease.take(cluster), threading.Event())
     runner._followers = [Fine(), Hurt()]

@@ -93,6 +93,13 @@ def lasting(field, phase):
     return Sample(first | ended, last | ended, "2m", "20h", "90", 90)
 
 
+def left(field):
+    """Two days from now, and nine."""
+    soon, late = timezone.now() + timedelta(days=2), timezone.now() + timedelta(days=9)
+    shown = f"{soon:%Y-%m-%dT%H:%M:%SZ}"
+    return Sample({field: soon}, {field: late}, "3d", "8d", shown, shown)
+
+
 def tool(name):
     return {"name": name, "port": 8000, "kind": "custom", "path": "/"}
 
@@ -160,6 +167,7 @@ SAMPLES = {
     "in_phase": moment("phase_at", younger_first=True),
     "pending_time": lasting("time_pending", "Pending"),
     "run_time": lasting("time_running", "Running"),
+    "guaranteed": left("guaranteed_until"),
 }
 each_column = pytest.mark.parametrize("column", WorkloadTable.columns.values(), ids=lambda column: column.key)
 

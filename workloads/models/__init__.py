@@ -9,12 +9,12 @@ from workloads.models.change import PhaseChange, SpecChange
 from workloads.models.event import EVENT_WORDS, Event
 from workloads.models.pod import Pod
 from workloads.models.workload import OfWorkload, Preemptible, SubmittedThrough, Workload
-from workloads.queueing.models import QueueEntry
+from workloads.queueing.models import KaiQueue, QueueEntry
 from workloads.search_text import SearchText
 from workloads.usage import Usage
 
 __all__ = [
-    "EVENT_WORDS", "Action", "Bulk", "Event", "KeptChunk", "KeptLog", "OfWorkload", "OwnBulks", "PhaseChange",
-    "Pod", "Preemptible", "QueueEntry", "SearchText", "SpecChange", "SubmittedThrough", "Usage", "Verb",
-    "Workload",
+    "EVENT_WORDS", "Action", "Bulk", "Event", "KaiQueue", "KeptChunk", "KeptLog", "OfWorkload", "OwnBulks",
+    "PhaseChange", "Pod", "Preemptible", "QueueEntry", "SearchText", "SpecChange", "SubmittedThrough",
+    "Usage", "Verb", "Workload",
 ]  # fmt: skip

@@ -108,6 +108,7 @@ class Workload(models.Model):
         models.TextField(), default=list, db_default=[], help_text="See `workloads.data_sources`."
     )
     queueing = models.JSONField(default=dict, db_default={}, help_text="See `queueing.saying`.")
+    guaranteed_until = models.DateTimeField(null=True, help_text="See `queueing.guarantees`.")
     tools = models.JSONField(default=list, db_default=[], help_text="`tools.Tool`s, as dumped.")
     tool_states = models.JSONField(
         default=dict, db_default={}, help_text="{tool: {state, since, words}}, kept by whoever asks them."

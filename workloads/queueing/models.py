@@ -1,4 +1,4 @@
-"""Schedulers' own objects about workloads, as last observed. Written by `entries` alone."""
+"""Schedulers' own objects, as last observed. Written by `entries` alone, queues by `guarantees`."""
 
 from typing import Any
 
@@ -32,12 +32,30 @@ class QueueEntry(models.Model):
     active = models.BooleanField(default=True, help_text="Kueue's own switch.")
     conditions = models.JSONField(default=list, help_text="[{type, status, reason, message, at}]")
     checks = models.JSONField(default=list, help_text="Kueue's admission checks: [{name, state, message}]")
+    started_at = models.DateTimeField(null=True, help_text="When KAI gave its pods nodes last.")
     created_at = models.DateTimeField()
 
     objects = OfWorkload.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["cluster", "uid"], name="one_queue_entry_per_uid")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class KaiQueue(models.Model):
+    """A queue of KAI, of the whole cluster; no project's, and shown to nobody as such."""
+
+    cluster = models.ForeignKey(Cluster, models.CASCADE, db_index=False, related_name="kai_queues")
+    uid = models.CharField(max_length=64)
+    resource_version = models.CharField(max_length=64)
+    name = models.CharField(max_length=253)
+    parent = models.CharField(max_length=253, blank=True)
+    min_runtime = models.DurationField(null=True, help_text="Null: as the queue above it.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["cluster", "uid"], name="one_kai_queue_per_uid")]
 
     def __str__(self) -> str:
         return self.name

@@ -1,8 +1,9 @@
 """Sums up what the schedulers' objects about one workload say of it now, for its row. Pure.
 
-The sum is a small JSON object: `queue` and `cluster_queue`; of Kueue, which alone starts and stops what it
-holds, `name`, `uid` and `active` of its object; and `says`, why it waits: [{by, reason, message, at}], of an
-eviction with `evicted`, of an admission check with `check`. Empty where no scheduler speaks of it.
+The sum is a small JSON object: `queue` and `cluster_queue`; `started`, when KAI last gave it nodes; of Kueue,
+which alone starts and stops what it holds, `name`, `uid` and `active` of its object; and `says`, why it
+waits: [{by, reason, message, at}], of an eviction with `evicted`, of an admission check with `check`. Empty
+where no scheduler speaks of it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,10 +26,15 @@ def summed(entries: Iterable[QueueEntry]) -> Sum:
     groups = [one for one in newest if one.resource != KUEUE.resource]
     found: Sum = {}
     if groups:
-        found = {"queue": groups[0].queue, "says": _of_groups(groups)}
+        started = groups[0].started_at
+        found = {
+            "queue": groups[0].queue,
+            "started": started.isoformat() if started else "",
+            "says": _of_groups(groups),
+        }
     if claims:
         claim = next((one for one in claims if not _true(one, "Finished")), claims[0])
-        found = {**found, **_of_claim(claim), "says": _why(claim) or found.get("says", [])}
+        found = {**_of_claim(claim), "says": _why(claim) or found.get("says", [])}
     return {name: value for name, value in found.items() if value not in ("", [])}
 
 

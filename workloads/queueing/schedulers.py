@@ -21,6 +21,7 @@ _YEARS = range(2000, 2200)  # of times that are taken for what they say
 _QUEUE_NAME = "kueue.x-k8s.io/queue-name="
 _JOB_UID = "kueue.x-k8s.io/job-uid"
 _TOP_OWNER = "kai.scheduler/top-owner-metadata"  # YAML
+_LAST_START = "kai.scheduler/last-start-timestamp"
 _UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _OWNERS_UID = re.compile(rf"^uid: *[\"']?({_UID.pattern})", re.MULTILINE)
 #: KAI names a group `pg-NAME-UID`, Volcano that of a plain Job `podgroup-UID`.
@@ -113,6 +114,11 @@ def _pod_group(found: PodGroup) -> dict[str, Any]:
     return {"queue": ((spec and spec.queue) or "")[:253], "conditions": _conditions(told)}
 
 
+def _kai(found: PodGroup) -> dict[str, Any]:
+    started = moment((found.metadata.annotations or {}).get(_LAST_START))
+    return _pod_group(found) | {"started_at": datetime.fromisoformat(started) if started else None}
+
+
 def _conditions(told: Iterable[SchedulerCondition]) -> list[dict[str, str]]:
     """Each reason of a condition that has several stands for itself."""
     found = []
@@ -144,7 +150,7 @@ def moment(text: str | None) -> str:
 KUEUE = Scheduler(
     "Kueue", "kueue.x-k8s.io", ("v1beta2", "v1beta1"), "workloads", "Workload", KueueWorkload, _kueue
 )
-KAI = Scheduler("KAI", "scheduling.run.ai", ("v2alpha2",), "podgroups", "PodGroup", PodGroup, _pod_group)
+KAI = Scheduler("KAI", "scheduling.run.ai", ("v2alpha2",), "podgroups", "PodGroup", PodGroup, _kai)
 VOLCANO = Scheduler(
     "Volcano", "scheduling.volcano.sh", ("v1beta1",), "podgroups", "PodGroup", PodGroup, _pod_group
 )

@@ -27,7 +27,7 @@ FOLLOW = Use("following workloads", "nothing of the cluster is shown", needed=Tr
 ACT = Use("submitting, stopping, running and deleting", "people can only look", needed=True, writes=True)
 READ = Use("logs and live manifests", "nobody can read a log", needed=True)
 CONNECT = Use("connecting to tools", "nobody can open a notebook or a dashboard", writes=True)
-QUEUEING = Use("why workloads wait in queues", "what the queues say is not shown")
+QUEUEING = Use("why workloads wait in queues, and how long they are safe", "what the queues say is not shown")
 SWITCH = Use("stopping and running what Kueue holds", "only Kueue's own people can", writes=True)
 FIGURES = Use("figures of use", "figures come from other sources, or are missing")
 KUBELETS = Use(
@@ -69,6 +69,7 @@ RIGHTS = (
     Right(CONNECT, "", "pods/proxy", ("get", "create", "update", "patch", "delete")),
     Right(QUEUEING, KUEUE, "workloads", _FOLLOWED, everywhere=True),
     Right(QUEUEING, KAI, "podgroups", _FOLLOWED, everywhere=True),
+    Right(QUEUEING, KAI, "queues", _FOLLOWED, everywhere=True),
     Right(QUEUEING, VOLCANO, "podgroups", _FOLLOWED, everywhere=True),
     Right(QUEUEING, QUEUES, "localqueues/pendingworkloads", ("get",)),
     Right(SWITCH, KUEUE, "workloads", ("patch",)),

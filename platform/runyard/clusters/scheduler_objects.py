@@ -1,4 +1,5 @@
-"""The fields Runyard reads of schedulers' own objects: Kueue's Workload, the PodGroup of KAI and of Volcano.
+"""The fields Runyard reads of schedulers' own objects: Kueue's Workload, PodGroups of KAI and Volcano, KAI's
+Queue.
 
 Decoded as `objects` are. They come from programs of many versions: whatever may be absent or null is let be,
 and times stay texts, so that a bad one spoils no more than itself.
@@ -73,3 +74,15 @@ class PodGroup(Struct):
     metadata: Meta
     spec: PodGroupSpec | None = None
     status: PodGroupStatus | None = None
+
+
+class KaiQueueSpec(Struct):
+    parent_queue: str | None = ""
+    preempt_min_runtime: str | None = None
+
+
+class KaiQueueObject(Struct):
+    """scheduling.run.ai/v2."""
+
+    metadata: Meta
+    spec: KaiQueueSpec | None = None

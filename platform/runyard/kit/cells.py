@@ -7,6 +7,7 @@ than most cells. Each gives HTML as a plain str: a template that is not told wha
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from django.utils import timezone
 from markupsafe import escape
 
 from runyard.kit.pages import age, duration, iso, moment
@@ -36,10 +37,14 @@ def listed(texts: Sequence[str]) -> str:
 
 def several(texts: Sequence[str]) -> str:
     """The first, and how many more."""
-    if not texts:
-        return NONE
-    more = f" +{len(texts) - 1}" if len(texts) > 1 else ""
-    return f'<span class="mono" title="{escape(", ".join(texts))}">{escape(texts[0])}{more}</span>'
+    if len(texts) < 2:
+        return listed(texts)
+    return f'<span class="several mono" title="{escape(", ".join(texts))}">{leading(texts)}</span>'
+
+
+def leading(texts: Sequence[str]) -> str:
+    """Inside of what has class `several`: the first is cut off where room lacks, the count never."""
+    return f'<bdi class="cut">{escape(texts[0])}</bdi> +{len(texts) - 1}'
 
 
 def ago(at: datetime) -> str:
@@ -52,6 +57,15 @@ def at(when: datetime | None) -> str:
         return NONE
     exact = iso(when)
     return f'<time datetime="{exact}" data-time="moment" title="{exact}">{moment(when)}</time>'
+
+
+def left(until: datetime | None) -> str:
+    """How long it is until then, ticking; "0 s" once it has been."""
+    if until is None:
+        return NONE
+    exact = iso(until)
+    left = duration(until - timezone.now())
+    return f'<time datetime="{exact}" data-time="left" title="until {exact}">{left}</time>'
 
 
 def lasted(time: timedelta, since: datetime | None) -> str:

@@ -304,6 +304,20 @@ class Age(Instant):
 
 
 @dataclass(kw_only=True)
+class Left(Instant):
+    """How long it is until a moment: ascending is next first, and filters take a length of time."""
+
+    hint = "a length of time: 90s, 30m, 12h, 7d or 2w"
+
+    def cell(self, value: Any) -> str:
+        return cells.left(value)
+
+    def condition(self, operator: str, value: str) -> Q:
+        until = timezone.now() + duration(value, self.label)
+        return Q(**{f"{self.of}__{'gte' if operator == '>=' else 'lte'}": until})
+
+
+@dataclass(kw_only=True)
 class Lasting(Column):
     """A length of time that may still grow: what `of` holds and, where it is `going`, the time `since`."""
 

@@ -68,7 +68,7 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 def duration(value: timedelta | float) -> str:
     """The two largest units: "3 h 12 m", "41 s"; "0 s" for nothing and for what clocks made negative."""
-    seconds = int(value.total_seconds() if isinstance(value, timedelta) else value)
+    seconds = max(0, int(value.total_seconds() if isinstance(value, timedelta) else value))
     days, hours, minutes = seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60
     if days > 0:
         return f"{days} d {hours} h" if hours and days < 10 else f"{days} d"
@@ -76,7 +76,7 @@ def duration(value: timedelta | float) -> str:
         return f"{hours} h {minutes} m" if minutes else f"{hours} h"
     if minutes > 0:
         return f"{minutes} m {seconds % 60:02} s" if minutes < 10 else f"{minutes} m"
-    return f"{max(seconds, 0)} s"
+    return f"{seconds} s"
 
 
 def age(moment: datetime) -> str:

@@ -13,6 +13,7 @@ from runyard.clusters.observed import Seen, observe_nodes
 from runyard.sync import collector, lease
 from workloads import node_pools
 from workloads.observing import observe
+from workloads.queueing import guarantees
 
 log = logging.getLogger(__name__)
 BATCH = 2_000
@@ -43,7 +44,9 @@ class Applier:
     def _write(self, batch: Sequence[Seen]) -> None:
         with collector.paused(), lease.fenced(self._cluster, self._epoch):
             moved = observe_nodes(self._cluster, batch)
+            retimed = guarantees.observe_queues(self._cluster, batch)
             observe(self._cluster, batch)
             node_pools.follow(self._cluster, moved)
+            guarantees.follow(self._cluster, retimed)
         for one in batch:
             self.bad.pop(one.uid, None)

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from runyard.clusters.models import Cluster, Node
 from workloads.kinds import BY_RESOURCE, KINDS
-from workloads.models import Event, Pod, QueueEntry, Workload
+from workloads.models import Event, KaiQueue, Pod, QueueEntry, Workload
+from workloads.queueing import guarantees
 from workloads.queueing.schedulers import SCHEDULERS
 
 
@@ -22,6 +23,7 @@ def known(cluster: Cluster, resource: str) -> dict[str, str]:
         "events": Event.objects.filter(cluster=cluster, last_at__gt=recent),
         "nodes": Node.objects.filter(cluster=cluster),
         **{entry: QueueEntry.objects.filter(cluster=cluster, resource=entry) for entry in SCHEDULERS},
+        guarantees.RESOURCE: KaiQueue.objects.filter(cluster=cluster),
     }
     return _versions(rows[resource])
 

@@ -14,6 +14,7 @@ from runyard.clusters import absences, objects
 from runyard.clusters.connection import ClusterError, Connection, connect
 from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen
+from runyard.clusters.scheduler_objects import KaiQueueObject
 from runyard.kit.publish import publish
 from runyard.sync import lease
 from runyard.sync.applier import BATCH, Applier
@@ -24,6 +25,7 @@ from runyard.sync.models import SyncState
 from runyard.sync.source import Source, Watched
 from runyard.sync.store import Store
 from workloads.kinds import BY_RESOURCE
+from workloads.queueing import guarantees
 from workloads.queueing.schedulers import SCHEDULERS
 
 WAIT_SECONDS, BEAT_SECONDS = 0.5, 5.0
@@ -38,6 +40,7 @@ WATCHED = (
         Watched(one.resource, one.paths()[0], one.type, optional=True, others=one.paths()[1:])
         for one in SCHEDULERS.values()
     ),
+    Watched(guarantees.RESOURCE, guarantees.PATH, KaiQueueObject, optional=True),
 )
 OPTIONAL = frozenset(watched.resource for watched in WATCHED if watched.optional)
 
