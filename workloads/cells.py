@@ -81,8 +81,8 @@ def data_sources(row: Workload) -> str:
         return cells.listed(row.data_sources)
     every = "".join(f"<li>{escape(source)}</li>" for source in row.data_sources)
     return (
-        f'<button type="button" class="link mono" popovertarget="data-{row.pk}" title="Show them all">'
-        f"{escape(row.data_sources[0])} +{len(row.data_sources) - 1}</button>"
+        f'<button type="button" class="link several mono" popovertarget="data-{row.pk}" '
+        f'title="Show them all">{cells.leading(row.data_sources)}</button>'
         f'<div id="data-{row.pk}" class="sources" popover><b>Data sources of {escape(row.name)}</b>'
         f'<ul class="mono">{every}</ul></div>'
     )

@@ -51,10 +51,13 @@ export function start(grid) {
   const fit = (event) => {
     const edge = edgeAt(event);
     if (!edge) return;
+    const table = edge.closest("table");
     set(edge, Number(edge.ariaValueMin));
+    table.dataset.fits = ""; // what is cut off inside of a cell is as wide as it would like to be
     const index = edge.closest("th").cellIndex;
     const cells = [...grid.querySelectorAll("thead tr, tr[data-row]")].map((row) => row.cells[index]);
     set(edge, Math.max(...cells.map((cell) => cell.scrollWidth)) + ROOM);
+    delete table.dataset.fits;
     keep(grid);
   };
 

@@ -109,5 +109,5 @@ def test_a_cell_opens_the_list_of_several(red, cluster):
     cell = cells.data_sources(many)
     assert f'popovertarget="data-{many.pk}"' in cell
     assert f'id="data-{many.pk}"' in cell
-    assert "a (PVC) +1</button>" in cell
+    assert '<bdi class="cut">a (PVC)</bdi> +1</button>' in cell
     assert "<li>&lt;b&gt; (S3)</li>" in cell

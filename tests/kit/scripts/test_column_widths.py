@@ -6,6 +6,7 @@ from math import floor
 import pytest
 from django.http import QueryDict
 
+from runyard.kit import cells
 from runyard.kit.layout import Layout
 from runyard.kit.sorting import Sort
 from runyard.kit.tables import Page
@@ -16,11 +17,11 @@ COLUMNS = WorkloadTable.columns
 LONG = "a-name-that-is-much-longer-than-its-column-is-wide-0001"
 
 
-def body(columns="status,gpus", widths=None):
+def body(columns="status,gpus", widths=None, cell="Running"):
     layout = Layout.read(COLUMNS, columns, {"widths": widths or {}})
     page = Page(Sort.read("age", COLUMNS), layout)
     row = (
-        f'<tr data-row="1"><td class="pick"></td><th class="first">{LONG}</th><td>Running</td><td>8</td></tr>'
+        f'<tr data-row="1"><td class="pick"></td><th class="first">{LONG}</th><td>{cell}</td><td>8</td></tr>'
     )
     return (
         "<main><section>"
@@ -115,6 +116,24 @@ def test_a_double_click_fits_what_is_in_the_column(widths):
     edge(table, "Name").dblclick()
     assert int(posted(table)["name"]) == width(table, "name") < 600
     assert not table.page.locator("th.first").last.evaluate(cut)
+
+
+def test_a_long_name_is_cut_off_and_how_many_more_there_are_is_not(widths):
+    table = widths(cell=cells.several([f"node-{LONG}", *"abcdefg"]), widths={"status": 100})
+    cell = table.page.locator("td .several")
+    box, column = cell.bounding_box(), table.page.locator("td:has(.several)").bounding_box()
+    assert box["width"] < column["width"] == 100
+    assert cell.evaluate("one => one.lastChild.textContent.trim()") == "+7"
+    assert cell.evaluate("""one => {
+      const count = document.createRange();
+      count.selectNode(one.lastChild);
+      return count.getBoundingClientRect().right <= one.closest("td").getBoundingClientRect().right;
+    }""")
+    cut = "one => one.firstChild.scrollWidth > one.firstChild.clientWidth"
+    assert cell.evaluate(cut)
+    edge(table, "Status").dblclick()
+    assert int(posted(table)["status"]) == width(table, "status") > 300
+    assert not cell.evaluate(cut)
 
 
 def test_at_a_saved_view_the_width_goes_into_the_address(widths):
