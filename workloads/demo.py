@@ -20,7 +20,7 @@ from django.utils import timezone
 from runyard.clusters.models import Cluster, Node
 from runyard.tenancy.models import AccessRule, Department, Project, User
 from runyard.tenancy.roles import Role
-from workloads.models import Workload
+from workloads.models import Usage, Workload
 from workloads.status import Phase, Reason
 
 CLUSTER = "demo"
@@ -85,8 +85,9 @@ def fill(count: int, seed: int = 7) -> Cluster:
         ids = _copy(Workload._meta.db_table, _workloads(cast, pools, count, dice))
         _pods(cast.cluster, seed)
         _nodes(cast.cluster, pools.values())
+        _usages(cast.cluster, dice)
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE workloads_workload, workloads_pod")
+        cursor.execute("ANALYZE workloads_workload, workloads_pod, workloads_usage")
     assert ids == count
     return cast.cluster
 
@@ -111,7 +112,7 @@ def _cast() -> Cast:
 
 def _clear(cluster: Cluster) -> None:
     with connection.cursor() as cursor:
-        for table in ("searchtext", "event", "phasechange", "specchange", "action"):
+        for table in ("searchtext", "usage", "event", "phasechange", "specchange", "action"):
             cursor.execute(
                 f"DELETE FROM workloads_{table} WHERE workload_id IN "  # noqa: S608 - our own table names
                 "(SELECT id FROM workloads_workload WHERE cluster_id = %s)",
@@ -164,10 +165,38 @@ def _nodes(cluster: Cluster, pools: Iterable[Pool]) -> None:
     )  # fmt: skip
 
 
+def _usages(cluster: Cluster, dice: random.Random) -> None:
+    """What the running ones use now: most are busy, and some hold GPUs that have been idle for hours."""
+    rows = Workload.objects.filter(cluster=cluster, phase=Phase.RUNNING).order_by("pk")
+    now = timezone.now()
+    Usage.objects.bulk_create(_usage(row, now, dice) for row in rows.iterator())
+
+
+def _usage(row: Workload, now: datetime, dice: random.Random) -> Usage:
+    gpus = row.gpu_millis_allocated // 1000 or None
+    idle = bool(gpus) and dice.random() < IDLE
+    total = gpus and gpus * GPU_MEMORY[row.node_pools[0]] * 2**30
+    return Usage(
+        workload=row,
+        gpu_compute=gpus and (dice.uniform(0, 2) if idle else dice.triangular(30, 99, 94)),
+        gpu_memory_bytes=total and int(total * (0.04 if idle else dice.uniform(0.3, 0.96))),
+        gpu_memory_total_bytes=total,
+        gpus_seen=gpus,
+        gpus_idle=gpus and gpus * idle,
+        idle_gpu_seconds=gpus * dice.randrange(3_600, 36_000) if gpus and idle else 0,
+        cpu_millis=int(row.cpu_millis * (0.01 if idle else dice.uniform(0.2, 0.9))),
+        memory_bytes=int(row.memory_bytes * dice.uniform(0.2, 0.8)),
+        source="the demonstration",
+        at=now,
+    )
+
+
 APPLICATIONS = ("", "", "", "", "rag-platform", "vision-suite", "ads-ranking")
 PRIORITIES = ("", "", "train", "train", "train-high", "build")
 STAGES = ("dev", "dev", "staging", "prod")
 POOLS = {"h100": "NVIDIA-H100-80GB", "a100": "NVIDIA-A100-40GB", "l4": "NVIDIA-L4"}
+GPU_MEMORY = {"h100": 80, "a100": 40, "l4": 24}  # GiB
+IDLE = 0.08  # of the running ones with GPUs
 SOURCES = ("nas-1:/exports/models (NFS)", "/mnt/scratch (host folder)", "s3://corpora/web (S3)")
 FAILURES = {Reason.EXIT_CODE: 1, Reason.OUT_OF_MEMORY: 137, Reason.CRASH_LOOP: 1}
 

@@ -5,7 +5,7 @@ from collections import Counter
 from django.utils import timezone
 
 from workloads import actions, demo, forms
-from workloads.models import Pod, Verb, Workload
+from workloads.models import Pod, Usage, Verb, Workload
 from workloads.queries import visible_workloads
 from workloads.spec import WorkloadSpec
 from workloads.status import Phase
@@ -21,6 +21,10 @@ def test_it_is_believable_and_made_anew_each_time(db, dee):
     live = sum(w.gpu_millis for w in Workload.objects.filter(phase=Phase.RUNNING)) / 1000
     assert live <= sum(node.gpus for node in cluster.nodes.all())
     assert not Workload.objects.filter(created_by=None).exists()
+    running = Workload.objects.filter(phase=Phase.RUNNING)
+    assert set(Usage.objects.values_list("workload", flat=True)) == set(running.values_list("pk", flat=True))
+    assert running.filter(usage__gpus_idle__gte=1).exists()
+    assert not running.filter(gpu_millis=0, usage__gpu_compute__isnull=False).exists()
 
 
 def test_of_many_most_have_ended_and_nodes_hold_the_rest(db, monkeypatch):
