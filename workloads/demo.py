@@ -150,7 +150,7 @@ class Pool:
         return self._dice.randrange(len(self._free))
 
     def _node_name(self, number: int) -> str:
-        return f"pool-{self.name}-{number:02}"
+        return f"{self.name}-{number:03}"
 
 
 def _nodes(cluster: Cluster, pools: Iterable[Pool]) -> None:
@@ -212,14 +212,15 @@ class Life:
 
 def _shares(count: int) -> list[float]:
     """How often each of `MIX` comes among `count` workloads, of which at most MOST_GOING have not ended."""
-    going = sum(share for share, phase, *_ in MIX if phase not in _ENDED) / 1000 * count
-    kept = min(1.0, MOST_GOING / going)
-    return [share if phase in _ENDED else share * kept for share, phase, *_ in MIX]
+    going = sum(share for share, phase, *_ in MIX if phase not in _ENDED)
+    kept = min(going, MOST_GOING * 1000 / count)
+    fewer, more = kept / going, (1000 - kept) / (1000 - going)
+    return [share * (more if phase in _ENDED else fewer) for share, phase, *_ in MIX]
 
 
 def _life(now: datetime, over: bool, dice: random.Random) -> Life:
     """Of a month; what has not ended is rather of its last days."""
-    created = now - timedelta(days=30) * dice.random() ** (1 if over else 4)
+    created = now - timedelta(days=30) * dice.random() ** (1 if over else 2)
     started = min(now, created + timedelta(seconds=dice.expovariate(1 / 120)))
     ran = timedelta(seconds=dice.expovariate(1 / 14_400))
     return Life(created, started, started + min(ran, (now - started) * dice.random()))
