@@ -32,9 +32,12 @@ CONTROLLERS = [
     "node-lifecycle",
     "taint-eviction",
     "persistentvolume-binder",
+    "persistentvolumeclaim-protection",
+    "persistentvolume-protection",
 ]
 _ISSUER = "https://kubernetes.default.svc.cluster.local"
 _NOWHERE = "192.0.2.1"  # an address for documentation: nobody is to reach the server by it
+_NEVER = "87600h"  # simulated nodes say once that they are ready, and no more
 _BUSY = ("--kube-api-qps=500", "--kube-api-burst=1000")  # the default of 20 a second makes everything slow
 
 
@@ -120,7 +123,8 @@ class CommandLines:
             *self._component(self.ports.controllers, "controllers"),
             f"--root-ca-file={self.pki.authority}",
             f"--service-account-private-key-file={self.pki.accounts_key}",
-            "--node-monitor-grace-period=240s",
+            f"--node-monitor-grace-period={_NEVER}",
+            "--enable-hostpath-provisioner=true",  # claims of a class of it get a folder of this machine
             f"--controllers={','.join(f'{name}-controller' for name in CONTROLLERS)}",
             *([] if self.profile.throttled else ["--terminated-pod-gc-threshold=0"]),
         ]
@@ -147,6 +151,7 @@ class CommandLines:
             f"--node-port={self.ports.kwok}",
             f"--server-address={HOST}:{self.ports.kwok}",
             "--cidr=10.244.0.0/14",
-            "--node-lease-duration-seconds=200",
+            # No leases: it plays nothing on nodes that one held before it, killed or not, until those run out.
+            "--node-lease-duration-seconds=0",
             "--enable-crds=Stage,Logs,ClusterLogs",
         ]

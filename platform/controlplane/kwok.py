@@ -1,6 +1,7 @@
 """What kwok must find before it starts: its configuration, its own kinds, what it is to play, empty logs."""
 
 import json
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,12 @@ _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _STAGES = f"/apis/{_GROUP}/v1alpha1/stages"
 _CLUSTER_LOGS = f"/apis/{_GROUP}/v1alpha1/clusterlogs"
 _KINDS_SECONDS = 30.0
+_VERSION = "metadata: {resourceVersion: {{ .metadata.resourceVersion | Quote }}}\n"
 # Left out, these are zero, which the bare program refuses or takes for "nothing moves".
 _OPTIONS = {
     "enableDebuggingHandlers": True,  # logs are among them
     "podPlayStageParallelism": 16,
     "nodePlayStageParallelism": 4,
-    "nodeLeaseParallelism": 4,
     "podsOnNodeSyncParallelism": 1,
     "enablePodsOnNodeSyncListPager": True,
 }
@@ -46,9 +47,19 @@ def prepare(kit: Kit, client: Client, folder: Path) -> Path:
 
 
 def stages() -> list[dict[str, Any]]:
-    """Ours, as they stand in the folder `stages`."""
+    """Ours, as they stand in the folder `stages`; what they change holds for the version they have read."""
     files = sorted((HERE / "stages").glob("*.yaml"))
-    return [stage for file in files for stage in yaml.safe_load_all(file.read_text())]
+    found = [stage for file in files for stage in yaml.safe_load_all(file.read_text())]
+    for patch in (step["patch"] for stage in found for step in stage["spec"]["steps"] if "patch" in step):
+        _bind(patch)
+    return found
+
+
+def _bind(patch: dict[str, str]) -> None:
+    """Have the server refuse it for any other version: just started, kwok hears of each pod twice, and would
+    play the stage once more on what has gone on since."""
+    below = textwrap.indent(patch["template"], "  ")
+    patch["template"] = f"{_VERSION}{patch.pop('root')}:\n{below}"
 
 
 def _empty_logs(client: Client, folder: Path) -> None:

@@ -154,3 +154,17 @@ def test_a_stranger_may_read_nothing(real_cluster):
     with pytest.raises(httpx.HTTPStatusError, match='User \\\\"stranger\\\\" cannot list resource'):
         stranger.get("/api/v1/pods")
     stranger.close()
+
+
+def test_pods_live_on_after_a_crash_of_what_plays_their_nodes(seen, real_cluster):
+    """Each time: whether it takes its nodes up again is a matter of chance where it has to win them back."""
+    kwok = real_cluster.plane.processes["kwok"]
+    seen.run("before")
+    seen.wait("before", phase("Running"))
+    for number in range(5):
+        kwok.kill()
+        kwok.start()
+        seen.run(f"after-{number}")
+        seen.wait(f"after-{number}", phase("Running"))
+    seen.client.delete(seen.path("before"))
+    until(lambda: _is_gone(seen, "before"), 60, "the pod to be gone")
