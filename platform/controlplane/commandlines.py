@@ -151,7 +151,7 @@ class CommandLines:
             f"--node-port={self.ports.kwok}",
             f"--server-address={HOST}:{self.ports.kwok}",
             "--cidr=10.244.0.0/14",
-            # No leases: it plays nothing on nodes that one held before it, killed or not, until those run out.
+            # No leases: on nodes that one before it held, killed or not, it would play nothing for so long.
             "--node-lease-duration-seconds=0",
             "--enable-crds=Stage,Logs,ClusterLogs",
         ]
