@@ -1,13 +1,13 @@
 """A figure as it is now, of whatever source: what the latest use of workloads and GPUs is made of."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from metrics.series import Labels
 from workloads.models import Pod
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(NamedTuple):
     """The value of one metric, in its unit; `model` is that of a GPU, where it was said."""
 
     metric: str

@@ -4,28 +4,23 @@ A scraper remembers its cluster from look to look; a process has one for each (`
 """
 
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from metrics.figures import Figure, PodsNow, pods_now
 from metrics.scraping.endpoints import CADVISOR, GPUS, NAMES, SPARE_NAMES, Exporters, endpoints_of
 from metrics.scraping.fetching import Answer, Endpoint, fetch_all
-from metrics.scraping.memory import Memory, Slot
+from metrics.scraping.layout import Slot
+from metrics.scraping.memory import Memory
 from metrics.scraping.text import Fresh, NotMetrics, Page, parse
 from metrics.scraping.troubles import down, troubles
 from metrics.series import Scope
 from metrics.store.catalogue import numbers_of
-from metrics.store.staging import Brought, stage
+from metrics.store.staging import stage
 from runyard.clusters.connection import connect
 from runyard.clusters.models import Cluster, Node
 
-#: What the latest use is made of.
-LATEST = frozenset({"gpu_compute", "gpu_memory", "gpu_memory_free", "gpu_memory_reserved", "cpu", "memory"})
-#: A rate over more tenths of a second than this is none of now.
-LONGEST_RATE = 1_200
-#: Samples this many tenths before or after their scrape are of another clock.
-OTHER_CLOCK = 36_000
 Told = dict[tuple[str, str], str]
 
 
@@ -57,7 +52,6 @@ class Scraper:
         self._memories: dict[str, Memory] = {}
         self._exporters = Exporters()
         self._pods: PodsNow = {}
-        self._before: dict[int, tuple[int, float, float | None]] = {}
 
     def look(self, at: datetime, seconds: float) -> Look:
         """Now, within `seconds`. Raises ClusterError when there is no way to the cluster at all."""
@@ -73,12 +67,14 @@ class Scraper:
         bare = {a.endpoint.node for a in answers if a.why and a.endpoint.path.endswith(CADVISOR)}
         sheets = [sheet for answer in answers if (sheet := self._sheet(answer, bare, pods, told))]
         numbers = numbers_of(self.cluster.pk, {slot.key for sheet in sheets for _, slot in sheet.fresh})
+        now, brought, figures = int(at.timestamp() * 10), [], []
         for sheet in sheets:
             sheet.memory.learn(sheet.fresh, numbers, sheet.page)
-        brought = {sheet.endpoint.path: _brought(sheet, at) for sheet in sheets}
-        figures = [f for sheet in sheets for f in self._figures(sheet.memory, brought[sheet.endpoint.path])]
+            samples, shown = sheet.memory.brought(sheet.endpoint.node, sheet.page, now)
+            brought.append(samples)
+            figures += shown
         self._forget(sheets, answers)
-        return Look(told, figures, stage(self.cluster.pk, at, _by_node(brought.values())))
+        return Look(told, figures, stage(self.cluster.pk, at, brought))
 
     def _pods_now(self) -> PodsNow:
         """What was known of pods that are others now (gone, come, another of the same name) is forgotten."""
@@ -106,36 +102,12 @@ class Scraper:
         slots = ((line, memory.slot(line, endpoint.node, pods)) for line in page.fresh)
         return Sheet(endpoint, memory, page, [(line, slot) for line, slot in slots if slot])
 
-    def _figures(self, memory: Memory, brought: Brought) -> Iterator[Figure]:
-        """Of a counter, its rate since the look before."""
-        for number, time, value in zip(brought.series, brought.times, brought.values, strict=True):
-            slot = memory.slots[number]
-            if slot.metric.key not in LATEST:
-                continue
-            if slot.metric.counter:
-                rate = self._rate(number, time, value)
-                if rate is None:
-                    continue
-                value = rate
-            yield Figure(slot.metric.key, slot.labels, value, slot.model)
-
-    def _rate(self, number: int, time: int, value: float) -> float | None:
-        """A second, since the look before; the same again while the kubelet has not looked anew."""
-        then, was, rate = self._before.get(number, (time, value, None))
-        if then != time:
-            near = 0 < time - then <= LONGEST_RATE
-            rate = (value - was if value >= was else value) / (time - then) * 10 if near else None
-        self._before[number] = time, value, rate
-        return rate
-
     def _forget(self, sheets: list[Sheet], answers: Collection[Answer]) -> None:
         """What is not there any more. An endpoint that failed once keeps what is known of it."""
         for sheet in sheets:
             sheet.memory.keep_only(sheet.page)
         asked = {answer.endpoint.path for answer in answers}
         self._memories = {path: memory for path, memory in self._memories.items() if path in asked}
-        there = {number for memory in self._memories.values() for number in memory.slots}
-        self._before = {number: sample for number, sample in self._before.items() if number in there}
 
 
 def _names(endpoint: Endpoint, bare: bool) -> tuple[str, ...]:
@@ -154,30 +126,6 @@ def _told(answers: Iterable[Answer]) -> Told:
         key = answer.endpoint.source, answer.endpoint.node
         told[key] = told.get(key, answer.why) and answer.why
     return told
-
-
-def _brought(sheet: Sheet, at: datetime) -> Brought:
-    """In our units; what has several lines, such as one for each disk, summed."""
-    now, slots, page = int(at.timestamp() * 10), sheet.memory.slots, sheet.page
-    times = [time if abs(time - now) < OTHER_CLOCK else now for time in page.times]
-    values = [value * slots[number].factor for number, value in zip(page.series, page.values, strict=True)]
-    if len(set(page.series)) == len(page.series):
-        return Brought(sheet.endpoint.node, page.series, times, values)
-    sums: dict[int, tuple[int, float]] = {}
-    for number, time, value in zip(page.series, times, values, strict=True):
-        sums[number] = time, sums.get(number, (0, 0.0))[1] + value
-    both = sums.values()
-    return Brought(sheet.endpoint.node, list(sums), [time for time, _ in both], [value for _, value in both])
-
-
-def _by_node(brought: Iterable[Brought]) -> list[Brought]:
-    rows: dict[str, Brought] = {}
-    for one in brought:
-        row = rows.setdefault(one.node, Brought(one.node, [], [], []))
-        row.series.extend(one.series)
-        row.times.extend(one.times)
-        row.values.extend(one.values)
-    return list(rows.values())
 
 
 _scrapers: dict[int, Scraper] = {}

@@ -166,6 +166,17 @@ def test_a_container_that_restarted_has_no_negative_rate(scraper, pod):
     assert [figure.value for figure in found if figure.metric == "cpu"] == [pytest.approx(2.0)]
 
 
+def test_lines_in_another_order_keep_their_values(scraper, pod, cluster):
+    lines = texts.dcgm({0: (90, 1000, "sft-0"), 1: (10, 2000, "")}).split(b"\n")
+    first = look(scraper, texts.exporter(b"\n".join(lines)))
+    turned = b"\n".join(sorted(lines, reverse=True))
+    second = look(scraper, texts.exporter(turned), after=15)
+    assert sorted(map(str, first.figures)) == sorted(map(str, second.figures))
+    staged = staged_samples()
+    assert len(staged.values) == 2 * first.samples
+    assert sorted(staged.values[: first.samples]) == sorted(staged.values[first.samples :])
+
+
 def test_a_gpu_that_nobody_holds_is_known_too(scraper, pod):
     found = look(scraper, texts.exporter(texts.dcgm({0: (90, 1000, "sft-0"), 1: (0, 1, "")}))).figures
     compute = {f.labels.gpu: (f.labels.pod_uid, f.value, f.model) for f in found if f.metric == "gpu_compute"}

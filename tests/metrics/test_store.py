@@ -127,7 +127,8 @@ def numbers(cluster, settings):
 
 
 def scrape(cluster, numbers, seconds, *values):
-    brought = Brought("node-1", numbers, [int(seconds * 10)] * len(values), list(values))
+    given = samples([int(seconds * 10)] * len(values), values)
+    brought = Brought("node-1", np.array(numbers, np.int32), given.times, given.values)
     stage(cluster.pk, datetime.fromtimestamp(seconds, UTC), [brought])
 
 
