@@ -9,6 +9,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 import pytest
 import yaml
@@ -24,17 +25,18 @@ from runyard.connect.targets import Target
 
 NAME, ANSWER = "kube.internal", b'{"metadata": {"name": "default"}}'
 LATER = timedelta(hours=1)
+HOST = x509.DNSName(NAME)
 
 
 class Papers:
-    """A certificate for NAME that vouches for itself, and its key, as files."""
+    """A certificate for NAME, or another, that vouches for itself, and its key, as files."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, at=HOST):
         key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(at.value))])
         made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - LATER, now + LATER)
         made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
+        made = made.add_extension(x509.SubjectAlternativeName([at]), critical=False)
         form, bare = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         pem = serialization.Encoding.PEM
         self.certificate, self.key = folder / "certificate.pem", folder / "key.pem"
@@ -44,6 +46,7 @@ class Papers:
 
 class Answering(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
+        self.server.shown.append(self.connection.getpeercert())
         self.send_response(200)
         self.send_header("content-length", str(len(ANSWER)))
         self.end_headers()
@@ -58,6 +61,7 @@ class Proxying(socketserver.StreamRequestHandler):
 
     def handle(self):
         line, account = self.rfile.readline().decode(), ""
+        self.server.shown.append(getattr(self.connection, "getpeercert", lambda: None)())
         while header := self.rfile.readline().strip().decode():
             if header.lower().startswith("proxy-authorization:"):
                 account = header.partition(":")[2].strip()
@@ -82,7 +86,7 @@ def _pour(source, sink):
 
 @contextmanager
 def running(server):
-    server.daemon_threads, server.asked = True, []
+    server.daemon_threads, server.asked, server.shown = True, [], []
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield server
@@ -97,13 +101,20 @@ def papers(tmp_path):
 
 
 @pytest.fixture
-def port(papers):
-    """Of a server that has those papers."""
+def api(papers):
+    """A server that has those papers, and knows them when it is shown them."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(papers.certificate, papers.key)
+    tls.load_verify_locations(papers.certificate)
+    tls.verify_mode = ssl.CERT_OPTIONAL
     with running(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)) as server:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-        yield server.server_address[1]
+        yield server
+
+
+@pytest.fixture
+def port(api):
+    return api.server_address[1]
 
 
 @pytest.fixture
@@ -116,7 +127,7 @@ def proxy():
 def cluster(tmp_path, papers, port):
     """`cluster(**more)`: that server by a kubeconfig that says `more` of it; `user` says who we are."""
 
-    def made(user=None, **more):
+    def made(user=None, file="kubeconfig", **more):
         server = {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(papers.certificate)}
         config = {
             "current-context": "a",
@@ -124,7 +135,7 @@ def cluster(tmp_path, papers, port):
             "clusters": [{"name": "a", "cluster": server | more}],
             "users": [{"name": "a", "user": user or {"token": "t"}}],
         }
-        path = tmp_path / "kubeconfig"
+        path = tmp_path / file
         path.write_text(yaml.safe_dump(config))
         return Cluster(name="a", kubeconfig=str(path))
 
@@ -162,6 +173,24 @@ async def test_the_proxy_that_the_kubeconfig_gives_is_gone_through(cluster, prox
     assert proxy.asked == [(f"127.0.0.1:{port}", sent)] * 2
 
 
+async def test_a_proxy_with_a_certificate_is_not_shown_ours(cluster, proxy, papers, api, port, tmp_path):
+    (folder := tmp_path / "proxy").mkdir()
+    its, both = Papers(folder, x509.IPAddress(ip_address("127.0.0.1"))), tmp_path / "both.pem"
+    both.write_bytes(papers.certificate.read_bytes() + its.certificate.read_bytes())
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(its.certificate, its.key)
+    tls.load_verify_locations(papers.certificate)
+    tls.verify_mode = ssl.CERT_OPTIONAL
+    proxy.socket = tls.wrap_socket(proxy.socket, server_side=True)
+    user = {"client-certificate": str(papers.certificate), "client-key": str(papers.key)}
+    way = {"proxy-url": f"https://127.0.0.1:{proxy.server_address[1]}", "certificate-authority": str(both)}
+    behind = cluster(user, **{"tls-server-name": NAME}, **way)
+    assert connect(behind).read("GET", "/x") == ANSWER
+    assert await _through_the_door(behind) == ANSWER
+    assert [address for address, _ in proxy.asked] == [f"127.0.0.1:{port}"] * 2
+    assert [bool(shown) for shown in (*proxy.shown, *api.shown)] == [False, False, True, True]
+
+
 @pytest.mark.parametrize("address", ["socks5://127.0.0.1:1080", "proxy:3128", "http://"])
 def test_a_proxy_that_we_cannot_go_through_is_named(cluster, address):
     with pytest.raises(Unreachable, match="proxy-url must be one of http or https"):
@@ -193,7 +222,7 @@ print(json.dumps({{"apiVersion": "client.authentication.k8s.io/v1", "kind": "Exe
 """
 
 
-@pytest.mark.parametrize(("until", "asked"), [(LATER, 1), (-LATER, 3)])
+@pytest.mark.parametrize(("until", "asked"), [(LATER, 1), (-LATER, 2)])
 def test_a_plugins_certificate_is_asked_for_again_once_it_has_expired(
     cluster, papers, tmp_path, until, asked
 ):
@@ -208,7 +237,9 @@ def test_a_plugins_certificate_is_asked_for_again_once_it_has_expired(
         "args": [str(script)],
     }
     user = {"exec": plugin | {"interactiveMode": "Never"}}
-    found = cluster(user, **{"tls-server-name": NAME})
+    found, other = cluster(user, **{"tls-server-name": NAME}), cluster(file="other")
+    kept = connect(other)
     assert json.loads(connect(found).read("GET", "/x"))["metadata"]["name"] == "default"
     assert connect(found).access().tls is not None
     assert len(count.read_text()) == asked
+    assert connect(other) is kept  # its open connections are none of that

@@ -94,27 +94,58 @@ def access_of(settings: Configuration, headers: dict[str, str]) -> Access:
     )
 
 
+class _Tls(ssl.SSLContext):
+    """For a cluster, and for its proxy where it has one: `of_proxy`, by name, which shows no certificate."""
+
+    of_proxy: tuple[str, ssl.SSLContext] | None = None
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        """The client takes one context for both."""
+        wrap = super().wrap_bio
+        if self.of_proxy and self.of_proxy[0] == server_hostname:
+            wrap = self.of_proxy[1].wrap_bio
+        return wrap(incoming, outgoing, server_side, server_hostname, session)
+
+
 def _tls(settings: Configuration) -> ssl.SSLContext:
     """The same one until a file changes: connections are kept by it."""
     files = (settings.ssl_ca_cert, settings.cert_file, settings.key_file)
-    names = settings.assert_hostname is not False
+    names, proxy = settings.assert_hostname is not False, urlsplit(settings.proxy or "")
     try:
         stamps = tuple(Path(file).stat().st_mtime for file in files if file)
-        return _made_of(files, bool(settings.verify_ssl), names, stamps)
+        of_proxy = proxy.hostname if proxy.scheme == "https" else None
+        return _made_of(files, bool(settings.verify_ssl), names, stamps, of_proxy)
     except OSError as error:  # those of TLS are such too
         raise ValueError(f"The certificates of the kubeconfig cannot be used: {words_of(error)}") from error
 
 
 @lru_cache(maxsize=64)
 def _made_of(
-    files: tuple[str | None, ...], verify: bool, names: bool, stamps: tuple[float, ...]
+    files: tuple[str | None, ...],
+    verify: bool,
+    names: bool,
+    stamps: tuple[float, ...],
+    proxy: str | None = None,
 ) -> ssl.SSLContext:
     authority, certificate, key = files
-    found = ssl.create_default_context(cafile=authority)
+    found = _Tls(ssl.PROTOCOL_TLS_CLIENT)
+    if authority:
+        found.load_verify_locations(authority)
+    else:
+        found.load_default_certs()
     found.check_hostname = verify and names
     found.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
     if certificate:
         found.load_cert_chain(certificate, key)
+    if proxy:
+        found.of_proxy = proxy, _made_of((authority, None, None), verify, True, stamps)
     return found
 
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import urlencode
 
@@ -207,9 +208,24 @@ def _start(response: urllib3.BaseHTTPResponse) -> bytes:
     return said
 
 
+class _Kept:
+    """The connection by one kubeconfig: made anew once what a plugin gave us has expired, by one thread."""
+
+    def __init__(self, kubeconfig: str):
+        self._kubeconfig, self._turn = kubeconfig, Lock()
+        self._made: Connection | None = None
+
+    def get(self) -> Connection:
+        """Raises Unreachable. Streams that are open go on with what they have."""
+        with self._turn:
+            if self._made is None or self._made.is_over:
+                self._made = Connection(self._kubeconfig)
+            return self._made
+
+
 @lru_cache(maxsize=64)
-def _connection(kubeconfig: str, stamp: float) -> Connection:
-    return Connection(kubeconfig)
+def _kept(kubeconfig: str, stamp: float) -> _Kept:
+    return _Kept(kubeconfig)
 
 
 def connect(cluster: Cluster) -> Connection:
@@ -218,8 +234,4 @@ def connect(cluster: Cluster) -> Connection:
         stamp = Path(cluster.kubeconfig).stat().st_mtime
     except OSError as error:
         raise Unreachable(f"There is no kubeconfig at {cluster.kubeconfig}.") from error
-    found = _connection(cluster.kubeconfig, stamp)
-    if found.is_over:
-        _connection.cache_clear()  # streams that are open go on with what they have
-        found = _connection(cluster.kubeconfig, stamp)
-    return found
+    return _kept(cluster.kubeconfig, stamp).get()
