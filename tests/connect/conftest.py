@@ -8,6 +8,7 @@ import pytest
 from runyard.clusters.access import Access
 from runyard.connect import upstream
 from runyard.connect.app import Tools
+from runyard.connect.door import Pass
 from runyard.connect.targets import Target
 
 HOST = "w7-jupyter.localhost:8000"
@@ -82,7 +83,8 @@ def door(monkeypatch):
 
     def leading_to(port, prefix=PREFIX):
         async def open_door(self, cookie, place):
-            return Target(Access(f"http://127.0.0.1:{port}", {"authorization": "Bearer cluster"}), prefix)
+            access = Access(f"http://127.0.0.1:{port}", {"authorization": "Bearer cluster"})
+            return Pass(Target(access, prefix), person=1 if cookie.startswith("mine") else 2)
 
         async def holds(self, cookie, place):
             pass

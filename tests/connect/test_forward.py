@@ -377,7 +377,7 @@ async def test_a_visit_that_does_not_hold_any_more_is_forgotten_at_once(monkeypa
 
     app, place = Tools(None), Place(7, "jupyter")
     target = Target(Access("http://127.0.0.1:1"))
-    monkeypatch.setattr("runyard.connect.door._ask", lambda cookie, place: target)
+    monkeypatch.setattr("runyard.connect.door._ask", lambda cookie, place: (target, 1))
     await app._door.open("cookie", place)
     monkeypatch.setattr("runyard.connect.visits.guest", gone)
     monkeypatch.setattr("runyard.connect.door._ask", gone)

@@ -9,6 +9,7 @@ from tests.connect.conftest import SECONDS, ask, backend, says, scope_of
 from tests.connect.test_tunnel import ORIGIN, Browser
 
 MINE, YOURS = {"cookie": "runyard_tool=mine"}, {"cookie": "runyard_tool=yours"}
+MINE_TOO = {"cookie": "runyard_tool=mine-elsewhere"}
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
@@ -53,7 +54,7 @@ async def test_one_visit_has_no_more_than_its_share_and_others_theirs(door, held
     talk, let_go = held
     async with backend(talk) as (port, _):
         app = door(port)
-        app._room = Room(of_one=3, in_all=100)
+        app._room = Room(of_visit=3, of_person=100, in_all=100)
         tasks = await _hold(app, 3, MINE)
         refused = await ask(app, "/api", headers=MINE)
         assert (refused.status, refused.whole) == (429, True)
@@ -65,14 +66,30 @@ async def test_one_visit_has_no_more_than_its_share_and_others_theirs(door, held
         let_go.set()
         await asyncio.gather(*tasks)
         assert (await ask(app, "/api", headers=MINE)).status == 200
-        assert not app._room._open
+        assert not app._room._visits
+        assert not app._room._people
+
+
+async def test_a_person_has_no_more_by_visiting_more_tools(door, held):
+    talk, let_go = held
+    async with backend(talk) as (port, _):
+        app = door(port)
+        app._room = Room(of_visit=3, of_person=4, in_all=100)
+        tasks = [*await _hold(app, 2, MINE), *await _hold(app, 2, MINE_TOO)]
+        refused = await ask(app, "/api", headers=MINE_TOO)
+        assert (refused.status, refused.whole) == (429, True)
+        assert b"4 requests of yours to tools are open. Close some" in refused.body
+        assert (await ask(app, "/api", headers=YOURS)).status == 200
+        let_go.set()
+        await asyncio.gather(*tasks)
+        assert (await ask(app, "/api", headers=MINE_TOO)).status == 200
 
 
 async def test_all_visits_together_have_a_bound(door, held):
     talk, let_go = held
     async with backend(talk) as (port, _):
         app = door(port)
-        app._room = Room(of_one=3, in_all=4)
+        app._room = Room(of_visit=3, of_person=3, in_all=4)
         tasks = [*await _hold(app, 2, MINE), *await _hold(app, 2, YOURS)]
         refused = await ask(app, "/", headers=MINE | {"sec-fetch-mode": "navigate"})
         assert (refused.status, refused.whole) == (503, True)
@@ -83,9 +100,9 @@ async def test_all_visits_together_have_a_bound(door, held):
 
 
 def test_what_fails_gives_its_room_back():
-    room = Room(of_one=1, in_all=1)
+    room = Room(of_visit=1, of_person=1, in_all=1)
     for _ in range(3):
-        with pytest.raises(OSError, match="broke"), room.taken("a"):
+        with pytest.raises(OSError, match="broke"), room.taken("a", 1):
             raise OSError("broke off")
-    with room.taken("a"), pytest.raises(Full), room.taken("b"):
+    with room.taken("a", 1), pytest.raises(Full), room.taken("b", 2):
         pass

@@ -4,14 +4,12 @@ Everything that speaks to a cluster does so here once, through a wire-tap before
 """
 
 import asyncio
-import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from django.core.management import call_command
-from django.db import connections
 from django.utils import timezone
 
 from metrics import looking
@@ -21,14 +19,15 @@ from runyard.clusters.models import Cluster, Node
 from runyard.clusters.rights import RIGHTS, URLS, rights
 from runyard.connect import probing, upstream
 from runyard.connect.app import Tools
+from runyard.connect.door import Pass
 from runyard.connect.knocking import path_to
 from runyard.connect.targets import Target
 from runyard.doctor.examining import examine
-from runyard.sync import lease
-from runyard.sync.runner import WATCHED, Runner
+from runyard.sync.runner import WATCHED
 from tests.connect.conftest import ask
 from tests.doctor.recording import Asked, recorded
 from tests.embedded import embedded, until
+from tests.syncing import followed
 from workloads import actions, logs, shown_manifests, tasks
 from workloads.queueing.place import place
 from workloads.queueing.schedulers import KAI, SCHEDULERS
@@ -95,23 +94,11 @@ def tapped(furnished, tmp_path, transactional_db, valkey):
 
 
 @pytest.fixture
-def followed(tapped):
+def following(tapped):
     """What is asked is recorded, and the sync follows, until the test ends."""
     recorder, cluster = tapped
-    stop, epoch = threading.Event(), lease.take(cluster)
-
-    def run():
-        try:
-            Runner(cluster, epoch, stop).run(300)
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    yield recorder, cluster
-    stop.set()
-    thread.join(60)
-    assert not thread.is_alive()
+    with followed(cluster):
+        yield recorder, cluster
 
 
 @pytest.fixture
@@ -125,8 +112,8 @@ def lab(dee, monkeypatch):
     )
 
 
-def test_what_is_asked_of_a_cluster_is_what_is_declared(dee, lab, followed, monkeypatch):
-    recorder, cluster = followed
+def test_what_is_asked_of_a_cluster_is_what_is_declared(dee, lab, following, monkeypatch):
+    recorder, cluster = following
     watches = {one.resource.partition(".")[0] for one in WATCHED}
     until(lambda: watched(recorder) >= watches, what="all watches")
     workload = use_a_workload(dee, lab, cluster, monkeypatch)
@@ -176,7 +163,7 @@ async def connect_to(target, monkeypatch):
     """With each of the methods by which a page may ask its tool."""
 
     async def open_door(self, cookie, place):
-        return target
+        return Pass(target, person=1)
 
     monkeypatch.setattr("runyard.connect.door.Door.open", open_door)
     monkeypatch.setattr("django.conf.settings.TOOLS_DOMAIN", "localhost")

@@ -62,7 +62,7 @@ class Tools:
                 words = "A service worker of the whole host would see how people are let in; none is allowed."
                 return await problem(send, scope, 403, words, _back(place))
             passage = await self._let(scope, receive, send, place, cookie)
-            with self._room.taken(cookie):
+            with self._room.taken(cookie, passage.person):
                 return await forward(passage)
         except (Denied, NotReady, Unreached) as error:
             self._door.forget(cookie, place)  # it may be elsewhere by now
@@ -81,7 +81,7 @@ class Tools:
         cookie = _cookie(scope)
         try:
             passage = await self._let(scope, receive, send, place, cookie)
-            with self._room.taken(cookie):
+            with self._room.taken(cookie, passage.person):
                 return await tunnel(passage)
         except (Denied, BadPath, NotReady):
             return await send({"type": "websocket.close", "code": GONE})
@@ -93,9 +93,10 @@ class Tools:
     ) -> Passage:
         """Raises BadPath, Denied and NotReady."""
         wanted = Asked.of(scope)
-        target = await self._door.open(cookie, place)
+        let = await self._door.open(cookie, place)
         headers = to_tool(scope["headers"], _host(place), _ours(), is_secure())
-        return Passage(scope, receive, send, target, wanted, headers, partial(self._still, cookie, place))
+        still = partial(self._still, cookie, place)
+        return Passage(scope, receive, send, let.target, let.person, wanted, headers, still)
 
     async def _still(self, cookie: str, place: Place) -> bool:
         """Whether the visit of `cookie` holds now."""

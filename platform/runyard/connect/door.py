@@ -5,6 +5,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from math import inf
 from time import monotonic
 
 from runyard.connect import targets, visits
@@ -19,10 +20,11 @@ REMEMBERED_SECONDS, BY_NAME_SECONDS, MOST = 10.0, 2.0, 10_000
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """A visit that holds, and where it leads; good until `until`, on the clock of `monotonic`."""
+    """A visit of the user `person` that holds, and where it leads; `until` is on the clock of `monotonic`."""
 
     target: Target
-    until: float
+    person: int
+    until: float = inf
 
 
 class Door:
@@ -32,17 +34,17 @@ class Door:
         self._passes: dict[tuple[str, Place], Pass] = {}
         self._asking: dict[tuple[str, Place], asyncio.Task[Pass]] = {}
 
-    async def open(self, cookie: str, place: Place) -> Target:
-        """Where `cookie` may go. Raises Denied and NotReady."""
+    async def open(self, cookie: str, place: Place) -> Pass:
+        """Where `cookie` may go, and whose it is. Raises Denied and NotReady."""
         key = (cookie, place)
         known = self._passes.get(key)
         if known and known.until > monotonic():
-            return known.target
+            return known
         task = self._asking.get(key)
         if task is None:
             task = self._asking[key] = asyncio.create_task(self._ask(cookie, place))
             task.add_done_callback(lambda done: self._asking.pop(key, None))
-        return (await asyncio.shield(task)).target
+        return await asyncio.shield(task)
 
     async def check(self, cookie: str, place: Place) -> None:
         """Raises Denied unless the visit holds now, and NotReady. Its cluster, maybe silent, is not asked."""
@@ -58,14 +60,14 @@ class Door:
 
     async def _ask(self, cookie: str, place: Place) -> Pass:
         self._passes.pop((cookie, place), None)
-        target = await asked(_ask, cookie, place)
+        target, person = await asked(_ask, cookie, place)
         if len(self._passes) >= MOST:
             self._passes.clear()
         seconds = REMEMBERED_SECONDS if target.direct else BY_NAME_SECONDS
-        found = self._passes[cookie, place] = Pass(target, monotonic() + seconds)
+        found = self._passes[cookie, place] = Pass(target, person, monotonic() + seconds)
         return found
 
 
-def _ask(cookie: str, place: Place) -> Target:
-    visits.guest(cookie, place)
-    return targets.target_of(place)
+def _ask(cookie: str, place: Place) -> tuple[Target, int]:
+    guest = visits.guest(cookie, place)
+    return targets.target_of(place), guest.user.pk

@@ -14,12 +14,14 @@ Send = Callable[[Any], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """`scope`, `receive` and `send` are the browser's side; `headers` are those that the tool gets."""
+    """`scope`, `receive` and `send` are the browser's side; `person` is the key
+    of the user who asks, `headers` are those that the tool gets."""
 
     scope: dict[str, Any]
     receive: Receive
     send: Send
     target: Target
+    person: int
     asked: Asked
     headers: Headers
     still: Callable[[], Awaitable[bool]]
