@@ -355,3 +355,14 @@ def test_a_follower_that_is_stopped_while_its_watch_opens_does_not_wait_for_it_t
     follower = Follower(Source(Slow([(5, [])]), PODS), Store("pods"), Queue(10), stop)
     follower.follow()
     assert interrupted.is_set()
+
+
+def test_what_comes_late_neither_quarantines_an_object_nor_frees_it():
+    store = Store("pods", {"a": "9"})
+    assert store.apply(Change("7", "a", odd="why")) is None
+    assert store.odd == {}
+    assert store.apply(Change("10", "a", odd="why")) is None
+    assert store.apply(Change("8", "a", *decoded(pod("a", 8)))) is None
+    assert store.odd == {"a": "why"}
+    assert told([store.apply(Change("11", "a", *decoded(pod("a", 11))))]) == [("a", True)]
+    assert store.odd == {}

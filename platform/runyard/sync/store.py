@@ -60,14 +60,15 @@ class Store:
         """The news in one change, if any."""
         if not change.uid or change.uid in self._gone or _covered(change.version, self._floor):
             return None
+        if change.object is None and not change.odd:
+            self.odd.pop(change.uid, None)
+            return next(iter(self._drop([change.uid])), None)
+        if _covered(change.version, self._versions.get(change.uid, "")):  # late, or twice
+            return None
         if change.odd:
             self.odd[change.uid] = change.odd
             return None
         self.odd.pop(change.uid, None)
-        if change.object is None:
-            return next(iter(self._drop([change.uid])), None)
-        if _covered(change.version, self._versions.get(change.uid, "")):  # late, or twice
-            return None
         return self._set(change.uid, change.object) if self._is_new(change.object) else None
 
     def _is_new(self, found: object) -> bool:
