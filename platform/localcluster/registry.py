@@ -15,8 +15,7 @@ from typing import Any
 import msgspec
 
 from localcluster import events, managed, rules, selectors
-from localcluster.kinds import priorities
-from localcluster.kinds.core import SYSTEM_NAMESPACES
+from localcluster.kinds import core, priorities, storage
 from localcluster.kinds.definitions import KEY as DEFINITIONS
 from localcluster.kinds.shape import as_shape
 from localcluster.managed import Writer
@@ -72,11 +71,10 @@ class Registry:
             self.served.define(definition)
 
     def bootstrap(self) -> None:
-        """Make what every cluster has: namespaces with their service accounts, priorities; safe to repeat."""
-        priorities.bootstrap(self)
-        for name in SYSTEM_NAMESPACES:
+        """Make what every cluster has: namespaces, priorities, a class of storage; safe to repeat."""
+        for resource, obj in (*priorities.FIRST, *core.FIRST, *storage.FIRST):
             try:
-                self.create("namespaces", None, {"metadata": {"name": name}}, manager="kube-apiserver")
+                self.create(resource, None, obj, manager="kube-apiserver")
             except ApiError as error:
                 if error.code != 409:
                     raise

@@ -14,7 +14,20 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from localcluster import validation
-from localcluster.kinds import apps, core, definitions, jobs, pod_shapes, pods, priorities, reviews, shapes
+from localcluster.kinds import (
+    apps,
+    core,
+    cronjobs,
+    definitions,
+    jobs,
+    pod_shapes,
+    pods,
+    priorities,
+    reviews,
+    shapes,
+    statefulsets,
+    storage,
+)
 from localcluster.kinds.shape import Plain
 from localcluster.scaling import Scale
 from localcluster.validation import Problems
@@ -183,6 +196,11 @@ KINDS: tuple[Kind, ...] = (
         lists=pods.LISTS, generation=True,
     ),
     Kind(
+        "batch", "v1", "cronjobs", "cronjob", "CronJob", ("cj",), ("all",), subresources=(STATUS,),
+        shape=cronjobs.CronJob, default=cronjobs.default, prepare=apps.prepare, validate=cronjobs.validate,
+        lists=pods.LISTS, generation=True,
+    ),
+    Kind(
         "apps", "v1", "replicasets", "replicaset", "ReplicaSet", ("rs",), ("all",),
         subresources=(STATUS, SCALE), shape=apps.ReplicaSet, default=apps.default,
         prepare=apps.prepare_replica_set, validate=apps.validate, fields=apps.FIELDS, lists=pods.LISTS,
@@ -192,6 +210,31 @@ KINDS: tuple[Kind, ...] = (
         "apps", "v1", "deployments", "deployment", "Deployment", ("deploy",), ("all",),
         subresources=(STATUS, SCALE), shape=apps.Deployment, default=apps.default_deployment,
         prepare=apps.prepare, validate=apps.validate_deployment, lists=pods.LISTS, generation=True,
+    ),
+    Kind(
+        "apps", "v1", "statefulsets", "statefulset", "StatefulSet", ("sts",), ("all",),
+        subresources=(STATUS, SCALE), shape=statefulsets.StatefulSet, default=statefulsets.default,
+        prepare=apps.prepare_replica_set, validate=statefulsets.validate, lists=pods.LISTS, generation=True,
+    ),
+    Kind(
+        "apps", "v1", "controllerrevisions", "controllerrevision", "ControllerRevision",
+        shape=statefulsets.Revision, validate=statefulsets.validate_revision,
+    ),
+    Kind(
+        "", "v1", "persistentvolumeclaims", "persistentvolumeclaim", "PersistentVolumeClaim", ("pvc",),
+        subresources=(STATUS,), shape=storage.Claim, default=storage.default_claim, admit=storage.admit_claim,
+        prepare=storage.prepare, validate=storage.validate_claim, lists=storage.LISTS, returns_deleted=True,
+    ),
+    Kind(
+        "", "v1", "persistentvolumes", "persistentvolume", "PersistentVolume", ("pv",), namespaced=False,
+        subresources=(STATUS,), shape=storage.Volume, default=storage.default_volume,
+        admit=storage.admit_volume, prepare=storage.prepare, validate=storage.validate_volume,
+        returns_deleted=True,
+    ),
+    Kind(
+        "storage.k8s.io", "v1", "storageclasses", "storageclass", "StorageClass", ("sc",), namespaced=False,
+        shape=storage.StorageClass, default=storage.default_class, validate=storage.validate_class,
+        returns_deleted=True,
     ),
     Kind(
         "coordination.k8s.io", "v1", "leases", "lease", "Lease", shape=shapes.Lease,

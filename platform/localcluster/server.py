@@ -69,7 +69,7 @@ async def _run(options: Options, listener: socket.socket, registry: Registry) ->
         token = auth.keep_token(options.home)
         ports, service = options.node_ports, (HOST, port)
         node = await start_node(registry, options.home, options.node_name, service=service, ports=ports)
-    controllers = await start_controllers(registry)
+    controllers = await start_controllers(registry, options.home)
     application = Application(registry, token, node.logs, node.door)
     server = _Server(application)
     serving = asyncio.create_task(server.serve([listener]))

@@ -10,6 +10,7 @@ import msgspec
 from starlette.requests import Request
 
 from localcluster import times
+from localcluster.kinds import storage
 from localcluster.resources import Kind
 
 Obj = dict[str, Any]
@@ -179,9 +180,38 @@ def _fraction(obj: Obj) -> str:
     return f"{obj.get('status', {}).get('readyReplicas', 0)}/{obj['spec'].get('replicas', 0)}"
 
 
+_SHORT_MODES = {
+    "ReadWriteOnce": "RWO",
+    "ReadOnlyMany": "ROX",
+    "ReadWriteMany": "RWX",
+    "ReadWriteOncePod": "RWOP",
+}
+
+
+def _modes(*path: str) -> Callable[[Obj], str]:
+    """Access modes as everybody shortens them."""
+    modes = _of(*path, otherwise=())
+    return lambda obj: ",".join(_SHORT_MODES.get(one, one) for one in modes(obj))
+
+
+def _claimed_by(volume: Obj) -> str:
+    reference = volume["spec"].get("claimRef")
+    return f"{reference.get('namespace', '')}/{reference.get('name', '')}" if reference else ""
+
+
+def _class_name(storage_class: Obj) -> str:
+    marks = storage_class["metadata"].get("annotations") or {}
+    return f"{_name(storage_class)}{' (default)' if marks.get(storage.IS_DEFAULT) == 'true' else ''}"
+
+
 def _job_status(job: Obj) -> str:
     told = _conditions(job)
     return next((word for word in ("Complete", "Failed", "Suspended") if told.get(word) == "True"), "Running")
+
+
+def _last_schedule(cron_job: Obj) -> str:
+    moment = cron_job.get("status", {}).get("lastScheduleTime")
+    return ago(moment) if moment else "<none>"
 
 
 def _completions(job: Obj) -> str:
@@ -207,6 +237,15 @@ def _ports(service: Obj) -> str:
     return ",".join(f"{port.get('port')}/{port.get('protocol', 'TCP')}" for port in every) or "<none>"
 
 
+def _controller(obj: Obj) -> str:
+    """What an object belongs to, as `kubectl get` names it."""
+    owner = next((one for one in obj["metadata"].get("ownerReferences") or [] if one.get("controller")), None)
+    if owner is None:
+        return "<none>"
+    group = owner["apiVersion"].rpartition("/")[0]
+    return f"{owner['kind'].lower()}{f'.{group}' if group else ''}/{owner['name']}"
+
+
 def _regarding(event: Obj) -> str:
     about = event.get("involvedObject") or {}
     return f"{about.get('kind', '').lower()}/{about.get('name', '')}"
@@ -216,7 +255,7 @@ def _last_seen(event: Obj) -> str:
     return ago(event.get("lastTimestamp") or event.get("eventTime") or event.get("firstTimestamp"))
 
 
-_NAME, _AGE = ("Name", _name, 0), ("Age", _age, 0)
+_NAME, _AGE, _STATUS = ("Name", _name, 0), ("Age", _age, 0), ("Status", _of("status", "phase"), 0)
 _PLAIN: tuple[Column, ...] = (_NAME, _AGE)
 COLUMNS: dict[str, tuple[Column, ...]] = {
     "pods": (
@@ -234,7 +273,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _AGE,
         ("Version", _of("status", "nodeInfo", "kubeletVersion"), 0),
     ),
-    "namespaces": (_NAME, ("Status", _of("status", "phase"), 0), _AGE),
+    "namespaces": (_NAME, _STATUS, _AGE),
     "configmaps": (_NAME, ("Data", _data, 0), _AGE),
     "secrets": (_NAME, ("Type", _of("type"), 0), ("Data", _data, 0), _AGE),
     "services": (
@@ -258,11 +297,53 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("Duration", _job_duration, 0),
         _AGE,
     ),
+    "cronjobs.batch": (
+        _NAME,
+        ("Schedule", _of("spec", "schedule"), 0),
+        ("Timezone", _of("spec", "timeZone", otherwise="<none>"), 0),
+        ("Suspend", lambda cron_job: str(cron_job["spec"].get("suspend", False)), 0),
+        ("Active", lambda cron_job: len(cron_job.get("status", {}).get("active") or []), 0),
+        ("Last Schedule", _last_schedule, 0),
+        _AGE,
+    ),
     "deployments.apps": (
         _NAME,
         ("Ready", _fraction, 0),
         ("Up-to-date", _of("status", "updatedReplicas", otherwise=0), 0),
         ("Available", _of("status", "availableReplicas", otherwise=0), 0),
+        _AGE,
+    ),
+    "statefulsets.apps": (_NAME, ("Ready", _fraction, 0), _AGE),
+    "controllerrevisions.apps": (
+        _NAME,
+        ("Controller", _controller, 0),
+        ("Revision", _of("revision", otherwise=0), 0),
+        _AGE,
+    ),
+    storage.CLAIMS: (
+        _NAME,
+        _STATUS,
+        ("Volume", _of("spec", "volumeName"), 0),
+        ("Capacity", _of("status", "capacity", "storage"), 0),
+        ("Access Modes", _modes("status", "accessModes"), 0),
+        ("StorageClass", _of("spec", "storageClassName"), 0),
+        _AGE,
+    ),
+    storage.VOLUMES: (
+        _NAME,
+        ("Capacity", _of("spec", "capacity", "storage"), 0),
+        ("Access Modes", _modes("spec", "accessModes"), 0),
+        ("Reclaim Policy", _of("spec", "persistentVolumeReclaimPolicy"), 0),
+        _STATUS,
+        ("Claim", _claimed_by, 0),
+        ("StorageClass", _of("spec", "storageClassName"), 0),
+        _AGE,
+    ),
+    storage.CLASSES: (
+        ("Name", _class_name, 0),
+        ("Provisioner", _of("provisioner"), 0),
+        ("ReclaimPolicy", _of("reclaimPolicy"), 0),
+        ("VolumeBindingMode", _of("volumeBindingMode"), 0),
         _AGE,
     ),
     "replicasets.apps": (

@@ -8,6 +8,7 @@ something is to run, the nodes of the real one play it: they start no program, s
 """
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from kubernetes import client, config
 from tests.contracts.objects import eventually, namespace_manifest
 
 NAMED = os.environ.get("RUNYARD_TEST_KUBECONFIG")
+STORAGE_CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
 CLUSTERS = ["named"] if NAMED else ["embedded", "real"]
 
 
@@ -151,3 +153,20 @@ def let_write(cluster, request, namespace):
             request.getfixturevalue("real_cluster").write_log(namespace, pod, *lines)
 
     return written
+
+
+@pytest.fixture
+def storage_class(raw, cluster):
+    """`storage_class(**fields)`: the name of a new class by which the cluster itself makes folders."""
+    made = []
+
+    def create(**fields):
+        made.append(f"contract-{secrets.token_hex(4)}")
+        provisioner = "localcluster/folder" if cluster == "embedded" else "kubernetes.io/host-path"
+        body = {"metadata": {"name": made[-1]}, "provisioner": provisioner} | fields
+        raw.post(STORAGE_CLASSES, json=body).raise_for_status()
+        return made[-1]
+
+    yield create
+    for name in made:
+        raw.delete(f"{STORAGE_CLASSES}/{name}")

@@ -102,7 +102,7 @@ class Cluster:
         self.registry.bootstrap()
         self.node = await start_node(self.registry, self.home, NODE, backoff=node_backoff)
         self.node.memory_seconds = 0.05
-        self.controllers = await start_controllers(self.registry, job_backoff=job_backoff)
+        self.controllers = await start_controllers(self.registry, self.home, job_backoff=job_backoff)
         return self
 
     async def stop(self):

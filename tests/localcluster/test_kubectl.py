@@ -9,6 +9,7 @@ import pytest
 from tests.embedded import embedded
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "embedded-cluster.md"
+START, END = "<!-- kubectl -->\n", "<!-- /kubectl -->"
 DEPLOYMENT = """
 apiVersion: apps/v1
 kind: Deployment
@@ -33,6 +34,46 @@ spec:
       restartPolicy: Never
       containers:
       - {name: main, image: busybox, command: [sh, -c, "for n in 1 2 3; do echo line $n; done"]}
+"""
+STATEFUL = """
+apiVersion: v1
+kind: Service
+metadata: {name: db}
+spec: {clusterIP: None, selector: {app: db}, ports: [{port: 5432}]}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - name: main
+        image: busybox
+        command: [sh, -c, exec sleep 600]
+        volumeMounts: [{name: data, mountPath: /data}]
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
+"""
+CRON_JOB = """
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly}
+spec:
+  schedule: "0 3 * * *"
+  timeZone: Europe/Berlin
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers:
+          - {name: main, image: busybox, command: ["true"]}
 """
 #: In this order, on one cluster: what is typed, and what is seen.
 ROWS = [
@@ -64,6 +105,20 @@ ROWS = [
     ("create -f job.yaml", "job.batch/short created"),
     ("logs -f job/short --pod-running-timeout=120s", "line 3"),
     ("wait --for=condition=Complete job/short --timeout=120s", "condition met"),
+    ("apply -f stateful.yaml", "statefulset.apps/db created"),
+    ("rollout status statefulset/db --timeout=120s", "roll out complete: 1 new pods"),
+    ("get statefulsets", "db     1/1"),
+    ("get pvc,pv,sc", "persistentvolumeclaim/data-db-0   Bound"),
+    ("describe statefulset db", "create Pod db-0 in StatefulSet db successful"),
+    ("describe pvc data-db-0", "Used By:       db-0"),
+    ("scale statefulset db --replicas=0", "statefulset.apps/db scaled"),
+    ("rollout history statefulset db", "REVISION"),
+    ("delete -f stateful.yaml", 'statefulset.apps "db" deleted'),
+    ("delete pvc data-db-0", 'persistentvolumeclaim "data-db-0" deleted'),
+    ("apply -f cron.yaml", "cronjob.batch/nightly created"),
+    ("get cronjobs", "0 3 * * *   Europe/Berlin   False"),
+    ("describe cronjob nightly", "Concurrency Policy:            Allow"),
+    ("delete cronjob nightly", 'cronjob.batch "nightly" deleted'),
     ("auth can-i create jobs", "yes"),
     ("auth can-i --list", "*.*"),
     ("auth whoami", "kubernetes-admin"),
@@ -78,6 +133,8 @@ def kubectl(kit, tmp_path_factory):
     folder = tmp_path_factory.mktemp("kubectl")
     (folder / "web.yaml").write_text(DEPLOYMENT)
     (folder / "job.yaml").write_text(JOB)
+    (folder / "cron.yaml").write_text(CRON_JOB)
+    (folder / "stateful.yaml").write_text(STATEFUL)
     with embedded(folder) as cluster:
         config = Path(cluster.kubeconfig).with_name("kubeconfig-for-kubectl")
         env = os.environ | {"KUBECONFIG": str(config), "HOME": str(folder)}
@@ -97,11 +154,20 @@ def test_what_is_in_the_table_works(kubectl):
 
 
 def test_the_table_is_in_the_documentation():
-    written = DOCUMENTATION.read_text().split("<!-- kubectl -->\n")[1].split("<!-- /kubectl -->")[0]
+    """Run this file as a script to write it there."""
+    assert written() == table()
+
+
+def written():
+    return DOCUMENTATION.read_text().split(START)[1].split(END)[0]
+
+
+def table():
     verbs: dict[str, list[str]] = {}
     for words, _ in ROWS:
         verbs.setdefault(words.split()[0], []).append(f"`{words}`")
-    assert written.splitlines()[2:] == [f"| {verb} | {', '.join(tried)} |" for verb, tried in verbs.items()]
+    rows = [f"| {verb} | {', '.join(tried)} |" for verb, tried in verbs.items()]
+    return "\n".join(["| kubectl | tried |", "|---|---|", *rows, ""])
 
 
 def test_only_the_whole_token_in_the_path_lets_one_in(kubectl, tmp_path):
@@ -109,3 +175,7 @@ def test_only_the_whole_token_in_the_path_lets_one_in(kubectl, tmp_path):
     for wrong in (config[:-1], config.rpartition("/")[0]):
         done = kubectl(f"get pods --server={wrong}")
         assert (done.returncode, "Unauthorized" in done.stderr or "logged in" in done.stderr) == (1, True)
+
+
+if __name__ == "__main__":
+    DOCUMENTATION.write_text(DOCUMENTATION.read_text().replace(written(), table()))

@@ -1,12 +1,14 @@
-"""The controllers of the embedded cluster: jobs, replicas, garbage, namespaces, times to live, scheduling.
+"""The controllers of the embedded cluster: jobs, sets of pods, volumes, garbage, times to live, scheduling.
 
 The server calls `start_controllers`; each controller only reads and writes the registry, as it would the API.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localcluster.backoff import Backoff
 
+from .cronjobs import CronJobController
 from .deployments import DeploymentController
 from .garbage import GarbageCollector
 from .jobs import JobController
@@ -14,7 +16,9 @@ from .namespaces import NamespaceController
 from .replicasets import ReplicaSetController
 from .runner import Controller
 from .scheduler import Scheduler
+from .statefulsets import StatefulSetController
 from .ttl import TimeToLive
+from .volumes import VolumeController
 
 if TYPE_CHECKING:
     from localcluster.registry import Registry
@@ -35,12 +39,20 @@ class Controllers:
             await controller.stop()
 
 
-async def start_controllers(registry: "Registry", *, job_backoff: Backoff = JOB_BACKOFF) -> Controllers:
-    """Starts every controller; `job_backoff` is how long a job waits before it replaces a failed pod."""
+async def start_controllers(
+    registry: "Registry", home: Path, *, job_backoff: Backoff = JOB_BACKOFF
+) -> Controllers:
+    """Starts every controller; what volumes hold is in `home`.
+
+    `job_backoff` is how long a job waits before it replaces a failed pod.
+    """
     running = [
         JobController(registry, job_backoff),
+        CronJobController(registry),
         ReplicaSetController(registry),
         DeploymentController(registry),
+        StatefulSetController(registry),
+        VolumeController(registry, home / "volumes"),
         GarbageCollector(registry),
         NamespaceController(registry),
         TimeToLive(registry),

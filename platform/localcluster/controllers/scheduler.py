@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from localcluster import quantities
+from localcluster.kinds import storage
 from localcluster.kinds.pods import bind
 from localcluster.status import ApiError
 
 from .affinity import selects
 from .conditions import put_condition
 from .runner import Controller
+from .volumes import claims_of
 
 Obj = dict[str, Any]
 Key = tuple[str, str]  # namespace, name
@@ -104,7 +106,7 @@ def _tolerates(toleration: Obj, taint: Obj) -> bool:
 class Scheduler(Controller):
     """One key of work: look at everything that waits, in order of priority and age."""
 
-    resources = ("nodes", "pods")
+    resources = ("nodes", storage.CLAIMS, "pods")
 
     def __init__(self, registry: Any) -> None:
         super().__init__(registry)
@@ -117,6 +119,8 @@ class Scheduler(Controller):
     def keys(self, event: Any) -> Iterable[str]:
         if event.resource == "nodes":
             self._see_node(event)
+        elif event.resource == storage.CLAIMS:
+            self._retry_all = bool(self._pending)
         else:
             self._see_pod(event)
         if self._untried or self._retry_all:
@@ -184,14 +188,32 @@ class Scheduler(Controller):
         if pod["spec"].get("schedulingGates"):
             self._tell(pod, "SchedulingGated", GATED)
             return
+        if why := self._unclaimed(pod):
+            return self._refuse(pod, f"0/{len(self._rooms)} nodes are available: {why}.")
         reasons: Counter[str] = Counter()
         for name, room in self._rooms.items():
             misfits = room.misfits(pod)
             if not misfits:
                 return self._bind(pod, name)
             reasons.update(misfits)
-        if self._tell(pod, "Unschedulable", self._explain(reasons)):
-            self.registry.event(pod, "Warning", "FailedScheduling", self._explain(reasons), COMPONENT)
+        self._refuse(pod, self._explain(reasons))
+
+    def _refuse(self, pod: Obj, why: str) -> None:
+        if self._tell(pod, "Unschedulable", why):
+            self.registry.event(pod, "Warning", "FailedScheduling", why, COMPONENT)
+
+    def _unclaimed(self, pod: Obj) -> str:
+        """What is missing of the claims that it uses; empty where all are bound, whichever node it is."""
+        for place in claims_of(pod):
+            try:
+                claim = self.registry.get(*place)
+            except ApiError:
+                return f'persistentvolumeclaim "{place[2]}" not found'
+            if claim["metadata"].get("deletionTimestamp"):
+                return f'persistentvolumeclaim "{place[2]}" is being deleted'
+            if claim["status"]["phase"] != "Bound":
+                return "pod has unbound immediate PersistentVolumeClaims"
+        return ""
 
     def _explain(self, reasons: Counter[str]) -> str:
         if not self._rooms:

@@ -119,6 +119,12 @@ def amount(given: int | str, whole: int, *, up: bool) -> int | None:
 
 
 def _validate_template(spec: Obj, problems: Problems) -> None:
+    validate_selected(spec, problems)
+    pod_spec.validate(spec["template"]["spec"], "spec.template.spec", problems)
+
+
+def validate_selected(spec: Obj, problems: Problems) -> None:
+    """The template's labels, that the selector chooses them, and that its pods always run."""
     template, at = spec["template"], "spec.template"
     labels = template.get("metadata", {}).get("labels") or {}
     validation.check_labels(labels, f"{at}.metadata.labels", problems)
@@ -132,4 +138,3 @@ def _validate_template(spec: Obj, problems: Problems) -> None:
         problems.invalid(f"{at}.metadata.labels", labels, why)
     if template["spec"]["restartPolicy"] != "Always":
         problems.unsupported(f"{at}.spec.restartPolicy", template["spec"]["restartPolicy"], ["Always"])
-    pod_spec.validate(template["spec"], f"{at}.spec", problems)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Obj = dict[str, Any]
 SYSTEM_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+FIRST: tuple[tuple[str, Obj], ...] = tuple(
+    ("namespaces", {"metadata": {"name": name}}) for name in SYSTEM_NAMESPACES
+)
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _DATA_LIMIT = 1024 * 1024
 _DATA_KEY_WORDS = (

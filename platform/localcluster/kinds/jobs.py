@@ -70,8 +70,7 @@ def prepare(obj: Obj, old: Obj | None, now: datetime) -> None:
 
 def validate(obj: Obj, old: Obj | None, problems: Problems) -> None:
     spec = obj["spec"]
-    for name in _NEVER_NEGATIVE:
-        problems.at_least(f"spec.{name}", spec.get(name), 0)
+    validate_counts(spec, "spec", problems)
     problems.one_of("spec.completionMode", spec["completionMode"], _MODES)
     problems.one_of("spec.podReplacementPolicy", spec["podReplacementPolicy"], _REPLACEMENTS)
     if spec["completionMode"] == "Indexed":
@@ -83,6 +82,11 @@ def validate(obj: Obj, old: Obj | None, problems: Problems) -> None:
     _validate_template(spec, problems)
     if old is not None:
         _validate_change(spec, old, problems)
+
+
+def validate_counts(spec: Obj, at: str, problems: Problems) -> None:
+    for name in _NEVER_NEGATIVE:
+        problems.at_least(f"{at}.{name}", spec.get(name), 0)
 
 
 def _validate_indexed(obj: Obj, problems: Problems) -> None:
@@ -126,6 +130,12 @@ def _validate_template(spec: Obj, problems: Problems) -> None:
         problems.required("spec.selector")
     elif not selectors.match_labels(selector, labels):
         problems.invalid(f"{at}.metadata.labels", labels, "`selector` does not match template `labels`")
+    validate_pods(spec, at, problems)
+
+
+def validate_pods(spec: Obj, at: str, problems: Problems) -> None:
+    """What the pods of a job are made of, `at` which it stands; they end at some time."""
+    template = spec["template"]
     policy = template["spec"]["restartPolicy"]
     if policy in pod_spec.RESTART_POLICIES and policy == "Always":
         problems.required(f"{at}.spec.restartPolicy", 'valid values: "OnFailure", "Never"')

@@ -188,8 +188,14 @@ class ProjectedVolume(Shape):
     default_mode: Int | None = None
 
 
+class ClaimVolume(Shape):
+    claim_name: str | None = None
+    read_only: bool | None = None
+
+
 class Volume(Shape):
     name: str | None = None
+    persistent_volume_claim: ClaimVolume | None = None
     downward_api: DownwardVolume | None = msgspec.field(default=None, name="downwardAPI")
     projected: ProjectedVolume | None = None
     empty_dir: EmptyDir | None = None

@@ -23,6 +23,12 @@ _NAMES = {
     "hostname": validation.dns_label,
     "subdomain": validation.dns_label,
 }
+_SOURCE_NAMES = (
+    ("configMap", "name"),
+    ("secret", "secretName"),
+    ("hostPath", "path"),
+    ("persistentVolumeClaim", "claimName"),
+)
 _PROBES = ("exec", "httpGet", "tcpSocket", "grpc")
 _HOOKS = ("exec", "httpGet", "tcpSocket", "sleep")
 _MAX_PATH = 1024
@@ -174,7 +180,7 @@ def _validate_volumes(volumes: list[Obj], where: str, problems: Problems) -> set
 
 
 def _validate_source(volume: Obj, at: str, problems: Problems) -> None:
-    for source, part in (("configMap", "name"), ("secret", "secretName"), ("hostPath", "path")):
+    for source, part in _SOURCE_NAMES:
         if volume.get(source) is not None and not volume[source].get(part):
             problems.required(f"{at}.{source}.{part}")
     path = (volume.get("hostPath") or {}).get("path", "")

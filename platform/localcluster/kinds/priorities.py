@@ -14,6 +14,10 @@ Obj = dict[str, Any]
 KEY = "priorityclasses.scheduling.k8s.io"
 HIGHEST = 1_000_000_000
 SYSTEM = {"system-cluster-critical": 2 * HIGHEST, "system-node-critical": 2 * HIGHEST + 1000}
+#: The two that every cluster has.
+FIRST: tuple[tuple[str, Obj], ...] = tuple(
+    (KEY, {"metadata": {"name": name}, "value": value}) for name, value in SYSTEM.items()
+)
 _POLICIES = ("Never", "PreemptLowerPriority")
 
 
@@ -62,13 +66,3 @@ def _class_of(registry: Registry, wanted: str, pod: str) -> Obj | None:
         return registry.get(KEY, None, wanted)
     except ApiError:
         raise forbidden("pods", pod, f"no PriorityClass with name {wanted} was found") from None
-
-
-def bootstrap(registry: Registry) -> None:
-    """The two that every cluster has; safe to repeat."""
-    for name, value in SYSTEM.items():
-        try:
-            registry.create(KEY, None, {"metadata": {"name": name}, "value": value}, manager="kube-apiserver")
-        except ApiError as error:
-            if error.code != 409:
-                raise

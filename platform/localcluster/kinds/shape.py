@@ -70,14 +70,18 @@ class Plain(Shape):
 
 
 def as_shape(obj: Json, kind: Any) -> Json:
-    """A copy of `obj` without nulls and with metadata, known to fit the kind's shape; else ApiError 400."""
+    """A copy of `obj` without nulls, with metadata that says nothing empty, known to fit the kind's shape.
+
+    ApiError 400 for one that does not fit.
+    """
     try:
         msgspec.convert(obj, kind.shape, dec_hook=_read)
     except msgspec.ValidationError as error:
         words = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: {error}'
         raise bad_request(words) from None
     copied = _without_nulls(obj)
-    copied.setdefault("metadata", {})
+    given = copied.get("metadata") or {}
+    copied["metadata"] = {name: value for name, value in given.items() if value not in ("", [], {})}
     return copied
 
 

@@ -20,7 +20,7 @@ from .addresses import pod_ip
 from .fields import ConfigError, Machine, pod_field, resource_field
 
 Obj = dict[str, Any]
-Get = Callable[[str, str, str], Obj]
+Get = Callable[[str, str | None, str], Obj]
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME", "LD_LIBRARY_PATH")
 _REFERENCE = re.compile(r"\$(?:\$|\(([^()]*)\))")
 _ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")

@@ -16,7 +16,7 @@ Obj = dict[str, Any]
 class Cluster(Protocol):
     """What the node needs of `localcluster.registry.Registry`."""
 
-    def get(self, resource: str, namespace: str, name: str) -> Obj: ...
+    def get(self, resource: str, namespace: str | None, name: str) -> Obj: ...
     def mutate(
         self,
         resource: str,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcluster import quantities
 from localcluster.backoff import Backoff
+from localcluster.kinds import storage
 from localcluster.logoptions import LogOptions
 
 from . import gpus, logs, machine, usage
@@ -65,7 +66,7 @@ class Node:
         """Registers the node, takes up what an earlier server left, then follows the pods."""
         machine.register(self.registry, self.name, self.host.machine.allocatable, self.devices)
         self._restore()
-        self._subscription = self.registry.subscribe("pods", "configmaps", "secrets")
+        self._subscription = self.registry.subscribe("pods", "configmaps", "secrets", storage.CLAIMS)
         self._loops = [
             asyncio.create_task(loop) for loop in (self._follow(), self._heartbeat(), self._watch_memory())
         ]
@@ -135,7 +136,7 @@ class Node:
                 worker.wake()
 
     def _wake_unprepared(self, namespace: str) -> None:
-        """A ConfigMap or Secret changed: pods that could not start for want of one look again."""
+        """A ConfigMap, Secret or claim changed: pods that could not start for want of one look again."""
         for worker in self.workers.values():
             if worker.pod["metadata"]["namespace"] == namespace and worker.lacks_config:
                 worker.wake()

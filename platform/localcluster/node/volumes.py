@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from localcluster.kinds import storage
 from localcluster.status import ApiError
 
 from .fields import ConfigError, Machine, pod_field, resource_field
 
 Obj = dict[str, Any]
-Get = Callable[[str, str, str], Obj]  # (resource, namespace, name) -> object, as Registry.get
+Get = Callable[[str, str | None, str], Obj]  # (resource, namespace, name) -> object, as Registry.get
 Files = Iterator[tuple[str, bytes]]
 
 
@@ -33,10 +34,24 @@ class Volumes:
         try:
             if "hostPath" in volume:
                 return host_path(volume["hostPath"])
+            if "persistentVolumeClaim" in volume:
+                return self._claimed(volume["persistentVolumeClaim"]["claimName"])
             return self._filled(volume)
         except (ConfigError, OSError, ValueError) as error:
             words = f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}'
             raise ConfigError(words) from error
+
+    def _claimed(self, name: str) -> Path:
+        """The folder of the volume that a claim is bound to; every pod that uses the claim has the same."""
+        try:
+            claim = self.get(storage.CLAIMS, self.pod["metadata"]["namespace"], name)
+            volume = self.get(storage.VOLUMES, None, claim["spec"].get("volumeName", ""))["spec"]
+        except ApiError as error:
+            raise ConfigError(str(error)) from error
+        source = next(iter(storage.source_of(volume)))
+        if source not in ("hostPath", "local"):
+            raise ConfigError(f"the embedded cluster has no {source} volumes: use hostPath")
+        return host_path(volume[source])
 
     def _filled(self, volume: Obj) -> Path:
         source = next((key for key in volume if key != "name"), "emptyDir")

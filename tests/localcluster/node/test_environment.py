@@ -153,8 +153,8 @@ async def test_a_volume_that_cannot_be_made_is_told(cluster, tmp_path):
 
 
 async def test_a_kind_of_volume_that_there_is_not_is_told(cluster):
-    cluster.run("one", shell("true"), volumes=[{"name": "disk", "persistentVolumeClaim": {"claimName": "x"}}])
-    words = "the embedded cluster has no persistentVolumeClaim volumes"
+    cluster.run("one", shell("true"), volumes=[{"name": "disk", "nfs": {"server": "x", "path": "/"}}])
+    words = "the embedded cluster has no nfs volumes"
     await eventually(lambda: any(words in text for _, text in cluster.events("one")))
 
 
