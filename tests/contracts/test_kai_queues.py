@@ -1,10 +1,10 @@
 """The guaranteed time of a workload, from KAI's own kinds on a cluster to the row that the table shows."""
 
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests import syncing
 from tests.contracts.objects import eventually
 from tests.contracts.test_running import running_job
 
@@ -57,27 +57,11 @@ def kai(raw, namespace):
 @pytest.fixture
 def followed(kubeconfig, kai, transactional_db, valkey):
     """The sync of the cluster, running until the test ends."""
-    from django.db import connections
-
     from runyard.clusters.models import Cluster
-    from runyard.sync import lease
-    from runyard.sync.runner import Runner
 
-    cluster, stop = Cluster.objects.create(name="followed", kubeconfig=str(kubeconfig)), threading.Event()
-    epoch = lease.take(cluster)
-
-    def run():
-        try:
-            Runner(cluster, epoch, stop).run(300)
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    yield cluster
-    stop.set()
-    thread.join(60)
-    assert not thread.is_alive()
+    cluster = Cluster.objects.create(name="followed", kubeconfig=str(kubeconfig))
+    with syncing.followed(cluster):
+        yield cluster
 
 
 def queue(name, **spec):

@@ -1,11 +1,9 @@
 """On a real Kubernetes, which refuses what was not granted: the product with exactly the rights of `rbac`."""
 
 import json
-import threading
 
 import pytest
 import yaml
-from django.db import connections
 
 from controlplane import kubeconfig
 from runyard.clusters import rbac
@@ -15,9 +13,8 @@ from runyard.clusters.rights import RIGHTS, rights
 from runyard.doctor import telling
 from runyard.doctor.examining import examine
 from runyard.doctor.findings import Grade
-from runyard.sync import lease
-from runyard.sync.runner import Runner
 from tests.embedded import until
+from tests.syncing import followed
 from workloads import actions, logs, shown_manifests, tasks
 from workloads.spec import WorkloadSpec
 from workloads.status import Phase
@@ -104,34 +101,8 @@ def test_who_only_looks_can_write_nothing(grant, account, real_namespace):
         assert refused.value.code == 403
 
 
-@pytest.fixture
-def following(transactional_db, valkey):
-    """`following(kubeconfig)`: the row of a cluster that the sync follows until the test ends."""
-    stop, threads = threading.Event(), []
-
-    def start(file):
-        cluster = Cluster.objects.create(name="real", kubeconfig=file)
-        runner = Runner(cluster, lease.take(cluster), stop)
-
-        def run():
-            try:
-                runner.run(300)
-            finally:
-                connections.close_all()
-
-        threads.append(threading.Thread(target=run))
-        threads[0].start()
-        return cluster
-
-    yield start
-    stop.set()
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive()
-
-
 def test_people_work_with_exactly_these_rights(
-    dee, following, grant, account, real_cluster, real_namespace, monkeypatch
+    dee, grant, account, real_cluster, real_namespace, monkeypatch, transactional_db, valkey
 ):
     from runyard.tenancy.models import Department, Project
 
@@ -143,12 +114,21 @@ def test_people_work_with_exactly_these_rights(
     grant(rbac.manifest(RIGHTS, (real_namespace,)))
     file = account()
     until(lambda: examine(file, namespaces=(real_namespace,)).ok, what="the rights")
-    cluster = following(file)
+    cluster = Cluster.objects.create(name="real", kubeconfig=file)
+    with followed(cluster):
+        work_as_people_do(dee, lab, cluster, real_cluster)
 
+    lab.namespace = "default"
+    lab.save()
+    refused = actions.submit(dee, lab, cluster, WorkloadSpec(name="other", image="x", command="train"))
+    assert "forbidden" in refused.actions.get().error
+
+
+def work_as_people_do(dee, lab, cluster, real_cluster):
     workload = actions.submit(dee, lab, cluster, WorkloadSpec(name="story", image="x", command="train"))
     reaches(workload, Phase.RUNNING)
     pod = workload.pods.get(gone_at=None)
-    real_cluster.write_log(real_namespace, pod.name, "step 1")
+    real_cluster.write_log(lab.namespace, pod.name, "step 1")
     assert until(lambda: logs.tail(pod, "main", 10).lines, what="its log")[0][1] == "step 1"
     assert "kind: Job" in shown_manifests.shown(workload, shown_manifests.LIVE).text
     actions.stop(workload, dee)
@@ -159,11 +139,6 @@ def test_people_work_with_exactly_these_rights(
     until(lambda: type(workload).objects.get(pk=workload.pk).deleted_at, what="its deletion")
     cluster.sync.refresh_from_db()
     assert (cluster.sync.error, cluster.sync.quarantined) == ("", {})
-
-    lab.namespace = "default"
-    lab.save()
-    refused = actions.submit(dee, lab, cluster, WorkloadSpec(name="other", image="x", command="train"))
-    assert "forbidden" in refused.actions.get().error
 
 
 def reaches(workload, wanted):

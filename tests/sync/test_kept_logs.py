@@ -1,16 +1,13 @@
 """Logs outlive their pods, on a real embedded cluster: kept while written, and read alike ever after."""
 
-import os
-import subprocess
-import sys
 import threading
-from urllib.parse import quote
 
 import pytest
 from django.db import connections
 
 from runyard.clusters.connection import connect
 from tests.embedded import until
+from tests.syncing import process
 from workloads import actions, logs, tasks
 from workloads.keeping import writing
 from workloads.keeping.collecting import Collector
@@ -130,7 +127,7 @@ def test_a_container_that_ends_before_anybody_looks_is_read_once_after_its_end(d
 
 
 def test_each_run_of_a_container_that_starts_again_is_a_log_of_its_own(
-    real_cluster, lab, syncing, collecting, tmp_path
+    local_cluster, lab, syncing, collecting, tmp_path
 ):
     collecting()
     # Each run ends when the test says so: the cluster has the log of the first as long as the second goes on.
@@ -145,7 +142,7 @@ def test_each_run_of_a_container_that_starts_again_is_a_log_of_its_own(
         "metadata": {"name": "restarts"},
         "spec": {"template": {"spec": {"restartPolicy": "OnFailure", "containers": [container]}}},
     }
-    connect(real_cluster).create("/apis/batch/v1/namespaces/default/jobs", job)
+    connect(local_cluster).create("/apis/batch/v1/namespaces/default/jobs", job)
     done = KeptLog.objects.filter(complete=True, pod__workload__name="restarts")
     until(lambda: done.filter(instance=0).exists(), what="the first run")
     (tmp_path / "read-1").touch()
@@ -160,8 +157,7 @@ def test_each_run_of_a_container_that_starts_again_is_a_log_of_its_own(
 
 
 COLLECT = """
-import django, sys, threading
-django.setup()
+import sys, threading
 from pathlib import Path
 from workloads.keeping import collecting, writing
 from workloads.keeping.store import LocalStore, Store
@@ -187,13 +183,9 @@ def test_a_collector_that_is_killed_is_followed_by_one_that_goes_on_where_it_was
     reach(workload, Phase.RUNNING)
     kept = KeptLog.objects.filter(pod__workload=workload)
     for wanted in (300, 1000, 2500):
-        collector = process(tmp_path / "kept")
-        try:
+        with process(COLLECT, tmp_path / "kept"):
             until(lambda wanted=wanted: kept.filter(lines__gte=wanted).exists(), what=f"{wanted} lines")
-        finally:
-            collector.kill()
-            collector.wait()
-            (tmp_path / f"go-{wanted}").touch()
+        (tmp_path / f"go-{wanted}").touch()
     pod = Pod.objects.select_related("cluster").get(workload=workload)
     log = kept.get()
     chunks = KeptChunk.objects.filter(log=log).order_by("first_line")
@@ -202,14 +194,6 @@ def test_a_collector_that_is_killed_is_followed_by_one_that_goes_on_where_it_was
     assert (log.lines, log.notes) == (2500, [])
     assert log.epoch >= 2, "one went on where another was killed"
     assert texts(logs.tail(pod, "main", 3000)) == [f"line {n}" for n in range(2500)]
-
-
-def process(folder):
-    """A collector as a process of its own, on the database of this test."""
-    found = connections["default"].settings_dict
-    url = f"postgresql://{found['USER']}@/{found['NAME']}?host={quote(found['HOST'], safe='')}"
-    environment = os.environ | {"RUNYARD_DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "runyard.settings"}
-    return subprocess.Popen([sys.executable, "-c", COLLECT, str(folder)], env=environment)
 
 
 def test_two_collectors_share_the_work_and_write_no_line_twice(dee, lab, syncing, store, collecting):

@@ -6,7 +6,7 @@ A batch that fails is tried in halves, down to the one bad object, which is quar
 import logging
 from collections.abc import Sequence
 
-from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, ProgrammingError
 
 from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen, observe_nodes
@@ -31,8 +31,8 @@ class Applier:
         that are not the objects' fault."""
         try:
             self._write(batch)
-        except (OperationalError, InterfaceError, ProgrammingError, lease.LeaseLost):
-            raise  # no object is to blame: no database, or one of another version than the code
+        except (OperationalError, InterfaceError, InternalError, ProgrammingError, lease.LeaseLost):
+            raise  # no object is to blame: no database, an impatient one, or another version than ours
         except (DatabaseError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             if len(batch) > 1:
                 for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):

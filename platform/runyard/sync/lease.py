@@ -1,7 +1,8 @@
 """Who may write for a cluster: a lease with an epoch, kept in PostgreSQL.
 
 Taking the lease raises the epoch; every write is fenced by it. A worker that slept through its lease,
-or from which it was taken, finds another epoch and writes nothing.
+or from which it was taken, finds another epoch and writes nothing. One that stands still in the middle of a
+write loses that write to PostgreSQL's patience.
 """
 
 import os
@@ -11,14 +12,15 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import psutil
-from django.db import transaction
-from django.db.models import F, Q
+from django.db import connection, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from runyard.clusters.models import Cluster
 from runyard.sync.models import SyncState
 
 LEASE = timedelta(seconds=15)
+IDLE = timedelta(seconds=30)  # between two statements of a write
 #: By the database's clock: workers' own may differ.
 FREE = Q(expires_at=None) | Q(expires_at__lt=Now())
 
@@ -34,10 +36,15 @@ def holder() -> str:
 def take(cluster: Cluster) -> int | None:
     """The new epoch, or None while somebody else holds the lease."""
     SyncState.objects.get_or_create(cluster=cluster)
-    taken = SyncState.objects.filter(FREE, cluster=cluster).update(
-        epoch=F("epoch") + 1, holder=holder(), expires_at=Now() + LEASE
-    )
-    return SyncState.objects.get(cluster=cluster).epoch if taken else None
+    with transaction.atomic():
+        free = SyncState.objects.select_for_update(skip_locked=True).filter(FREE, cluster=cluster)
+        epoch = free.values_list("epoch", flat=True).first()
+        if epoch is None:
+            return None
+        SyncState.objects.filter(cluster=cluster).update(
+            epoch=epoch + 1, holder=holder(), expires_at=Now() + LEASE
+        )
+    return epoch + 1
 
 
 def renew(cluster: Cluster, epoch: int, **facts: object) -> None:
@@ -61,10 +68,13 @@ def release(cluster: Cluster, epoch: int) -> None:
 
 
 @contextmanager
-def fenced(cluster: Cluster, epoch: int) -> Iterator[None]:
-    """A transaction that writes only while `epoch` is the latest. Raises LeaseLost."""
+def fenced(cluster: Cluster, epoch: int) -> Iterator[SyncState]:
+    """A transaction that writes only while `epoch` is the latest, and the row as it is. Raises LeaseLost."""
     with transaction.atomic():
-        mine = SyncState.objects.select_for_update().filter(cluster=cluster, epoch=epoch)
-        if not mine.exists():
+        with connection.cursor() as cursor:
+            patience = f"{IDLE.total_seconds():.0f}s"
+            cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, true)", [patience])
+        state = SyncState.objects.select_for_update().filter(cluster=cluster, epoch=epoch).first()
+        if state is None:
             raise LeaseLost
-        yield
+        yield state

@@ -21,7 +21,6 @@ from runyard.sync.applier import BATCH, Applier
 from runyard.sync.follower import Follower, start
 from runyard.sync.freshness import freshness_of
 from runyard.sync.known import known, unseen
-from runyard.sync.models import SyncState
 from runyard.sync.source import Source, Watched
 from runyard.sync.store import Store
 from workloads.kinds import BY_RESOURCE
@@ -122,10 +121,10 @@ class Runner:
         facts = {"error": trouble, "error_at": now} if trouble else {"error": "", "synced_at": now}
         odd = {uid: why for follower in self._followers for uid, why in follower.odd.items()}
         odd |= {one.resource: one.error for one in self._followers if one.resource in OPTIONAL and one.error}
-        before = SyncState.objects.get(cluster=self._cluster).synced_at
-        lease.renew(self._cluster, self._epoch, quarantined=odd | self._applier.bad, **facts)
-        if before:
-            (absences.away if trouble else absences.back)(self._cluster.pk, before, now)
+        with lease.fenced(self._cluster, self._epoch) as state:
+            lease.renew(self._cluster, self._epoch, quarantined=odd | self._applier.bad, **facts)
+            if state.synced_at:
+                (absences.away if trouble else absences.back)(self._cluster.pk, state.synced_at, now)
         fresh = freshness_of(Cluster.objects.select_related("sync").get(pk=self._cluster.pk))
         publish(("clusters", fresh.wire()))
 
