@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from runyardctl.postgres import Postgres
+from runyardctl.valkey import Valkey
 from tests.bench.export import environment_of
 from tests.bench.report import Result, median
 from tests.metrics.prometheus import real
@@ -36,7 +37,7 @@ def measure() -> list[Result]:
     with tempfile.TemporaryDirectory(prefix="runyard-bench-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
         (home / "static").mkdir()
-        with Postgres(home).running() as url:
+        with Postgres(home).running() as url, Valkey(home).running():
             command = [sys.executable, "-m", "tests.bench.metrics"]
             environment = environment_of(home, url)
             said = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment).stdout
