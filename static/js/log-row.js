@@ -13,7 +13,7 @@ export function drawLine(line, look) {
   row.toggleAttribute("data-target", look.target);
   row.classList.toggle("bad", BAD.test(text.slice(0, LONG)));
   row.toggleAttribute("data-current", look.current);
-  const number = Object.assign(element("a", "", COUNT.format(line.n + 1)), { href: line.link });
+  const number = Object.assign(numberOf(line.n), { href: line.link });
   number.dataset.n = line.n;
   const time = Object.assign(element("time", "", look.time(line.time)), { title: line.time });
   const words = element("span", "");
@@ -27,9 +27,15 @@ export function drawLine(line, look) {
 // A row that is no line: of one that is on its way, or kept nowhere, or a remark.
 export function drawNote(words, n) {
   const row = element("li", "log-row log-note");
-  if (n !== undefined) row.append(element("a", "", COUNT.format(n + 1)), element("time", ""));
+  if (n !== undefined) row.append(numberOf(n), element("time", ""));
   row.append(element("span", "", words));
   return row;
+}
+
+// Its class says how wide it is.
+function numberOf(n) {
+  const digits = COUNT.format(n + 1);
+  return element("a", `d${digits.length}`, digits);
 }
 
 function gutter(who) {
@@ -80,6 +86,7 @@ function cut(text, start, hits) {
 }
 
 function span(text, piece, hit) {
+  if (!hit && !piece.classes && !piece.colour && !piece.ground) return text;
   const made = element(hit ? "mark" : "span", piece.classes, text);
   if (piece.colour) made.style.color = piece.colour;
   if (piece.ground) made.style.background = piece.ground;

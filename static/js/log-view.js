@@ -11,11 +11,11 @@ import { LogWindow } from "./log-window.js";
 import { onState, watch } from "./live.js";
 
 const MARGIN = 12; // pixels right of a line
-const REST = 30; // milliseconds between two drawings of what comes by itself, or
-const SHARE = 20; // so many times what the last one took
-const MANY = 1000; // lines that came since: more than anybody reads, so that a drawing waits for
-const CALM = 40; // milliseconds in which none came, but no longer than
-const LONGEST = 200; // milliseconds
+const REST = 30; // milliseconds between two drawings of what comes by itself, at least; while more comes,
+const SHARE = 20; // so many times what the last one took, but no longer than
+const LONGEST = 200; // milliseconds; just as long when lines rush by:
+const MANY = 1000; // since the last drawing, more than anybody reads
+const CALM = 30; // milliseconds in which nothing came: no more is waited for
 const OFTEN = 100; // milliseconds after it may, within which a drawing is one of many
 const MOST_PAUSED = 8 * 2 ** 20; // bytes that wait while paused; the oldest of more are fetched when they are looked at
 
@@ -32,7 +32,7 @@ class LogView {
     this.following = true;
     this.paused = null; // {frames: [frame, topic] that came while paused, lines, bytes}
     this.dirty = [Infinity, -1]; // lines from..to are others than those drawn
-    this.drawAt = 0; // not before
+    this.drawn = { at: -Infinity, rest: 0 }; // when what came was drawn last, and for how long that is enough
     this.wrap = false;
     this.opened = new Set(); // lines that are shown whole
     this.ended = new Set(); // topics
@@ -142,15 +142,15 @@ class LogView {
     if (!this.window) return;
     this.dirty = [Math.min(this.dirty[0], from), Math.max(this.dirty[1], to)];
     this.cameAt = performance.now();
-    this.resting ||= setTimeout(() => this.rested(), this.drawAt - this.cameAt);
+    if (!this.resting) this.rest();
   }
 
   // Lines that rush by are drawn a few times a second: each drawing takes from the time in which they are received.
-  rested() {
-    const at = this.many ? Math.min(this.cameAt + CALM, this.drawAt + LONGEST) : this.drawAt;
-    const wait = at - performance.now();
-    if (wait > 0) this.resting = setTimeout(() => this.rested(), wait);
-    else requestAnimationFrame(() => this.redraw());
+  rest() {
+    const { at, rest } = this.drawn;
+    const next = Math.min(this.cameAt + CALM, at + (this.many ? LONGEST : rest));
+    const wait = Math.max(at + REST, next) - performance.now();
+    this.resting = wait > 0 ? setTimeout(() => this.rest(), wait) : requestAnimationFrame(() => this.redraw());
   }
 
   get many() {
@@ -169,12 +169,13 @@ class LogView {
     if (this.wrap) this.measure(from, to);
     if (this.following) this.window.toEnd();
     else if (keep) keep();
-    if (this.following && (many || began < this.drawAt + OFTEN)) this.window.hurry();
+    if (this.following && (many || began < this.drawn.at + this.drawn.rest + OFTEN)) this.window.hurry();
     else this.window.paint();
     this.finder.more();
     if (this.log.passed) this.tellFoot();
     this.tellState();
-    this.drawAt = performance.now() + Math.max(REST, SHARE * (performance.now() - began));
+    const at = performance.now();
+    this.drawn = { at, rest: Math.min(LONGEST, SHARE * (at - began)) };
   }
 
   // Every line stands `by` further down.

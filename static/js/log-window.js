@@ -1,6 +1,6 @@
 // A window on any number of lines: only those in sight, and some around them, are in the page. Beyond what a browser
 // lets an element be tall the scroll bar still stands for all: small moves go line by line, long ones in proportion.
-const AROUND = 30;
+const AROUND = 20;
 const MOST_NODES = 200;
 const TALLEST = 8e6; // pixels; Firefox ends before 18 million
 const AT_REST = 150; // milliseconds after the last scroll
@@ -10,7 +10,7 @@ export class LogWindow {
   // `painted(from, to)` hears which are in the page.
   constructor(viewport, { heights, count, draw, painted }) {
     Object.assign(this, { viewport, heights, count, draw, painted });
-    this.sheet = Object.assign(document.createElement("ol"), { className: "log-lines" });
+    this.sheet = Object.assign(document.createElement("ol"), { className: "log-lines drawn" });
     viewport.replaceChildren(this.sheet);
     this.nodes = new Map();
     this.top = 0; // pixels of the whole that are above what is in sight
@@ -108,7 +108,6 @@ export class LogWindow {
     const share = this.height <= TALLEST ? 1 : (TALLEST - this.tall) / this.furthest;
     this.real = this.top * share;
     this.moved = true;
-    for (const [index, node] of this.nodes) this.place(index, node);
     this.soon();
   }
 
@@ -148,11 +147,6 @@ export class LogWindow {
     this.frame ||= requestAnimationFrame(() => this.paint());
   }
 
-  size() {
-    const tall = `${Math.min(TALLEST, this.height)}px`;
-    if (this.sheet.style.height !== tall) this.sheet.style.height = tall;
-  }
-
   // What is in sight now; what is around it at rest: lines come fast.
   hurry() {
     clearTimeout(this.filling);
@@ -163,7 +157,6 @@ export class LogWindow {
   paint(around = AROUND) {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
-    this.size();
     this.wasAtEnd = this.atEnd;
     const [first, last] = this.inSight;
     const from = Math.max(0, first - around);
@@ -175,6 +168,7 @@ export class LogWindow {
     }
     // From the last up: in the page they stand in the order in which they are read and copied.
     for (let index = to - 1, after = null; index >= from; index -= 1) after = this.put(index, after);
+    this.place(from);
     if (this.moved) this.viewport.scrollTop = this.real;
     this.moved = false;
     this.painted(from, to);
@@ -184,14 +178,18 @@ export class LogWindow {
     const there = this.nodes.get(index);
     if (there) return there;
     const node = this.draw(index);
-    this.place(index, node);
+    const rows = this.heights.top(index + 1) - this.heights.top(index);
+    if (rows !== 1) node.style.height = `${rows * this.row}px`;
     this.sheet.insertBefore(node, after);
     this.nodes.set(index, node);
     return node;
   }
 
-  place(index, node) {
-    node.style.top = `${this.heights.top(index) * this.row - this.top + this.real}px`;
+  // The sheet begins where line `from`, the first in the page, stands in the whole, and ends with the whole.
+  place(from) {
+    const above = this.heights.top(from) * this.row - this.top + this.real;
+    this.sheet.style.marginTop = `${above}px`;
+    this.sheet.style.height = `${Math.min(TALLEST, this.height) - above}px`;
   }
 
   stop() {

@@ -358,6 +358,17 @@ def test_shift_click_selects_a_range_copies_it_and_puts_it_into_the_address(log)
     expect(stage.page.locator("[data-target]")).to_have_count(3)
 
 
+def test_numbers_of_any_length_end_and_texts_begin_at_the_same_place(log):
+    stage = log(["text"] * 4, first=8, whole=[*["text"] * 12, *[None] * 988, "text"])
+    write(stage, 1_000, ["text"])
+    stage.wait_for("document.querySelectorAll('.log-row a.d1 ~ span, .log-row a.d5 ~ span').length > 1")
+    edges = """rows => ["right", "left"].map((edge, i) => rows.filter(row => row.children.length === 3)
+      .map(row => Math.round(row.children[2 * i].getBoundingClientRect()[edge])))"""
+    for side in stage.page.eval_on_selector_all(".log-row", edges):
+        assert len(side) > 1
+        assert len(set(side)) == 1, side
+
+
 def test_a_selection_is_copied_without_numbers_and_times(log):
     stage = log(["one", "two"])
     assert shown(stage) == ["one", "two"]
