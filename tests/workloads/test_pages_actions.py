@@ -83,6 +83,20 @@ def test_scripts_get_a_toast_with_undo_and_the_rows_to_fetch(ada, ada_training, 
     assert "<html" not in text
 
 
+def test_undo_of_many_asks_only_where_something_would_be_lost(ada, red, cluster, browse):
+    many = [make_workload(red, cluster, phase="Running") for _ in range(21)]
+    client = browse(ada)
+    ids = ",".join(str(row.pk) for row in many)
+    text = post(client, "stop", *many, htmx=True, losing=[row.pk for row in many]).content.decode()
+    assert f'name="ids" value="{ids}"' in text
+    assert 'name="losing" value=""' in text
+    Workload.objects.update(phase="Stopped")
+    text = post(client, "run", *many, htmx=True, losing="").content.decode()
+    assert "Running again: 21 workloads." in text
+    Workload.objects.update(phase="Running")
+    assert "Stop 21 workloads?" in post(client, "stop", *many, htmx=True, losing="").content.decode()
+
+
 def test_scripts_get_the_question_into_the_dialog(ada, ada_training, browse):
     response = post(browse(ada), "delete", ada_training, htmx=True)
     assert response["HX-Retarget"] == "#dialog"
