@@ -87,6 +87,25 @@ def test_what_changes_is_sent_to_the_page_and_not_fetched_by_it(table: Page, api
     assert not fetched
 
 
+def test_the_navigation_is_narrowed_to_icons_and_a_telephone_has_it_in_the_menu(table: Page):
+    pages = table.get_by_role("navigation", name="Pages")
+    words = pages.get_by_text("Overview", exact=True)
+    expect(words).to_be_visible()
+    table.get_by_role("button", name="Narrow navigation").click()
+    expect(words).to_be_hidden()
+    expect(pages.locator("#workload-count")).to_be_hidden()
+    expect(pages.get_by_role("link", name="Overview")).to_be_visible()
+    assert_accessible(table)
+    table.get_by_role("button", name="Narrow navigation").click()
+    table.set_viewport_size(NARROW)
+    expect(pages).to_be_hidden()
+    table.get_by_label("admin", exact=True).click()
+    expect(pages.get_by_role("link", name="Workloads")).to_have_attribute("aria-current", "page")
+    assert_accessible(table)
+    pages.get_by_role("link", name="Overview").click()
+    expect(table.get_by_role("heading", name="Overview", level=1)).to_be_visible()
+
+
 def test_the_table_and_a_workload_fit_a_telephone(table: Page):
     table.set_viewport_size(NARROW)
     assert_no_sideways_scroll(table)
