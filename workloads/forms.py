@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from operator import attrgetter
 from typing import Any
 
 from django.http import QueryDict
@@ -178,8 +179,10 @@ def _draft(
 
 
 def _chosen(among: list[Any], name: str) -> Any:
-    """The one called `name`; without a name, the only one or the first."""
-    return next((one for one in among if one.name == name), among[0] if among and not name else None)
+    """The one called `name`; without a name the oldest, which is there for everybody who begins."""
+    if not name:
+        return min(among, key=attrgetter("pk"), default=None)
+    return next((one for one in among if one.name == name), None)
 
 
 def memory(text: str) -> str:
