@@ -312,6 +312,12 @@ CASES = {
         "8Gi memory asked for, 4Gi is the most for one Container in this namespace",
         "Ask for less",
     ),
+    "a namespace that is not there": (
+        "NotCreated",
+        'namespaces "ads" not found',
+        "its project's namespace “ads” is not on this cluster",
+        "create the namespace",
+    ),
     "a service account": (
         "FailedCreate",
         'Error creating: pods "sft-1" is forbidden: error looking up service account red/trainer: serviceaccount '

@@ -57,6 +57,11 @@ _RULES = (
         "Ask for more, or have an administrator change the namespace's limit range.",
     ),
     Rule(
+        r'namespaces "(?P<namespace>[^"]{1,63})" not found',
+        "its project's namespace “{namespace}” is not on this cluster",
+        "Submit it to another project, or have an administrator create the namespace there.",
+    ),
+    Rule(
         r"namespaces? .{0,260}because it is being terminated",
         "its namespace is being deleted",
         "Submit it to a project that stays.",
