@@ -14,7 +14,7 @@ from runyard.kit.pages import iso
 from workloads.models import Pod, Workload
 
 SINCE_START, USUAL_PRESET = "start", "1h"
-LEAST, USUAL = timedelta(minutes=5), timedelta(hours=1)
+LEAST, USUAL = timedelta(minutes=2), timedelta(hours=1)
 #: As they stand in the address, and as people read them.
 PRESETS = (
     ("15m", "15 min", timedelta(minutes=15)),
