@@ -18,7 +18,7 @@ from workloads.keeping import claims, finding, upstream
 from workloads.keeping.finding import Run
 from workloads.keeping.models import KeptLog
 from workloads.keeping.store import Store, StoreError
-from workloads.keeping.text import Again
+from workloads.keeping.text import Again, Cutter
 from workloads.keeping.writing import GATHER_BYTES, Writer
 from workloads.models import Pod
 
@@ -29,6 +29,7 @@ FIRST_WAIT, LONGEST_WAIT, STOP_SECONDS = 0.1, 30.0, 5.0
 
 LATE = "The pod was deleted before its log was read to the end; what it wrote last is missing."
 LOST = "The next run began before the log of this one was read to its end; what it wrote last is missing."
+CUT = "The line before may not be whole: the log was not read again after it."
 GAP = "Lines are missing here: the cluster had let go of them before they were read."
 
 
@@ -41,7 +42,7 @@ class Reading:
         self._stop = threading.Event()
         self._stream: upstream.LogStream | None = None
         self._writer: Writer | None = None
-        self._drained = False
+        self._left: bytes | None = None  # a last line without an end, or b"": the stream came to its end
         self._thread = threading.Thread(target=self._read, name=f"keep-{run.pod}", daemon=True)
 
     def start(self) -> "Reading":
@@ -109,6 +110,7 @@ class Reading:
                 if self._pass(pod):
                     return
             except (ClusterError, StoreError, DatabaseError, InterfaceError) as error:
+                self._left = None
                 if not self._stop.is_set():
                     log.info("the log of %s is tried again: %s", self.run, error)
             connection.close()
@@ -122,7 +124,7 @@ class Reading:
         again = Again(place := self._writer.place())
         run = upstream.latest_run(pod, self.run.container)
         if run.gone or self._out_of_reach(run):
-            return self._ends(LOST if not run.gone else "" if self._drained else LATE)
+            return self._out_of_sight(LATE if run.gone else LOST)
         if not run.started or run.number < self.run.instance:
             return True
         previous = run.number > self.run.instance
@@ -136,10 +138,15 @@ class Reading:
         if not now.gone and (now.number != run.number or self._out_of_reach(now)):
             self._stream.interrupt()
             return False  # it began anew, or ended, while we connected: whose lines these are is unknown
-        over = previous or now.over
-        self._keep(self._stream, again, over)
-        self._drained = not self._stop.is_set()
-        return self._ends() if over and self._drained else False
+        self._left = None
+        left = self._keep(self._stream, again)
+        if self._stop.is_set():
+            return False
+        if previous or now.over:
+            self._writer.add(left)
+            return self._ends()
+        self._left = left
+        return False
 
     def _out_of_reach(self, latest: upstream.Run) -> bool:
         """Whether the cluster tells of later runs only."""
@@ -148,19 +155,30 @@ class Reading:
     def _refused(self, error: ApiError, previous: bool) -> bool:
         """404: the pod is gone. 400: there is nothing of that run, or not yet."""
         if error.code == 404:
-            return self._ends(LATE)
+            return self._out_of_sight(LATE)
         if error.code == 400:
-            return self._ends(LOST) if previous else True
+            return self._out_of_sight(LOST) if previous else True
         raise error
 
-    def _keep(self, stream: upstream.LogStream, again: Again, ended: bool) -> None:
+    def _out_of_sight(self, why: str) -> bool:
+        """The cluster has no more of it: something is missing, unless the stream had come to its end."""
         assert self._writer is not None
-        noted = False
-        for block in upstream.beyond(stream, again, ended):
+        if self._left is None:
+            return self._ends(why)
+        self._writer.add(self._left)
+        return self._ends(CUT if self._left else "")
+
+    def _keep(self, stream: upstream.LogStream, again: Again) -> bytes:
+        """What comes; the last line is returned where it has no end."""
+        assert self._writer is not None
+        noted, cutter = False, Cutter()
+        for chunk in stream:
+            block = upstream.new_of(again, cutter.feed(chunk))
             if again.gap and not noted:
                 noted = True
                 self._writer.note(GAP)
             self._writer.add(block)
+        return upstream.new_of(again, cutter.finish())
 
     def _ends(self, note: str = "") -> bool:
         assert self._writer is not None

@@ -70,19 +70,15 @@ def options(**flags: bool) -> dict[str, str]:
 def rest(pod: Pod, container: str, place: Place, *, previous: bool = False) -> Iterator[bytes]:
     """What the cluster has of a log beyond `place`, now: blocks of whole lines with times. Raises at once."""
     stream = LogStream(pod, container, **options(previous=previous, timestamps=True), **place.options())
-    return beyond(stream, Again(place))
+    return _beyond(stream, Again(place))
 
 
-def beyond(stream: Iterable[bytes], again: Again, ended: bool = True) -> Iterator[bytes]:
-    """Blocks of the whole lines of `stream` that are not sent again.
-
-    Unless it has `ended`, a last line without an end is left for the next time.
-    """
+def _beyond(stream: Iterable[bytes], again: Again) -> Iterator[bytes]:
+    """Blocks of the lines of `stream` that are not sent again."""
     cutter = Cutter()
     for chunk in stream:
         yield new_of(again, cutter.feed(chunk))
-    if ended:
-        yield new_of(again, cutter.finish())
+    yield new_of(again, cutter.finish())
 
 
 def new_of(again: Again, block: bytes) -> bytes:
