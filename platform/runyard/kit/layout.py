@@ -125,7 +125,8 @@ def _read_widths(declared: Mapping[str, Column], widths: Mapping[str, str]) -> d
     """Pixels by key, within bounds. Raises BadQuery for an unknown column and a width that is none."""
     for key, width in widths.items():
         if key not in declared or not (width.isascii() and width.isdigit() and len(width) < 5):
-            raise BadQuery(f"“{key[:40]}” cannot be “{width[:40]}” wide.")
+            words = f"a column and pixels from {NARROWEST} to {WIDEST}, such as name:300"
+            raise BadQuery(f"“{key[:40]}:{width[:40]}” is no width; write {words}.")
     return {key: min(WIDEST, max(NARROWEST, int(width))) for key, width in widths.items()}
 
 

@@ -48,9 +48,11 @@ class Sort:
 
     @staticmethod
     def _key(name: str, columns: Mapping[str, Column]) -> Key:
-        column = columns.get(name.removeprefix("-"))
+        key = name.removeprefix("-")
+        column = columns.get(key)
         if column is None or not column.sortable:
-            raise BadQuery(f"This table cannot be sorted by “{name.removeprefix('-')[:40]}”.")
+            known = ", ".join(other.key for other in columns.values() if other.sortable)
+            raise BadQuery(f"This table cannot be sorted by “{key[:40]}”; it can by {known}.")
         return Key(column, name.startswith("-"))
 
     def __str__(self) -> str:

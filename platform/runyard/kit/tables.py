@@ -133,9 +133,10 @@ class Table:
         for name, values in params.lists():
             if name not in _OWN and name not in cls.filters:
                 raise BadQuery(f"This table cannot be filtered by “{name[:40]}”.")
-            if any("\0" in value or len(value) > 4 * LONGEST_TEXT for value in values):
-                words = f"a NUL, or more than {4 * LONGEST_TEXT} characters"
-                raise BadQuery(f"“{name[:40]}” holds what no row can: {words}.")
+            if any("\0" in value for value in values):
+                raise BadQuery(f"“{name[:40]}” holds a NUL, which no row does.")
+            if any(len(value) > 4 * LONGEST_TEXT for value in values):
+                raise BadQuery(f"“{name[:40]}” has more than {4 * LONGEST_TEXT} characters; shorten it.")
         sort = Sort.read(params.get("sort") or cls.default_sort, cls.columns)
         layout = Layout.read(cls.columns, params.get("columns"), saved, params.get("widths"))
         conditions = read_conditions(params.getlist("f"), cls.columns)
