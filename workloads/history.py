@@ -4,7 +4,7 @@ Merged in the database and read a page at a time, so that a long history costs w
 Read-only, and only of rows the viewer may see. Used by the workload's pages and the API.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import reduce
 from operator import and_
@@ -18,6 +18,7 @@ from runyard.kit.counting import count_up_to
 from runyard.kit.keyset import BadCursor, Cursor
 from runyard.kit.values import BadQuery, moments
 from workloads import event_words, queries
+from workloads.history_search import Rank, end_of_look, few
 from workloads.history_sources import COLUMNS, ORDER, SOURCES, Place, Source
 from workloads.models import Event, Workload
 
@@ -74,11 +75,24 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What is asked for of one source, and where the look through it ends, if it does."""
+
+    source: Source
+    rows: QuerySet[Any]
+    end: Rank | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """`after` is the cursor of the next, older page; empty on the last."""
+    """`after` is the cursor of the next, older page; empty on the last.
+
+    `looked_to`: the page has less than it has room for, since the look for it ended there.
+    """
 
     happenings: list[Happening] = field(default_factory=list)
     after: str = ""
+    looked_to: datetime | None = None
 
 
 def read(params: QueryDict, user: Any, workload: Workload) -> Wanted:
@@ -101,11 +115,45 @@ def read(params: QueryDict, user: Any, workload: Workload) -> Wanted:
 
 def page(user: Any, workload: Workload, wanted: Wanted, size: int = PAGE_SIZE) -> HistoryPage:
     """At most `size` of what happened, the newest below `wanted.after` first."""
-    parts = [_limited(source, user, workload, wanted, size + 1) for source in _of_type(wanted)]
-    found = list(_merged(parts)[: size + 1])
+    parts = [_part(source, user, workload, wanted) for source in _of_type(wanted)]
+    found, end = _newest(parts, size + 1)
+    if end and len(found) <= size and (indexed := _by_index(parts, user, workload, wanted)):
+        found, end = _newest(indexed, size + 1)
     shown = [dict(zip(COLUMNS, row, strict=True)) for row in found[:size]]
-    after = _cursor(shown[-1], workload) if len(found) > size else ""
-    return HistoryPage(_happenings(shown, user, workload), after)
+    happenings = _happenings(shown, user, workload)
+    if len(found) > size:
+        return HistoryPage(happenings, _cursor(shown[-1], workload))
+    last = dict(zip(ORDER, end, strict=True)) if end else None
+    return HistoryPage(happenings, _cursor(last, workload), last["at"]) if last else HistoryPage(happenings)
+
+
+def _part(source: Source, user: Any, workload: Workload, wanted: Wanted) -> Part:
+    """What is looked at in one go."""
+    rows, end = _filtered(source, user, workload, wanted), None
+    if source.indexed and (wanted.text or wanted.source):
+        end = end_of_look(source, _filtered(source, user, workload, replace(wanted, text="", source="")))
+    return Part(source, rows.filter(**{f"{source.at}__gte": end[0]}) if end else rows, end)
+
+
+def _by_index(parts: list[Part], user: Any, workload: Workload, wanted: Wanted) -> list[Part]:
+    """`parts` with all there is of each; empty where no index tells that."""
+    found = []
+    for part in parts:
+        if part.end:
+            keys = few(part.source, part.source.rows(user, workload), wanted.text)
+            if keys is None:
+                return []
+            rows = _filtered(part.source, user, workload, wanted)
+            part = Part(part.source, rows.filter(pk__in=keys))
+        found.append(part)
+    return found
+
+
+def _newest(parts: list[Part], most: int) -> tuple[list[Rank], Rank | None]:
+    """At most so many of all, and where the look through them ends, if it does."""
+    end = max((part.end for part in parts if part.end), default=None)
+    limited = [part.source.shaped(part.rows.order_by(f"-{part.source.at}", "-pk"))[:most] for part in parts]
+    return [row for row in _merged(limited)[:most] if end is None or row[: len(ORDER)] >= end], end
 
 
 def _merged(parts: list[QuerySet[Any]]) -> QuerySet[Any]:
@@ -154,7 +202,8 @@ def folded(user: Any, workload: Workload, head: int) -> tuple[list[Happening], i
 
 def matching(user: Any, workload: Workload, wanted: Wanted) -> list[tuple[Source, QuerySet[Any]]]:
     """Each source's rows that `wanted` keeps, whatever page it asks for."""
-    found = [(source, _filtered(source, user, workload, wanted)) for source in _of_type(wanted)]
+    every = replace(wanted, after=None)
+    found = [(source, _filtered(source, user, workload, every)) for source in _of_type(wanted)]
     return [(source, rows) for source, rows in found if not _is_empty(rows)]
 
 
@@ -162,15 +211,10 @@ def _of_type(wanted: Wanted) -> list[Source]:
     return [source for source in SOURCES if wanted.type in ("", source.type)]
 
 
-def _limited(source: Source, user: Any, workload: Workload, wanted: Wanted, most: int) -> QuerySet[Any]:
-    rows = _filtered(source, user, workload, wanted)
-    if wanted.after:
-        rows = rows.filter(source.older(wanted.after))
-    return source.shaped(rows.order_by(f"-{source.at}", "-pk"))[:most]
-
-
 def _filtered(source: Source, user: Any, workload: Workload, wanted: Wanted) -> QuerySet[Any]:
     rows = source.rows(user, workload)
+    if wanted.after:
+        rows = rows.filter(source.older(wanted.after))
     if wanted.text:
         rows = rows.filter(reduce(and_, map(source.words, wanted.text.lower().split()), Q()))
     if wanted.since:

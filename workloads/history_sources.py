@@ -80,6 +80,7 @@ class Source:
     columns: dict[str, Any]
     words: Callable[[str], Q]
     teller: str = ""  # the field that says who told of a row; empty where Runyard did of all
+    indexed: Callable[[str], Q] | None = None  # as `words`, found by an index; where there are very many rows
 
     def shaped(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """`rows` as tuples in the order of COLUMNS."""
@@ -271,11 +272,20 @@ _EVENT = {
 
 
 def _event_words(word: str) -> Q:
-    """Those whose texts hold the word, or whose reason's sentence does: all of it found by one index."""
+    """Those whose texts hold the word, or whose reason's sentence does; read one by one, by no index."""
+    return Q(Contains(_READ, Upper(Value(word)))) | Q(reason__in=event_words.reasons_with(word))
+
+
+def _indexed_words(word: str) -> Q:
+    """The same of events, all of it found by the index of words of their type."""
     found = _holding(word)
     for reason in event_words.reasons_with(word):
         found |= _holding(reason) & Q(reason=reason)
     return found
+
+
+#: No index is of this, so that none is used where reading in the order of time is quicker.
+_READ = Concat(EVENT_WORDS, Value(""), output_field=TextField())
 
 
 def _holding(word: str) -> Q:
@@ -290,8 +300,10 @@ def _warnings(user: Any, workload: Workload) -> QuerySet[Any]:
     return queries.visible_folds(user, workload).filter(type="Warning")
 
 
-NORMAL = Source("event", 3, SAID, "normal", _normal, "until", _EVENT, _event_words, "source")
-WARNINGS = Source("event", 3, SAID, "warning", _warnings, "until", _EVENT, _event_words, "source")
+NORMAL = Source("event", 3, SAID, "normal", _normal, "until", _EVENT, _event_words, "source", _indexed_words)
+WARNINGS = Source(
+    "event", 3, SAID, "warning", _warnings, "until", _EVENT, _event_words, "source", _indexed_words
+)
 
 #: Rooms above this one add what they keep of a workload, as they are loaded.
 SOURCES = [ACTIONS, CHANGED, PHASES_WAITING, NORMAL, WARNINGS, PHASES]

@@ -62,7 +62,7 @@ export function start(element) {
   const look = () => {
     further.disconnect();
     const end = part().querySelector(".older");
-    if (end && list().children.length < MOST) further.observe(end);
+    if (end && !(list()?.children.length >= MOST)) further.observe(end);
   };
 
   async function more() {
@@ -70,6 +70,7 @@ export function start(element) {
     const end = part().querySelector(".older");
     const fetched = await page(address(end.querySelector("a").href)).catch(() => null);
     if (!fetched || !end.isConnected) return; // the link still leads there
+    if (!list()) return replace(fetched.getElementById("history")); // a search that has found nothing so far
     const here = new Set([...list().children].map((row) => row.dataset.key));
     list().append(...[...fetched.querySelectorAll(".history > li")].filter((row) => !here.has(row.dataset.key)));
     const next = fetched.querySelector(".older");
@@ -77,6 +78,7 @@ export function start(element) {
     else end.remove();
     show(element);
     look();
+    return undefined;
   }
 
   button.addEventListener("click", () => {

@@ -15,7 +15,8 @@ FEW, MANY, REPEATS = 100, 100_000, 15
 def measure() -> list[Result]:
     """Medians of REPEATS, taken in turn."""
     with filled("tests.bench.events") as (_, facts), serving(facts["environment"]) as (port, _):
-        return [_compared(port, facts, what, name) for what, name in ASKED.items()]
+        compared = [_compared(port, facts, what, name) for what, name in ASKED.items()]
+        return compared + [_compared(port, facts, what, name, most=3) for what, name in SEARCHED.items()]
 
 
 #: What is asked of both, and where it is in the facts.
@@ -26,16 +27,18 @@ ASKED = {
     "one pod's events": "pod",
     "by API": "api",
 }
+#: What is searched for; a look goes through the newest 10,000 of either type, then an index is asked.
+SEARCHED = {"a word that all hold": "all", "a word that one holds": "one", "a word that none holds": "none"}
 
 
-def _compared(port: int, facts: dict, what: str, name: str) -> Result:
+def _compared(port: int, facts: dict, what: str, name: str, most: int = 2) -> Result:
     few, many = [], []
     for _ in range(REPEATS):
         few.append(_seconds(port, facts["few"][name], facts["cookie"]))
         many.append(_seconds(port, facts["many"][name], facts["cookie"]))
     ratio = median(many) / median(few)
     measured, yardstick = f"{median(many) * 1000:.0f} ms", f"with {FEW}, {median(few) * 1000:.0f} ms"
-    return Result(f"{what}, {MANY:,} events", measured, yardstick, ratio, "<= 2x", ratio <= 2)
+    return Result(f"{what}, {MANY:,} events", measured, yardstick, ratio, f"<= {most}x", ratio <= most)
 
 
 def _seconds(port: int, path: str, cookie: str) -> float:
@@ -43,7 +46,8 @@ def _seconds(port: int, path: str, cookie: str) -> float:
     response = request(port, path, cookie)
     body = response.read()
     assert response.status == 200, body
-    assert body.count(b'<li data-key="') == 50 or body.count(b'"id"') == 50, path
+    rows = body.count(b'<li data-key="') or body.count(b'"id"')
+    assert rows == (1 if "needle" in path else 0 if "nowhere" in path else 50), path
     return time.perf_counter() - began
 
 
@@ -95,7 +99,8 @@ def _with_events(count: int, nth: int):
             regarding_name=f"{workload.pk}-{n // 2 % 2}",
             type=("Normal", "Warning")[n % 2],
             reason=("Pulled", "BackOff")[n % 2],
-            message=f"Try {n} of pulling the image registry.example/torch:2.6, and what became of it.",
+            message=f"Try {n} of pulling the image registry.example/torch:2.6, and what became of it."
+            + (" needle" if n == count - 1 else ""),
             source="kubelet",
             first_at=at,
             last_at=at,
@@ -124,6 +129,9 @@ def _addresses(workload, person) -> dict[str, str]:
         "warnings": f"{page}?type=warning",
         "pod": f"{page}?type=&pod={workload.pk}-0",
         "api": f"{api}?limit=50",
+        "all": f"{page}?q=image",
+        "one": f"{page}?q=needle",
+        "none": f"{page}?q=nowhere",
     }
 
 

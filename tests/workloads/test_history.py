@@ -2,10 +2,12 @@
 
 import csv
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.db.models import Func, IntegerField, Q
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -14,7 +16,8 @@ from runyard.kit.csv import COUNT
 from runyard.kit.values import BadQuery
 from tests.answers import content
 from tests.make import make_event, make_pod
-from workloads import history
+from workloads import history, history_search
+from workloads.history_sources import NORMAL
 from workloads.models import Action, PhaseChange, SpecChange
 from workloads.status import Phase, Reason
 
@@ -278,3 +281,95 @@ def test_the_file_keeps_to_the_filters_and_holds_no_formula(ada, eventful, brows
     assert [(row["What"], row["Details"], row["Source"]) for row in rows] == [("'=cmd()", "'@SUM(1)", "'-x")]
     none = content(browse(ada).get(f"/workloads/{eventful.pk}/events.csv?q=nowhere"))
     assert none.count(b"\n") == 1  # the headers alone
+
+
+# --- long histories ---
+
+
+@pytest.fixture
+def short_looks(monkeypatch):
+    """One look goes ten rows back, and two rows are few."""
+    monkeypatch.setattr(history_search, "LOOKED", 10)
+    monkeypatch.setattr(history_search, "RARE", 2)
+
+
+def many(workload, count, message=lambda number: "", **fields):
+    """So many events a second apart, the newest first, half of them warnings."""
+    for number in range(count):
+        at = AT - timedelta(seconds=number)
+        type_ = ("Normal", "Warning")[number % 2]
+        make_event(workload, reason=f"R{number}", message=message(number), at=at, type=type_, **fields)
+
+
+def walked(user, workload, query):
+    """The titles of each page, as one follows them, and how far each looked."""
+    pages, after = [], ""
+    while True:
+        wanted = history.read(QueryDict(f"{query}&after={after}"), user, workload)
+        page = history.page(user, workload, wanted, 3)
+        pages.append(([one.title for one in page.happenings], page.looked_to))
+        if not (after := page.after):
+            return pages
+
+
+def test_a_word_that_few_hold_is_found_at_once_however_far_back(ada, ada_training, short_looks):
+    many(ada_training, 60, lambda number: "needle" if number in (41, 50) else "hay")
+    assert walked(ada, ada_training, "q=needle") == [(["R41", "R50"], None)]
+    assert walked(ada, ada_training, "q=nowhere") == [([], None)]
+
+
+def test_a_word_that_many_hold_far_back_is_walked_to_without_gap_or_repeat(ada, ada_training, short_looks):
+    many(ada_training, 60, lambda number: "olden" if number >= 30 else "recent")
+    enter(ada_training, "Running", AT - timedelta(seconds=5), message="olden too")
+    pages = walked(ada, ada_training, "q=olden")
+    assert pages[0] == (["Running"], AT - timedelta(seconds=18))  # as far as ten of either type go
+    told = [title for titles, _ in pages for title in titles]
+    assert told == ["Running", *(f"R{number}" for number in range(30, 60))]
+
+
+def test_a_word_that_all_hold_fills_each_page(ada, ada_training, short_looks):
+    many(ada_training, 30, lambda number: "common")
+    pages = walked(ada, ada_training, "q=common")
+    assert [len(titles) for titles, _ in pages] == [3] * 10
+    assert {looked for _, looked in pages} == {None}
+
+
+@pytest.mark.parametrize("query", ["source=kubelet", "q=ne", "q=ne&type=normal", "q=--&pod=any"])
+def test_what_no_index_tells_is_walked_to(ada, ada_training, short_looks, query):
+    pod = make_pod(ada_training, name="any", uid="u")
+    told = {"source": "other", "regarding_uid": pod.uid}
+    many(ada_training, 44, lambda number: "-- ne" if number > 40 else "hay", **told)
+    make_event(ada_training, reason="Last", message="ne --", at=AT - timedelta(days=1), regarding_uid=pod.uid)
+    pages = walked(ada, ada_training, query)
+    assert len(pages) > 1
+    assert pages[-1][0][-1] == "Last"
+
+
+def test_a_search_that_takes_too_long_goes_on_by_walking(ada, ada_training, short_looks, monkeypatch):
+    monkeypatch.setattr(history_search, "PATIENCE_SECONDS", 0.05)
+    many(ada_training, 30)
+    sleep = Func(template="(SELECT 0 FROM pg_sleep(20))", output_field=IntegerField())
+    slow = replace(NORMAL, indexed=lambda word: Q(pk__gt=sleep))
+    assert history_search.few(slow, NORMAL.rows(ada, ada_training), "needle") is None
+    with connection.cursor() as cursor:  # the test's own transaction goes on as it was
+        cursor.execute("SHOW enable_seqscan")
+        assert cursor.fetchone() == ("on",)
+
+
+def test_a_client_of_the_api_walks_in_the_same_way(ada, ada_training, short_looks, browse):
+    many(ada_training, 40, lambda number: "olden" if number >= 25 else "recent")
+    titles, url = [], f"/api/v1/workloads/{ada_training.pk}/events?q=olden&limit=5"
+    while url:
+        answer = browse(ada).get(url).json()
+        titles += [event["title"] for event in answer["events"]]
+        after = answer["next"]
+        url = after and f"/api/v1/workloads/{ada_training.pk}/events?q=olden&limit=5&after={after}"
+    assert titles == [f"R{number}" for number in range(25, 40)]
+
+
+def test_the_page_says_how_far_it_looked_and_leads_further(ada, ada_training, short_looks, browse):
+    many(ada_training, 40, lambda number: "olden" if number >= 25 else "recent")
+    page = text(browse(ada).get(f"/workloads/{ada_training.pk}/events?q=olden"))
+    assert "Looked back to" in page
+    assert "Look further back" in page
+    assert "Nothing matches" not in page

@@ -64,8 +64,13 @@ class Event(models.Model):
             ),
             GinIndex(
                 OpClass(EVENT_WORDS, name="gin_trgm_ops"),
-                condition=Q(folded_into=None),
-                name="events_by_words",
+                condition=Q(folded_into=None) & ~Q(type="Warning"),
+                name="normal_events_by_words",
+            ),
+            GinIndex(
+                OpClass(EVENT_WORDS, name="gin_trgm_ops"),
+                condition=Q(folded_into=None, type="Warning"),
+                name="warning_events_by_words",
             ),
         ]
 

@@ -13,6 +13,7 @@ from workloads.history_csv import history_csv
 from workloads.models import Workload
 from workloads.views.workload import find, header
 
+FILTERS = ("q", "type", "source", "pod", "from", "to")
 PODS_OFFERED = 200  # the newest, in the choice of pods
 
 
@@ -29,6 +30,7 @@ def events(request: HttpRequest, pk: int) -> HttpResponse:
         context = {"problem": str(problem), "shown": history.HistoryPage(), "fold": None}
     status = 400 if context["problem"] else 200
     context |= {"workload": workload, "newest": not {"after", "fold"} & request.GET.keys()}
+    context["filtered"] = any(request.GET.get(name) for name in FILTERS)
     if request.GET.get("part") == "list":
         return render(request, "workloads/history_list.html", context, status=status)
     context |= header(request, workload, "events") | _choices(request, workload)
@@ -66,12 +68,11 @@ def _fold(request: HttpRequest, workload: Workload) -> dict[str, Any]:
 
 def _choices(request: HttpRequest, workload: Workload) -> dict[str, Any]:
     """What the filters offer; what is chosen is among it, however old it is."""
-    chosen = {name: request.GET.get(name, "")[:253] for name in ("q", "type", "source", "pod", "from", "to")}
+    chosen = {name: request.GET.get(name, "")[:253] for name in FILTERS}
     counts = history.counts(request.user, workload)
     sources = history.sources(request.user, workload)
     return {
         "chosen": chosen,
-        "filtered": any(chosen.values()),
         "types": [(name, label, history.counted(counts[name])) for name, label in history.TYPES.items()],
         "total": history.counted(sum(counts.values())),
         "sources": sorted({*sources, chosen["source"]} - {""}),

@@ -25,14 +25,28 @@ class History:
         start = keys.index(after) + 1 if after else 0
         shown = [self._happening(*row) for row in self.rows[start : start + 50]]
         more = len(self.rows) > start + 50
-        context = {"workload": SimpleNamespace(pk=1), "problem": "", "request": SimpleNamespace(GET=Params())}
-        shown = HistoryPage(shown, shown[-1].key if more else "")
-        return get_template("workloads/history_list.html").render({**context, "shown": shown})
+        return drawn(HistoryPage(shown, shown[-1].key if more else ""))
 
     def _happening(self, key, count):
         at = AT + timedelta(seconds=int(key.removeprefix("event-")) if count == 1 else 1000)
         words = f"<img src=x onerror=alert(1)> {key}"
         return Happening(key, at, "normal", "Pulled", words, "kubelet", at, at, count=count)
+
+
+class Searched(History):
+    """One in which a search goes back a step a page, and finds all there is on the third; or nothing."""
+
+    def page(self, after):
+        step = int(after or 1)
+        if step < 3:
+            return drawn(HistoryPage([], str(step + 1), AT))
+        return drawn(HistoryPage([self._happening(*row) for row in self.rows]), filtered=True)
+
+
+def drawn(shown, *, filtered=False):
+    context = {"workload": SimpleNamespace(pk=1), "problem": "", "filtered": filtered}
+    context |= {"request": SimpleNamespace(GET=Params()), "shown": shown}
+    return get_template("workloads/history_list.html").render(context)
 
 
 class Params(dict):
@@ -46,8 +60,8 @@ class Params(dict):
 def opened(stage):
     """`opened(count)`: the list of so many events, live; its server side is `history`."""
 
-    def open_history(count):
-        history = History(count)
+    def open_history(count, kind=History):
+        history = kind(count)
         body = (
             f'<section class="card events" data-behaviour="history-list" data-topic="{TOPIC}">'
             '<div class="new-rows"><button type="button" class="btn small" hidden></button></div>'
@@ -60,7 +74,6 @@ def opened(stage):
         one = stage(body + history.page(None) + "</section>", styles=STYLES)
         one.answers["/page"] = answer
         one.history = history
-        one.page.wait_for_function("document.querySelectorAll('.history > li').length > 0")
         return one
 
     return open_history
@@ -135,3 +148,14 @@ def test_older_pages_come_as_one_scrolls_and_stop_where_the_page_would_get_heavy
     stage.until(at_the_end)
     assert keys(stage.page) == [f"event-{n}" for n in range(700, 200, -1)]
     assert stage.page.locator(".older a").count() == 1
+
+
+def test_a_search_goes_further_back_by_itself_until_it_has_found_what_there_is(opened):
+    stage = opened(2, Searched)
+    stage.wait_for("document.querySelectorAll('.history > li').length === 2")
+    assert stage.page.locator(".older").count() == 0
+
+
+def test_a_search_that_has_looked_through_all_in_vain_says_so(opened):
+    stage = opened(0, Searched)
+    stage.page.get_by_text("Nothing matches").wait_for()
