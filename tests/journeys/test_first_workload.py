@@ -18,7 +18,6 @@ from tests.journeys.pages import (
     live,
     log_rows,
     mouse_away,
-    picture,
     python,
     row,
     status,
@@ -169,9 +168,6 @@ def test_a_table_of_every_state_says_why_each_is_in_it(signed_in: Page, api: Api
     expect_status(page, "whisper-finetune", "Stopped")
     assert_accessible(page)
     assert_no_sideways_scroll(page)
-    picture(page, "workloads")
-    page.emulate_media(color_scheme="dark")
-    picture(page, "workloads-dark")
     for pk in started:
         api.delete(pk)
     for pk in started:

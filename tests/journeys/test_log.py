@@ -219,6 +219,4 @@ def test_a_training_s_page_shows_its_loss(signed_in: Page, api: Api):
     expect_now(page, "Running")
     expect(log_rows(page).nth(12)).to_contain_text("accuracy", timeout=LATER)
     picture(page, "workload")
-    page.emulate_media(color_scheme="dark")
-    picture(page, "workload-dark")
     api.delete(pk)

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys.browser import assert_accessible
-from tests.journeys.pages import LATER, live, mouse_away
+from tests.journeys.pages import LATER, live, mouse_away, picture
 from tests.product import Up
 
 ROWS = "tr[data-row]"
@@ -29,6 +29,17 @@ def table(signed_in: Page, demo: None) -> Page:
     live(signed_in)
     expect(signed_in.locator(SEEN)).to_contain_text("rows 1–")
     return signed_in
+
+
+def test_gpus_that_work_and_gpus_that_idle_are_told_apart(table: Page):
+    table.goto("/workloads/?view=all&cluster=demo")
+    live(table)
+    expect(table.locator(f"{ROWS} .meter:not(.low)").first).to_be_visible()
+    expect(table.locator(f"{ROWS} .meter.low").first).to_be_visible()
+    picture(table, "workloads")
+    for scheme in ("light", "dark"):
+        table.emulate_media(color_scheme=scheme)
+        assert_accessible(table)
 
 
 def names(page: Page) -> list[str]:
