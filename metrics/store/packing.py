@@ -53,8 +53,7 @@ def pack(samples: Samples, start: int, grain: Grain) -> bytes:
     times = (samples.times - start * 10 + grain.tenths // 2) // grain.tenths
     moved = _moved(samples, times * grain.tenths + start * 10) if grain.sloping else samples.values
     values = np.rint(moved / grain.value).astype(np.int64)
-    (dt, spread_t), (dv, spread_v) = _apart(times), _apart(values)
-    wide_t, wide_v = _width(spread_t), _width(spread_v)
+    (dt, spread_t, wide_t), (dv, spread_v, wide_v) = _apart(times), _apart(values)
     widths = _CODES.index(wide_t) * 8 + _CODES.index(wide_v)
     head = _HEAD.pack(len(times), int(times[0]), dt, int(values[0]), dv, widths)
     return head + _packers.packer.compress(_planes(spread_t, wide_t) + _planes(spread_v, wide_v))
@@ -85,7 +84,7 @@ def merged(parts: list[Samples]) -> Samples:
 def in_order(samples: Samples) -> Samples:
     """Them in order of time; of those at the same time the last one."""
     times = samples.times
-    if (times[1:] > times[:-1]).all():
+    if not np.count_nonzero(times[1:] <= times[:-1]):
         return samples
     unique, backwards = np.unique(times[::-1], return_index=True)
     return Samples(unique, samples.values[::-1][backwards])
@@ -107,19 +106,19 @@ def _moved(samples: Samples, to: Times) -> Values:
     return moved
 
 
-def _apart(numbers: Whole) -> tuple[int, Whole]:
-    """The middle difference, and by how much each differs from it."""
-    steps = np.diff(numbers)
+def _apart(numbers: Whole) -> tuple[int, Whole, int]:
+    """The middle difference, by how much each differs from it, and the bytes that each of those needs."""
+    steps = numbers[1:] - numbers[:-1]
     if not steps.size:
-        return 0, steps
-    middle = int(np.partition(steps, steps.size // 2)[steps.size // 2])
-    return middle, steps - middle
+        return 0, steps, 0
+    ordered = np.sort(steps)  # costs no more than to look for the middle, the least and the most
+    middle = int(ordered[steps.size // 2])
+    return middle, steps - middle, _width(int(ordered[0]) - middle, int(ordered[-1]) - middle)
 
 
-def _width(numbers: Whole) -> int:
-    """The bytes that each of them needs."""
-    high, low = int(numbers.max(initial=0)), int(numbers.min(initial=0))
-    if high == low:
+def _width(low: int, high: int) -> int:
+    """The bytes that a number from `low` to `high` needs."""
+    if low == high:
         return 0
     most = max(high, -low - 1)
     return next(width for width in (1, 2, 4, 8) if most < 1 << (8 * width - 1))
@@ -129,6 +128,8 @@ def _planes(numbers: Whole, width: int) -> bytes:
     if not width:
         return b""
     small = numbers.astype(_WIDTHS[width])
+    if width == 1:
+        return small.tobytes()
     return small.view(np.uint8).reshape(-1, width).T.tobytes()
 
 
