@@ -157,7 +157,7 @@ def _measure() -> dict[str, float]:
     call_command("migrate", verbosity=0)
     port = int(os.environ["RUNYARD_BENCH_CLUSTER"])
     kept, bare = [], []
-    for number in range(4):
+    for number in range(REPEATS + 1):
         read = _cpu(lambda: _read_and_pack(port))
         pod = _pod(port)
         collected = _cpu(lambda pod=pod: _collect(pod))
