@@ -1,4 +1,6 @@
-"""A Redis that takes connections and never answers: nobody waits for it, everybody is told, and it heals."""
+"""A Redis that takes connections and never answers, ends them, or forgets everything: nobody waits for it,
+everybody is told, and it heals.
+"""
 
 import asyncio
 import socket
@@ -88,12 +90,28 @@ async def test_sockets_are_told_and_are_live_again_once_it_answers(
         assert "Redis does not answer" in told["why"]
         gate.hangs = False
         await browser.hear(lambda message: message.get("state") == "live")
-        hint = (f"workloads:{ada_training.project_id}", [ada_training.pk])
-        heard = asyncio.create_task(browser.hear(is_hint("workloads")))
-        while not heard.done():  # a busy machine may answer too late once more, and be asked anew
-            await asyncio.to_thread(publishing.publish, hint)
-            await asyncio.wait([heard], timeout=1)
-        assert (await heard)["hint"] == [ada_training.pk]
+        await hears_of(ada_training, browser)
+
+
+async def hears_of(workload, browser):
+    """Hints of it come through, sooner or later: a busy machine may answer too late, and be asked anew."""
+    hint = (f"workloads:{workload.project_id}", [workload.pk])
+    heard = asyncio.create_task(browser.hear(is_hint("workloads")))
+    while not heard.done():
+        await asyncio.to_thread(publishing.publish, hint)
+        await asyncio.wait([heard], timeout=1)
+    assert (await heard)["hint"] == [workload.pk]
+
+
+@pytest.mark.parametrize("command", ["CLIENT KILL TYPE pubsub", "CLIENT KILL TYPE normal", "FLUSHALL"])
+async def test_who_listens_hears_on(valkey, connect, ada, ada_training, command):
+    async with connect(ada) as browser:
+        await browser.hear(lambda message: message.get("state") == "live")
+        await subscribed(browser, "workloads")
+        with redis.Redis.from_url(valkey) as administrator:
+            for _ in range(3):
+                administrator.execute_command(*command.split())
+                await hears_of(ada_training, browser)
 
 
 def is_answer(message):

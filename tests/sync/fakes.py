@@ -28,12 +28,15 @@ def error(code):
 
 class FakeApi:
     """Plays `lists` and `watches` in order. A list is (version, items) or an exception; a watch is a list of
-    lines and exceptions."""
+    lines and exceptions. Asked for one object alone, it tells the version it is at, `now`."""
 
     def __init__(self, lists=(), watches=()):
         self.lists, self.watches, self.asked = deque(lists), deque(watches), []
+        self.now = 1_000
 
     def read(self, method, path, params=None, read_seconds=30):
+        if params == {"limit": 1}:
+            return json.dumps({"metadata": {"resourceVersion": str(self.now)}}).encode()
         self.asked.append(("list", dict(params or {})))
         answer = self.lists.popleft()
         if isinstance(answer, Exception):

@@ -51,7 +51,7 @@ DEEDS = st.tuples(
         st.sampled_from([GOOD, *BAD]),
     ),
 )
-KINDS = st.sampled_from(["list", "page", "watch"])
+KINDS = st.sampled_from(["list", "page", "watch", "look"])
 FAULTS = st.one_of(
     st.builds(
         Fault, KINDS, st.sampled_from(["403", "410", "500", "503", "504", "html", "silent", "refused"])

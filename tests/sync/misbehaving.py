@@ -95,7 +95,8 @@ class Turns:
 
 @dataclass
 class Fault:
-    """What becomes of the next request of `kind`: "list", "page" (a later one) or "watch"."""
+    """What becomes of the next request of `kind`: "list", "page" (a later one), "watch", or "look" (at which
+    version the server is)."""
 
     kind: str
     name: str  # a status such as "429", or "html", "refused", "silent", "cut"
@@ -192,7 +193,7 @@ class Server:
         query = dict(parse_qsl(url.query))
         if url.path == "/readyz":
             return sock.reply(b"ok")
-        kind = "watch" if "watch" in query else "page" if "continue" in query else "list"
+        kind = _kind(query)
         fault = next((one for one in self.faults if one.kind == kind), None)
         if fault is not None:
             self.faults.remove(fault)
@@ -200,6 +201,9 @@ class Server:
             return self._misbehave(fault, sock)
         if kind == "watch":
             return self._watch(int(query["resourceVersion"]), sock, fault)
+        if kind == "look":
+            page = {"metadata": {"resourceVersion": str(self.version)}, "items": []}
+            return sock.reply(json.dumps(page).encode(), cut=fault.after if fault else None)
         self.lists += kind == "list"
         self._list(query, sock, fault)
 
@@ -300,6 +304,14 @@ class Watch:
         """Half-open: nobody is there any more, and nobody says so."""
         if self.open:
             self._sock.end = "silent"
+
+
+def _kind(query: dict[str, str]) -> str:
+    if "watch" in query:
+        return "watch"
+    if query.get("limit") == "1":
+        return "look"
+    return "page" if "continue" in query else "list"
 
 
 def refusal(code: int) -> bytes:

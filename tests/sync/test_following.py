@@ -256,6 +256,15 @@ def test_a_cut_stream_goes_on_where_it_was():
     assert api.asked[:3] == [("list", {"limit": 500}), ("watch", "5"), ("watch", "6")]
 
 
+def test_a_cluster_that_was_set_back_while_its_watch_was_cut_is_listed_again():
+    """Asked to go on from its future, it would say nothing for minutes."""
+    api = FakeApi([(50, [pod("a", 41), pod("b", 49)]), (43, [pod("a", 41)])], [[Unreachable("cut")], []])
+    api.now = 42
+    news, _ = follow(api, lambda f, n: len(n) == 3)
+    assert news == [("a", True), ("b", True), ("b", False)]
+    assert [asked for asked in api.asked if asked[0] == "watch"][:2] == [("watch", "50"), ("watch", "43")]
+
+
 def test_410_lists_again_and_tells_what_was_missed():
     api = FakeApi(
         [(5, [pod("a", 1), pod("b", 2)]), (20, [pod("b", 2), pod("c", 19)])],

@@ -68,6 +68,19 @@ def test_what_a_dead_process_of_this_machine_held_is_free_at_once(cluster, monke
     assert lease.take(cluster) == old + 1
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_worker_s_own_clock_gives_it_no_lease_and_takes_it_none(cluster, monkeypatch, hours):
+    now = timezone.now
+    lease.take(cluster)
+    monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(hours=hours))
+    assert lease.take(cluster) is None
+    lease.renew(cluster, 1)
+    monkeypatch.undo()
+    assert lease.take(cluster) is None
+    SyncState.objects.update(expires_at=now() - timedelta(seconds=1))
+    assert lease.take(cluster) == 2
+
+
 @pytest.mark.parametrize("name", ["other-host", socket.gethostname()])
 def test_what_the_living_and_other_machines_hold_stays_theirs(cluster, monkeypatch, name):
     monkeypatch.setattr(lease, "holder", lambda: f"{name}/{os.getpid()}")

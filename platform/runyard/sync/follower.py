@@ -1,7 +1,8 @@
 """Follows one resource: list, then watch, until told to stop. One thread each.
 
 News goes to the inbox in the order in which it was observed; the runner applies it. After an error the
-watch goes on where it was, with back-off; after 410 or damage, and every ten minutes, it lists again.
+watch goes on where it was, with back-off; after 410 or damage, where the server was set back meanwhile, and
+every ten minutes, it lists again.
 """
 
 import logging
@@ -40,7 +41,7 @@ class Follower:
         self._expected = expected
         self._version, self._relist_at = "", 0.0
         self._wait, self._calm_since = FIRST_WAIT, 0.0
-        self._hurry = threading.Event()
+        self._hurry, self._shaken = threading.Event(), False
         self.error, self.listed = "", False
 
     @property
@@ -98,7 +99,7 @@ class Follower:
             self._store.version,
             time.monotonic() + random.uniform(*RELIST_SECONDS),
         )
-        self.listed, self.error = True, ""
+        self.listed, self.error, self._shaken = True, "", False
 
     def _hand_on(self, parts: Iterable[Part]) -> None:
         for seen in self._store.replace(parts):
@@ -115,7 +116,9 @@ class Follower:
         self._hurry.clear()
 
     def _watch(self) -> None:
-        began, heard = time.monotonic(), False
+        if self._shaken and self._source.is_behind(self._version):
+            raise Expired(f"The cluster was set back to before version {self._version}.")
+        self._shaken, began, heard = False, time.monotonic(), False
         changes = self._source.watch(self._version)
         if self._stop.is_set():  # `interrupt` may have come while it was being opened
             self._source.interrupt()
@@ -139,7 +142,7 @@ class Follower:
 
     def _back_off(self, error: Exception) -> None:
         """Twice as long each time, 0.8 to 30 s, with jitter; short again after two calm minutes."""
-        now = time.monotonic()
+        now, self._shaken = time.monotonic(), True
         if now - self._calm_since > CALM_SECONDS:
             self._wait = FIRST_WAIT
         asked = error.retry_after if isinstance(error, ApiError) else None

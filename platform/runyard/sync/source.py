@@ -137,6 +137,15 @@ class Source:
                 part.odd[self._uid(raw)] = str(error)
         return part, page.metadata.continue_ or ""
 
+    def is_behind(self, version: str) -> bool:
+        """Whether the server has not come as far as `version`: it was set back, and keeps silent to a watch
+        from its future."""
+        try:
+            now = self._raw_page.decode(self._read({"limit": 1})).metadata.resource_version
+        except (ApiError, msgspec.MsgspecError):  # what is wrong, the watch will tell
+            return False
+        return now.isdigit() and version.isdigit() and int(now) < int(version)
+
     def watch(self, since: str) -> Iterator[Change]:
         """Opens now; then changes exactly after version `since`, until the server ends the stream."""
         seconds = random.randint(*WATCH_SECONDS)
