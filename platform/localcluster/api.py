@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from localcluster import bodies, listing, measured, patch, podlog, query, scaling, status, tables
+from localcluster import bodies, containers, listing, measured, patch, podlog, query, scaling, status, tables
 from localcluster.doors import Door
 from localcluster.kinds.shape import as_shape
 from localcluster.registry import Registry, Write
@@ -64,6 +64,8 @@ class Api:
     def _below_routes(self, target: Target) -> dict[str, tuple[Handler, str]]:
         if target.below and target.below.post:
             return {"POST": (self.post_below, "create")}
+        if target.below and target.below.stream:
+            return {"GET": (self.upgrade, "get"), "POST": (self.upgrade, "create")}
         if target.below and target.below.scale:
             return {
                 "GET": (self.scale, "get"),
@@ -206,14 +208,19 @@ class Api:
         )
         return _json(request, msgspec.json.encode(scaling.shown(scale, obj)))
 
+    async def upgrade(self, request: Request, target: Target) -> Response:
+        """What is spoken over a websocket only; `app` leads those there."""
+        self._registry.get(target.kind.key, target.namespace, target.name)
+        raise status.bad_request("Upgrade request required")
+
     async def log(self, request: Request, target: Target) -> Response:
         """Stream a container's log; a pod that no node has yet has an empty one."""
         pod = self._registry.get(target.kind.key, target.namespace, target.name)
         options = podlog.options(request.query_params)
-        container = podlog.container(pod, request.query_params.get("container", ""))
+        container = containers.container(pod, request.query_params.get("container", ""))
         if not pod["spec"].get("nodeName"):
             return Response(b"", media_type="text/plain")
-        podlog.check_started(pod, container, options.previous)
+        containers.check_started(pod, container, options.previous)
         chunks = self._pod_logs(target.namespace or "", target.name, container, options)
         return StreamingResponse(_until_closed(chunks, self._registry), media_type="text/plain")
 

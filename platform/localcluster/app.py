@@ -77,6 +77,10 @@ class Application:
         """A websocket leads to a pod or a port of the node, and nowhere else."""
         try:
             auth.check(scope["path"], Headers(scope=scope), self._token)
+            target = resolve(scope["path"], self._registry.served)
+            if target and target.below and target.below.stream:
+                pod = self._registry.get(target.kind.key, target.namespace, target.name)
+                return await target.below.stream(self._door, pod, scope, receive, send)
             asked = proxy.wanted(scope["raw_path"])
             if asked is None or proxy.is_kubelet(asked):
                 raise status.no_such_path()

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 Obj = dict[str, Any]
 Address = tuple[str, int]
+
+
+class Session(Protocol):
+    """A command that runs beside a container; see `node.sessions`."""
+
+    async def write(self, data: bytes) -> None: ...
+    def close_input(self) -> None: ...
+    def resize(self, columns: int, rows: int) -> None: ...
+    def output(self, *, error: bool) -> AsyncIterator[bytes]: ...
+    async def ended(self) -> int: ...
+    def kill(self) -> None: ...
 
 
 class Door(Protocol):
@@ -20,6 +32,11 @@ class Door(Protocol):
 
     def pod_port(self, pod: Obj, port: int) -> Address | None:
         """The same for a port of a pod, on which one of its own processes listens."""
+
+    async def session(
+        self, pod: Obj, container: str, command: list[str], *, tty: bool, stdin: bool
+    ) -> Session:
+        """Run a command beside a container of a pod. ApiError where it does not run."""
 
     async def page(self, path: str) -> tuple[bytes, str] | None:
         """Body and media type of one of the kubelet's own pages."""

@@ -38,45 +38,6 @@ def options(params: Mapping[str, str]) -> LogOptions:
     return asked
 
 
-def container(pod: Obj, asked: str) -> str:
-    """The container whose log is meant: the one asked for, or the only one there is."""
-    name = pod["metadata"]["name"]
-    mains = [one["name"] for one in pod["spec"]["containers"]]
-    inits = [one["name"] for one in pod["spec"].get("initContainers") or []]
-    if asked:
-        if asked not in mains + inits:
-            raise bad_request(f"container {asked} is not valid for pod {name}")
-        return asked
-    if len(mains) == 1:
-        return mains[0]
-    words = f"a container name must be specified for pod {name}, choose one of: [{' '.join(mains)}]"
-    raise bad_request(words + (f" or one of the init containers: [{' '.join(inits)}]" if inits else ""))
-
-
-def check_started(pod: Obj, name: str, previous: bool) -> None:
-    """400 for a container that has no log yet, or no earlier run when that was asked."""
-    where = f'container "{name}" in pod "{pod["metadata"]["name"]}"'
-    status = _status_of(pod, name)
-    if status is None:
-        if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
-            return
-        raise bad_request(f"{where} is waiting to start: ContainerCreating")
-    state, last = status.get("state") or {}, (status.get("lastState") or {}).get("terminated")
-    if previous and not last:
-        raise bad_request(f"previous terminated {where} not found")
-    if "waiting" in state and not last:
-        reason = (state["waiting"] or {}).get("reason", "")
-        if reason in ("ErrImagePull", "ImagePullBackOff"):
-            raise bad_request(f"{where} is waiting to start: trying and failing to pull image")
-        raise bad_request(f"{where} is waiting to start: {reason}")
-
-
-def _status_of(pod: Obj, name: str) -> Obj | None:
-    status = pod.get("status") or {}
-    every = [*(status.get("containerStatuses") or []), *(status.get("initContainerStatuses") or [])]
-    return next((one for one in every if one.get("name") == name), None)
-
-
 def _moment(text: str) -> datetime | None:
     if not text:
         return None

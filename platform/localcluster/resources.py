@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from starlette.types import Receive, Scope, Send
 
-from localcluster import validation
+from localcluster import remote, validation
 from localcluster.kinds import (
     apps,
     core,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 Obj = dict[str, Any]
 Path = tuple[str, ...]
+Stream = Callable[["Door", Obj, Scope, Receive, Send], Awaitable[None]]
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 STATUS_VERBS = ("get", "patch", "update")
 
@@ -62,8 +64,10 @@ class Subresource:
     writes: tuple[Path, ...] = ()
     post: Callable[[Registry, str, str, Obj], Obj] | None = None
     scale: Scale | None = None  # it shows and takes the number of replicas, as a Scale
+    stream: Stream | None = None  # a websocket to a pod: it speaks with whoever has asked for one
 
 
+STREAM_VERBS = ("create", "get")
 STATUS = Subresource("status", writes=(("status",),))
 SCALE = Subresource("scale", "Scale", "autoscaling", "v1", scale=Scale())
 PROXY_VERBS = ("create", "delete", "get", "patch", "update")  # carried out by `proxy`, listed for discovery
@@ -90,6 +94,8 @@ class Kind:
     verbs: tuple[str, ...] = ALL_VERBS
     subresources: tuple[Subresource, ...] = ()
     shape: type[msgspec.Struct] = Plain
+    schema: Obj | None = None  # what a definition says of its kind, beyond the shape of all of them
+    columns: tuple[Obj, ...] = ()  # and how tables show it
     name_rule: Callable[[str], list[str]] = validation.dns_subdomain
     default: Callable[[Obj], None] = _nothing
     admit: Callable[[Registry, Obj], None] = _nothing
@@ -162,6 +168,7 @@ KINDS: tuple[Kind, ...] = (
                         writes=(("spec", "nodeName"), ("status", "conditions"))),
             Subresource("eviction", "Eviction", "policy", "v1", verbs=("create",), post=pods.evict),
             Subresource("log", verbs=("get",)),
+            Subresource("exec", "PodExecOptions", verbs=STREAM_VERBS, stream=remote.execute),
             Subresource("proxy", "PodProxyOptions", verbs=PROXY_VERBS),
         ),
         shape=pod_shapes.Pod, default=pods.default, admit=priorities.admit, prepare=pods.prepare,

@@ -39,7 +39,7 @@ def shown(scale: Scale, obj: Obj) -> Obj:
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
     meta = {name: obj["metadata"][name] for name in kept if name in obj["metadata"]}
     status = {"replicas": _at(obj, scale.present) or 0}
-    if selector := _at(obj, scale.selector):
+    if scale.selector and (selector := _at(obj, scale.selector)):
         status["selector"] = selector if isinstance(selector, str) else selectors.text(selector)
     return {
         "kind": "Scale",

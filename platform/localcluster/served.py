@@ -5,9 +5,13 @@ One belongs to each registry, which keeps it in step with the definitions it sto
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from localcluster.kinds import schemas
 from localcluster.kinds.definitions import Custom
-from localcluster.resources import BY_KEY, BY_PATH, KINDS, STATUS, Kind, Obj
+from localcluster.resources import BY_KEY, BY_PATH, KINDS, SCALE, STATUS, Kind, Obj, Path, Subresource
+from localcluster.scaling import Scale
 from localcluster.status import no_such_path
 
 
@@ -44,6 +48,18 @@ class Served:
         self._custom.pop(name, None)
 
 
+def _below(said: Obj) -> Iterator[Subresource]:
+    if "status" in said:
+        yield STATUS
+    if (paths := said.get("scale")) is not None:
+        names = ("specReplicasPath", "statusReplicasPath", "labelSelectorPath")
+        yield replace(SCALE, scale=Scale(*(_path(paths.get(name, "")) for name in names)))
+
+
+def _path(text: str) -> Path:
+    return tuple(text.removeprefix(".").split(".")) if text else ()
+
+
 def _kind(spec: Obj) -> Kind:
     names, version = spec["names"], spec["versions"][0]
     schema = version["schema"]["openAPIV3Schema"]
@@ -56,8 +72,10 @@ def _kind(spec: Obj) -> Kind:
         tuple(names.get("shortNames") or ()),
         tuple(names.get("categories") or ()),
         namespaced=spec["scope"] == "Namespaced",
-        subresources=(STATUS,) if "status" in (version.get("subresources") or {}) else (),
+        subresources=tuple(_below(version.get("subresources") or {})),
         shape=Custom,
+        schema=schema,
+        columns=tuple(version.get("additionalPrinterColumns") or ()),
         default=lambda obj: schemas.fill(obj, schema),
         validate=lambda obj, old, problems: schemas.check(obj, schema, problems),
         lists=schemas.merge_keys(schema),

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 
-from localcluster import times
-from localcluster.kinds import storage
+from localcluster import jsonpaths, times
+from localcluster.kinds import schemas, storage
 from localcluster.resources import Kind
 
 Obj = dict[str, Any]
@@ -45,14 +45,38 @@ async def of_events(kind: Kind, lines: AsyncIterator[bytes]) -> AsyncIterator[by
 
 
 def _table(kind: Kind, objects: Iterable[Obj], metadata: Obj) -> Obj:
-    columns = COLUMNS.get(kind.key, _PLAIN)
+    columns = COLUMNS.get(kind.key) or _defined(kind.columns) or _PLAIN
+    definitions = [_definition(*column) for column in columns]
+    for definition, said in zip(definitions[1:], kind.columns, strict=False):  # the first is the name
+        definition |= {name: said[name] for name in ("type", "format", "description") if name in said}
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
         "metadata": metadata,
-        "columnDefinitions": [_definition(*column) for column in columns],
+        "columnDefinitions": definitions,
         "rows": [_row(columns, obj) for obj in objects],
     }
+
+
+def _defined(columns: Sequence[Obj]) -> tuple[Column, ...]:
+    """Those that the definition of a custom resource asks for, after the name."""
+    told = [(one["name"], _told(jsonpaths.parse(one["jsonPath"]), one["type"]), one.get("priority", 0))
+            for one in columns]  # fmt: skip
+    return (_NAME, *told) if told else ()
+
+
+def _told(at: Callable[[Any], list[Any]], type_: str) -> Callable[[Obj], Any]:
+    """The cell with the first that is at a path; None where it is of another type."""
+
+    def cell(obj: Obj) -> Any:
+        value = next(iter(at(obj)), None)
+        if value is None or type_ == "string":
+            return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
+        if type_ == "date":
+            return ago(value) if isinstance(value, str) else "<invalid>"
+        return value if schemas.is_of(value, type_) else None
+
+    return cell
 
 
 def _definition(title: str, cell: Callable[[Obj], Any], priority: int) -> Obj:

@@ -170,3 +170,9 @@ def storage_class(raw, cluster):
     yield create
     for name in made:
         raw.delete(f"{STORAGE_CLASSES}/{name}")
+
+
+@pytest.fixture
+def group():
+    """A group of custom resources that nobody else defines."""
+    return f"c{secrets.token_hex(4)}.example.org"

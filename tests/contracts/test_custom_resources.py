@@ -1,7 +1,5 @@
 """Custom resources: defined, served like any other kind, gone with their definition."""
 
-import secrets
-
 import pytest
 
 from tests.contracts.objects import causes, config_map, eventually, job, names, watching
@@ -36,11 +34,6 @@ def definition(group, *, scope="Namespaced", version="v1", **spec):
 
 def gadget(group, name="one", **fields):
     return {"apiVersion": f"{group}/v1", "kind": "Gadget", "metadata": {"name": name}} | fields
-
-
-@pytest.fixture
-def group():
-    return f"c{secrets.token_hex(4)}.example.org"
 
 
 @pytest.fixture
@@ -160,3 +153,85 @@ def test_where_it_lives_cannot_be_changed(raw, defined):
     answer = raw.patch(f"{DEFINITIONS}/gadgets.{defined}", json={"spec": {"scope": "Cluster"}}, headers=MERGE)
     assert answer.status_code == 422
     assert "spec.scope" in causes(answer)
+
+
+TABLE = {"accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
+
+
+def with_version(group, **fields):
+    made = definition(group)
+    made["spec"]["versions"][0] |= fields
+    return made
+
+
+@pytest.fixture
+def scaled(raw, group, namespace):
+    """The path of gadgets that say how many there should be, and have columns."""
+    paths = {"specReplicasPath": ".spec.many.wanted", "statusReplicasPath": ".status.count"}
+    paths["labelSelectorPath"] = ".status.selector"
+    columns = [
+        {"name": "Wanted", "type": "integer", "jsonPath": ".spec.many.wanted"},
+        {"name": "Ready", "type": "string", "jsonPath": '.status.conditions[?(@.type=="Ready")].status'},
+        {"name": "First", "type": "string", "jsonPath": ".spec.words[0]", "priority": 1},
+        {"name": "All", "type": "string", "jsonPath": ".spec.words[*]"},
+        {"name": "Odd", "type": "integer", "jsonPath": ".spec.words[0]"},
+        {"name": "None", "type": "string", "jsonPath": ".spec.nothing"},
+        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+    ]
+    below = {"status": {}, "scale": paths}
+    made = with_version(group, subresources=below, additionalPrinterColumns=columns)
+    raw.post(DEFINITIONS, json=made).raise_for_status()
+    eventually(lambda: raw.get(f"/apis/{group}/v1/gadgets").status_code == 200)
+    yield f"/apis/{group}/v1/namespaces/{namespace}/gadgets"
+    raw.delete(f"{DEFINITIONS}/gadgets.{group}")
+
+
+def test_how_many_there_should_be_is_its_scale(raw, group, scaled):
+    raw.post(scaled, json=gadget(group, spec={"many": {"wanted": 2}})).raise_for_status()
+    status = {"status": {"count": 1, "selector": "app=gadget"}}
+    raw.patch(f"{scaled}/one/status", json=status, headers=MERGE).raise_for_status()
+    scale = raw.get(f"{scaled}/one/scale").json()
+    assert (scale["kind"], scale["apiVersion"], scale["spec"]) == ("Scale", "autoscaling/v1", {"replicas": 2})
+    assert scale["status"] == {"replicas": 1, "selector": "app=gadget"}
+    changed = raw.patch(f"{scaled}/one/scale", json={"spec": {"replicas": 5}}, headers=MERGE)
+    assert changed.json()["spec"] == {"replicas": 5}
+    assert raw.get(f"{scaled}/one").json()["spec"] == {"many": {"wanted": 5}}
+    resources = raw.get(f"/apis/{group}/v1").json()["resources"]
+    assert "gadgets/scale" in {one["name"] for one in resources}
+
+
+def test_its_columns_are_those_of_its_definition(raw, group, scaled):
+    spec = {"many": {"wanted": 2}, "words": ["a", "b"]}
+    raw.post(scaled, json=gadget(group, spec=spec)).raise_for_status()
+    conditions = [{"type": "Other", "status": "False"}, {"type": "Ready", "status": "True"}]
+    status = {"status": {"conditions": conditions}}
+    raw.patch(f"{scaled}/one/status", json=status, headers=MERGE).raise_for_status()
+    table = raw.get(scaled, headers=TABLE).json()
+    titles = [(one["name"], one["type"], one["priority"]) for one in table["columnDefinitions"]]
+    assert titles == [
+        ("Name", "string", 0), ("Wanted", "integer", 0), ("Ready", "string", 0), ("First", "string", 1),
+        ("All", "string", 0), ("Odd", "integer", 0), ("None", "string", 0), ("Age", "date", 0),
+    ]  # fmt: skip
+    [row] = table["rows"]
+    assert row["cells"][:-1] == ["one", 2, "True", "a", "a", None, None]
+    assert row["cells"][-1].endswith("s")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"subresources": {"scale": {"specReplicasPath": ".spec.n"}}},
+         "spec.versions[0].subresources.scale.statusReplicasPath"),
+        ({"subresources": {"scale": {"specReplicasPath": ".n", "statusReplicasPath": ".status.n"}}},
+         "spec.versions[0].subresources.scale.specReplicasPath"),
+        ({"additionalPrinterColumns": [{"name": "A", "type": "colour", "jsonPath": ".spec.a"}]},
+         "spec.versions[0].additionalPrinterColumns[0].type"),
+        ({"additionalPrinterColumns": [{"name": "A", "type": "string", "jsonPath": "spec["}]},
+         "spec.versions[0].additionalPrinterColumns[0].jsonPath"),
+    ],
+)  # fmt: skip
+def test_a_scale_or_column_that_is_wrong_is_refused(raw, group, fields, field):
+    answer = raw.post(DEFINITIONS, json=with_version(group, **fields))
+    assert answer.status_code == 422
+    told = {one.replace("versions[0].", "").lower() for one in causes(answer)}
+    assert field.replace("versions[0].", "").lower() in told, told

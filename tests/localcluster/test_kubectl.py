@@ -75,6 +75,39 @@ spec:
           containers:
           - {name: main, image: busybox, command: ["true"]}
 """
+GADGET = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: gadgets.example.org}
+spec:
+  group: example.org
+  scope: Namespaced
+  names: {plural: gadgets, kind: Gadget}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    subresources:
+      status: {}
+      scale: {specReplicasPath: .spec.wanted, statusReplicasPath: .status.count}
+    additionalPrinterColumns:
+    - {name: Wanted, type: integer, jsonPath: .spec.wanted}
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            properties:
+              wanted: {type: integer, description: How many there should be.}
+          status: {type: object, x-kubernetes-preserve-unknown-fields: true}
+"""
+GADGET_ONE = """
+apiVersion: example.org/v1
+kind: Gadget
+metadata: {name: one}
+spec: {wanted: 2}
+"""
 #: In this order, on one cluster: what is typed, and what is seen.
 ROWS = [
     ("version", "Server Version: v1."),
@@ -92,6 +125,8 @@ ROWS = [
     ("describe pods -l app=web", "Container image"),
     ("describe nodes", "Allocated resources:"),
     ("logs deployment/web", "hello"),
+    ("exec deployment/web -- echo beside", "beside"),
+    ("exec deployment/web -c main -- ls -d /", "/"),
     ("scale deployment web --replicas=2", "deployment.apps/web scaled"),
     ("wait --for=condition=Available deployment/web --timeout=120s", "condition met"),
     ("label deployment web tier=front", "labeled"),
@@ -119,6 +154,15 @@ ROWS = [
     ("get cronjobs", "0 3 * * *   Europe/Berlin   False"),
     ("describe cronjob nightly", "Concurrency Policy:            Allow"),
     ("delete cronjob nightly", 'cronjob.batch "nightly" deleted'),
+    ("explain deployment.spec.replicas", "FIELD: replicas <integer>"),
+    ("explain pods.spec.containers", "readinessProbe"),
+    ("apply -f gadget.yaml", "gadgets.example.org created"),
+    ("wait --for=condition=Established crd/gadgets.example.org --timeout=120s", "condition met"),
+    ("apply -f one.yaml", "gadget.example.org/one created"),
+    ("scale gadget one --replicas=7", "gadget.example.org/one scaled"),
+    ("get gadgets", "one    7"),
+    ("explain gadget.spec.wanted", "How many there should be."),
+    ("delete crd gadgets.example.org", '"gadgets.example.org" deleted'),
     ("auth can-i create jobs", "yes"),
     ("auth can-i --list", "*.*"),
     ("auth whoami", "kubernetes-admin"),
@@ -134,6 +178,8 @@ def kubectl(kit, tmp_path_factory):
     (folder / "web.yaml").write_text(DEPLOYMENT)
     (folder / "job.yaml").write_text(JOB)
     (folder / "cron.yaml").write_text(CRON_JOB)
+    (folder / "gadget.yaml").write_text(GADGET)
+    (folder / "one.yaml").write_text(GADGET_ONE)
     (folder / "stateful.yaml").write_text(STATEFUL)
     with embedded(folder) as cluster:
         config = Path(cluster.kubeconfig).with_name("kubeconfig-for-kubectl")

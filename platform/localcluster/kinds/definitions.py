@@ -5,14 +5,15 @@ One served version each, with a structural schema; `schemas` holds objects to it
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from localcluster import validation
+from localcluster import jsonpaths, validation
 from localcluster.kinds import schemas
-from localcluster.kinds.shape import Json, ObjectMeta, Shape
+from localcluster.kinds.shape import Int, Json, ObjectMeta, Shape
 from localcluster.validation import Problems
 
 if TYPE_CHECKING:
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
 Obj = dict[str, Any]
 KEY = "customresourcedefinitions.apiextensions.k8s.io"
 _APPROVED, _PROTECTED = "api-approved.kubernetes.io", (".k8s.io", ".kubernetes.io")
+_COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
+_SIMPLE = re.compile(r"(\.[A-Za-z0-9_-]+)+")
+_SCALE_PATHS = (
+    ("specReplicasPath", (".spec.",), True),
+    ("statusReplicasPath", (".status.",), True),
+    ("labelSelectorPath", (".status.", ".spec."), False),
+)
 _ACCEPTED = (("NamesAccepted", "NoConflicts"), ("Established", "InitialNamesAccepted"))
 
 
@@ -41,9 +49,24 @@ class Names(Shape):
     categories: list[str] | None = None
 
 
+class ScalePaths(Shape):
+    spec_replicas_path: str | None = None
+    status_replicas_path: str | None = None
+    label_selector_path: str | None = None
+
+
 class Below(Shape):
     status: Json | None = None
-    scale: Json | None = None
+    scale: ScalePaths | None = None
+
+
+class PrinterColumn(Shape):
+    name: str | None = None
+    type: str | None = None
+    format: str | None = None
+    description: str | None = None
+    priority: Int | None = None
+    json_path: str | None = msgspec.field(default=None, name="jsonPath")
 
 
 class Validation(Shape):
@@ -56,6 +79,7 @@ class Version(Shape):
     storage: bool | None = None
     schema: Validation | None = None
     subresources: Below | None = None
+    additional_printer_columns: list[PrinterColumn] | None = None
 
 
 class Spec(Shape):
@@ -138,6 +162,34 @@ def _check_versions(versions: list[Obj], problems: Problems) -> None:
             problems.required(f"{where}.schema.openAPIV3Schema", "schemas are required")
         else:
             schemas.check_schema(schema, f"{where}.schema.openAPIV3Schema", problems)
+        _check_columns(version.get("additionalPrinterColumns") or [], where, problems)
+        if (scale := (version.get("subresources") or {}).get("scale")) is not None:
+            _check_scale(scale, f"{where}.subresources.scale", problems)
+
+
+def _check_columns(columns: list[Obj], where: str, problems: Problems) -> None:
+    for index, column in enumerate(columns):
+        at = f"{where}.additionalPrinterColumns[{index}]"
+        if not column.get("name"):
+            problems.required(f"{at}.name")
+        problems.one_of(f"{at}.type", column.get("type", ""), _COLUMN_TYPES)
+        if not column.get("jsonPath"):
+            problems.required(f"{at}.jsonPath")
+            continue
+        try:
+            jsonpaths.parse(column["jsonPath"])
+        except ValueError as error:
+            problems.invalid(f"{at}.jsonPath", column["jsonPath"], str(error))
+
+
+def _check_scale(scale: Obj, at: str, problems: Problems) -> None:
+    for name, below, needed in _SCALE_PATHS:
+        path = scale.get(name, "")
+        if needed and not path:
+            problems.required(f"{at}.{name}")
+        elif path and not (path.startswith(below) and _SIMPLE.fullmatch(path)):
+            words = "should be a json path under " + " or ".join(below)
+            problems.invalid(f"{at}.{name}", path, words)
 
 
 def stored(registry: Registry, obj: Obj) -> None:

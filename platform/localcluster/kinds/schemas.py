@@ -38,6 +38,13 @@ _TYPES: dict[str, Callable[[Json], bool]] = {
     "integer": lambda value: _is_number(value) and value == int(value),
     "number": _is_number,
 }
+
+
+def is_of(value: Json, type_: str) -> bool:
+    """Whether a value is of a type as schemas name them."""
+    return _TYPES[type_](value)
+
+
 _NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
 
 

@@ -31,6 +31,8 @@ class Attendant:
         elif container.exited:
             container.started = container.ready = False
             self._leave(container)
+            for session in list(container.sessions):
+                session.kill()
             self._announce(container)
 
     def end(self, containers: list[Container], grace: float) -> None:

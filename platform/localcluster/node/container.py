@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from localcluster import times
 from localcluster.backoff import Backoff
@@ -12,6 +12,10 @@ from .addresses import HOST_IP
 from .attempt import Attempt, Record, Spec
 
 Obj = dict[str, Any]
+
+
+class Killable(Protocol):
+    def kill(self) -> None: ...
 
 
 class Container:
@@ -29,6 +33,7 @@ class Container:
         self.announced = False  # Started, or why not, has been told as an event
         self.environment: dict[str, str] = {}
         self.cwd = "/"
+        self.sessions: set[Killable] = set()  # commands that run beside it, and end with it
         self.ip = HOST_IP
 
     @property

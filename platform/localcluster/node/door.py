@@ -7,8 +7,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from localcluster import times
+from localcluster.status import ApiError
 
-from . import exposition, usage
+from . import exposition, sessions, usage
 from .addresses import HOST_IP, pod_ip
 from .listeners import Ear, Ears, listens
 from .measuring import Figures, Interval, Meter
@@ -49,6 +50,18 @@ class Door:
 
         ear = self._ears.get((meta["uid"], port), look)
         return (ear.address, port) if ear else None
+
+    async def session(
+        self, pod: Obj, container: str, command: list[str], *, tty: bool, stdin: bool
+    ) -> sessions.Session:
+        """Runs a command beside a container of a pod. ApiError 500 where that does not run."""
+        worker = self.node.workers.get(pod["metadata"]["uid"])
+        found = worker.container(container) if worker else None
+        if worker is None or found is None or not found.running:
+            words = f'unable to upgrade connection: container not found ("{container}")'
+            raise ApiError(500, "InternalError", f"Internal error occurred: {words}")
+        worker.equip(found)
+        return await sessions.start(found, command, tty=tty, stdin=stdin)
 
     # -- pages --------------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ class PodWorker:
         self.ended = asyncio.Event()
         self._wake = asyncio.Event()
         self._due = 0.0
-        self.attendant = Attendant(self._say, self.own_grace, self._equip)
+        self.attendant = Attendant(self._say, self.own_grace, self.equip)
         self._said: set[tuple[str, str]] = set()
 
     # -- what others may tell it --------------------------------------------------------------------
@@ -342,7 +342,8 @@ class PodWorker:
         host = self.host
         return Environment(self.pod, container.spec, self.places, host.machine, host.registry.get)
 
-    def _equip(self, container: Container) -> None:
+    def equip(self, container: Container) -> None:
+        """Gives one of an earlier server what runs beside it: environment and folder."""
         if not container.environment and self.places is not None:
             environment = self._environment(container)
             container.environment = environment.variables(self.gpus_of(container))

@@ -1,0 +1,116 @@
+"""Commands beside a pod's container, over a websocket (v4 and v5.channel.k8s.io), as `kubectl exec` asks for.
+
+Each message begins with the number of its channel. The table of kinds leads here; `node.sessions` runs them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from starlette.datastructures import QueryParams
+from starlette.types import Receive, Scope, Send
+
+from localcluster import containers
+from localcluster.doors import Door, Session
+from localcluster.status import bad_request
+
+Obj = dict[str, Any]
+_STDIN, _STDOUT, _STDERR, _ERROR, _RESIZE, _CLOSE = 0, 1, 2, 3, 4, 255
+_PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+_FLAGS = ("true", "1")
+
+
+def subprotocol(scope: Scope, offered: tuple[str, ...]) -> str:
+    """The first of ours that the client speaks. ApiError 400 where it speaks none."""
+    asked = scope.get("subprotocols") or []
+    found = next((one for one in offered if one in asked), None)
+    if found is None:
+        raise bad_request(
+            f"the client speaks none of {', '.join(offered)}, but {', '.join(asked) or 'nothing'}"
+        )
+    return found
+
+
+async def execute(door: Door, pod: Obj, scope: Scope, receive: Receive, send: Send) -> None:
+    """Runs the command that the query names until it ends or the client leaves. ApiError before it starts."""
+    query = QueryParams(scope["query_string"])
+    protocol = subprotocol(scope, _PROTOCOLS)
+    command, tty = query.getlist("command"), query.get("tty") in _FLAGS
+    wanted = {_STDIN: "stdin", _STDOUT: "stdout", _STDERR: "stderr"}
+    channels = {number for number, name in wanted.items() if query.get(name) in _FLAGS}
+    if not command:
+        raise bad_request("you must specify at least 1 command for the container")
+    if not channels:
+        raise bad_request("you must specify at least one of stdin, stdout, stderr")
+    containers.check_running(pod)
+    container = containers.container(pod, query.get("container", ""))
+    session = await door.session(pod, container, command, tty=tty, stdin=_STDIN in channels)
+    await receive()
+    await send({"type": "websocket.accept", "subprotocol": protocol})
+    await _Exchange(session, channels, receive, send).run()
+
+
+class _Exchange:
+    """One command and its client: what either says goes to the other, and at the end how it went."""
+
+    def __init__(self, session: Session, channels: set[int], receive: Receive, send: Send) -> None:
+        self._session, self._channels, self._receive, self._send = session, channels, receive, send
+
+    async def run(self) -> None:
+        listening = asyncio.create_task(self._listen())
+        telling = asyncio.create_task(self._tell())
+        try:
+            await asyncio.wait({listening, telling}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._session.kill()
+            for task in (listening, telling):
+                task.cancel()
+            await asyncio.gather(listening, telling, return_exceptions=True)
+
+    async def _listen(self) -> None:
+        """Returns when the client has gone."""
+        while (event := await self._receive())["type"] == "websocket.receive":
+            data = event.get("bytes") or b""
+            if not data:
+                continue
+            channel, rest = data[0], data[1:]
+            if channel == _STDIN and _STDIN in self._channels:
+                await self._session.write(rest)
+            elif channel == _RESIZE:
+                self._resize(rest)
+            elif channel == _CLOSE and rest[:1] == bytes([_STDIN]):
+                self._session.close_input()
+
+    def _resize(self, data: bytes) -> None:
+        """A size that is none is passed over: the terminal stays as it was."""
+        with contextlib.suppress(msgspec.DecodeError, AttributeError, TypeError, ValueError):
+            size: Mapping[str, int] = msgspec.json.decode(data)
+            self._session.resize(int(size.get("Width", 0)), int(size.get("Height", 0)))
+
+    async def _tell(self) -> None:
+        """All that the command says, then how it ended."""
+        await asyncio.gather(*(self._pass_on(channel) for channel in (_STDOUT, _STDERR)))
+        await self._say(_ERROR, msgspec.json.encode(_ending(await self._session.ended())))
+        await self._send({"type": "websocket.close", "code": 1000})
+
+    async def _pass_on(self, channel: int) -> None:
+        async for chunk in self._session.output(error=channel == _STDERR):
+            if channel in self._channels:
+                await self._say(channel, chunk)
+
+    async def _say(self, channel: int, data: bytes) -> None:
+        await self._send({"type": "websocket.send", "bytes": bytes([channel]) + data})
+
+
+def _ending(code: int) -> Obj:
+    """The Status that clients read the exit code from."""
+    if not code:
+        return {"metadata": {}, "status": "Success"}
+    causes = [{"reason": "ExitCode", "message": str(code)}]
+    message = f"command terminated with non-zero exit code: exit status {code}"
+    told = {"metadata": {}, "status": "Failure", "message": message, "reason": "NonZeroExitCode"}
+    return told | {"details": {"causes": causes}}

@@ -1,0 +1,178 @@
+"""Commands beside a container, as `kubectl exec` asks for them: what goes in and out, and how they end."""
+
+import json
+import shlex
+import ssl
+import time
+from urllib.parse import urlencode
+
+import pytest
+from kubernetes.stream import stream
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from tests.contracts.objects import eventually, pod
+from tests.contracts.test_running import running_pod
+
+STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
+V5 = "v5.channel.k8s.io"
+
+
+@pytest.fixture
+def running(core, namespace):
+    """The name of a pod that runs."""
+    made = running_pod("one", "sleep 600", env=[{"name": "WORD", "value": "kept"}])
+    made["spec"]["terminationGracePeriodSeconds"] = 0
+    core.create_namespaced_pod(namespace, made)
+    eventually(lambda: core.read_namespaced_pod("one", namespace).status.phase == "Running")
+    return "one"
+
+
+@pytest.fixture
+def dial(api_client, namespace):
+    """`dial(pod, *command, **how)`: an open websocket to a command beside the pod's container."""
+    settings = api_client.configuration
+
+    def opened(name, *command, below="exec", protocols=(V5,), stdin=False, tty=False, **query):
+        wanted = {"stdin": stdin, "stdout": True, "stderr": not tty, "tty": tty} | query
+        asked = [(key, str(value).lower()) for key, value in wanted.items()]
+        asked += [("command", word) for word in command]
+        url = f"{settings.host}/api/v1/namespaces/{namespace}/pods/{name}/{below}?{urlencode(asked)}"
+        context = ssl.create_default_context(cafile=settings.ssl_ca_cert) if settings.ssl_ca_cert else None
+        if context and settings.cert_file:
+            context.load_cert_chain(settings.cert_file, settings.key_file)
+        headers = {
+            one["key"]: one["value"] for one in settings.auth_settings().values() if one["in"] == "header"
+        }
+        where = url.replace("http", "ws", 1)
+        return connect(where, ssl=context, additional_headers=headers, subprotocols=protocols, proxy=None)
+
+    return opened
+
+
+def told(socket):
+    """All that came, by channel, once the other side has closed."""
+    found = {STDOUT: b"", STDERR: b"", ERROR: b""}
+    for message in socket:
+        found[message[0]] = found.get(message[0], b"") + message[1:]
+    return found
+
+
+def until(socket, channel, text):
+    """What a channel has said once `text` is in it."""
+    found, deadline = b"", time.monotonic() + 60
+    while text not in found:
+        message = socket.recv(timeout=max(0.1, deadline - time.monotonic()))
+        found += message[1:] if message[0] == channel else b""
+    return found
+
+
+@pytest.mark.programs
+def test_what_it_says_and_how_it_ends_is_told(dial, running):
+    with dial(running, "sh", "-c", "echo $WORD; echo bad >&2; exit 3") as socket:
+        said = told(socket)
+    assert (said[STDOUT], said[STDERR]) == (b"kept\n", b"bad\n")
+    status = json.loads(said[ERROR])
+    assert (status["status"], status["reason"]) == ("Failure", "NonZeroExitCode")
+    assert status["details"]["causes"] == [{"reason": "ExitCode", "message": "3"}]
+
+
+@pytest.mark.programs
+def test_a_command_that_ends_well_says_so(dial, running):
+    with dial(running, "true", protocols=("v4.channel.k8s.io",)) as socket:
+        assert socket.subprotocol == "v4.channel.k8s.io"
+        assert json.loads(told(socket)[ERROR])["status"] == "Success"
+
+
+@pytest.mark.programs
+def test_what_is_sent_is_its_input_until_that_is_closed(dial, running):
+    with dial(running, "cat", stdin=True) as socket:
+        socket.send(bytes([STDIN]) + b"one ")
+        socket.send(bytes([STDIN]) + b"two")
+        socket.send(bytes([CLOSE, STDIN]))
+        assert told(socket)[STDOUT] == b"one two"
+
+
+@pytest.mark.programs
+def test_much_comes_whole(dial, running):
+    with dial(running, "sh", "-c", "head -c 3000000 /dev/zero") as socket:
+        assert len(told(socket)[STDOUT]) == 3_000_000
+
+
+@pytest.mark.programs
+def test_a_terminal_is_one_and_has_the_size_that_it_is_given(dial, running):
+    script = 'test -t 0 && test -t 1 && echo a terminal; read word; stty size; echo "said $word"'
+    with dial(running, "sh", "-c", script, stdin=True, tty=True) as socket:
+        until(socket, STDOUT, b"a terminal")
+        socket.send(bytes([RESIZE]) + json.dumps({"Width": 132, "Height": 43}).encode())
+        socket.send(bytes([STDIN]) + b"hello\n")
+        said = told(socket)[STDOUT]
+    assert b"43 132" in said
+    assert b"said hello" in said
+
+
+@pytest.mark.programs
+def test_the_keyboard_of_a_terminal_interrupts(dial, running):
+    with dial(running, "sh", "-c", "echo waits; exec sleep 600", stdin=True, tty=True) as socket:
+        until(socket, STDOUT, b"waits")
+        socket.send(bytes([STDIN, 3]))  # Ctrl-C
+        status = json.loads(told(socket)[ERROR])
+    assert status["details"]["causes"] == [{"reason": "ExitCode", "message": "130"}]
+
+
+@pytest.mark.programs
+def test_it_ends_with_its_pod(core, dial, running, namespace):
+    with dial(running, "sh", "-c", "echo here; exec sleep 600") as socket:
+        until(socket, STDOUT, b"here")
+        core.delete_namespaced_pod(running, namespace, grace_period_seconds=0)
+        said = told(socket)
+    assert json.loads(said[ERROR])["status"] == "Failure"
+
+
+@pytest.mark.programs
+def test_it_ends_with_its_connection(dial, running, tmp_path):
+    mark, script = tmp_path / "alive", "echo here; while :; do touch {}; sleep 0.1; done"
+    with dial(running, "sh", "-c", script.format(shlex.quote(str(mark)))) as socket:
+        until(socket, STDOUT, b"here")
+        eventually(mark.exists)
+
+    def stays_away():
+        mark.unlink(missing_ok=True)
+        time.sleep(0.5)
+        return not mark.exists()
+
+    eventually(stays_away)
+
+
+@pytest.mark.programs
+def test_the_official_client_runs_commands(core, running, namespace):
+    run = core.connect_get_namespaced_pod_exec
+    said = stream(run, running, namespace, command=["sh", "-c", "echo $WORD"], stdout=True, stderr=True)
+    assert said == "kept\n"
+
+
+@pytest.mark.programs
+def test_a_program_that_is_not_there_is_told(dial, running):
+    with pytest.raises(InvalidStatus) as refused, dial(running, "no-such-program"):
+        pass
+    assert refused.value.response.status_code == 500
+    assert b"executable file not found" in refused.value.response.body
+
+
+def refusal(dial, *args, **how):
+    with pytest.raises(InvalidStatus) as refused, dial(*args, **how):
+        pass
+    return refused.value.response.status_code
+
+
+def test_what_is_not_there_or_does_not_run_is_refused(core, dial, namespace):
+    assert refusal(dial, "nobody", "true") == 404
+    core.create_namespaced_pod(namespace, pod("held"))
+    assert refusal(dial, "held", "true") == 400
+    assert refusal(dial, "held", "true", container="other") == 400
+
+
+def test_a_command_needs_a_websocket(raw, pods, running):
+    asked = {"command": "true", "stdout": "1"}
+    assert raw.get(f"{pods}/{running}/exec", params=asked).status_code in (400, 500)
+    assert raw.get(f"{pods}/nobody/exec", params=asked).status_code == 404
