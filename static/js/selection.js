@@ -120,6 +120,9 @@ export function start(bar) {
       pick(row, row && !selected.has(row.dataset.row));
     } else if (event.key === "X") {
       pick(row, true, true);
+    } else if (event.key === "a" && selected.count) {
+      event.preventDefault();
+      bar.querySelector(":is(button:enabled, a[href]):not([hidden])").focus(); // 150 presses of Tab away
     } else if (event.key === "Enter" && event.target === document.body) {
       cursor()?.querySelector(".first a").click();
     } else if (event.key === "Escape" && !document.querySelector("dialog[open], :popover-open")) {

@@ -156,6 +156,16 @@ def test_the_keyboard_selects_ranges_the_page_and_all(table):
     assert table.page.locator("#bulk").is_hidden()
 
 
+def test_a_key_leads_from_the_rows_to_what_can_be_done_with_them(table):
+    table.draw(row(1, stop="already stopped"), row(2))
+    table.page.keyboard.press("a")
+    assert not table.page.locator("#bulk :focus").count()
+    table.page.keyboard.press("j")
+    table.page.keyboard.press("x")
+    table.page.keyboard.press("a")
+    assert table.page.locator("#bulk :focus").text_content() == "Run"
+
+
 def test_copy_and_details_are_for_one(table):
     table.draw(row(1), row(2, copy="not yours to copy"))
     copy, details = (table.page.locator(f"[data-one={name}]") for name in ("copy", "details"))
