@@ -39,13 +39,16 @@ def of_pods(user: Any, workload: Workload, ids: Iterable[int]) -> Drawn:
 
 
 def of_workloads(user: Any, ids: Iterable[int]) -> Drawn:
-    """Of these workloads, as far as `user` sees them, the GPU use of all their pods, by "gpu-17"."""
-    rows = Pod.objects.visible_to(user).filter(workload__in=ids, gone_at=None)
-    pods = list(rows.select_related("cluster"))
+    """Of these workloads, as far as `user` sees them, the GPU use of all their pods, by "gpu-17".
+
+    A workload without pods has a drawing too, which says so.
+    """
+    workloads = Workload.objects.visible_to(user).filter(pk__in=ids)
+    of: dict[int, list[Series]] = {pk: [] for pk in workloads.values_list("pk", flat=True)}
+    rows = Pod.objects.visible_to(user).filter(workload__in=of, gone_at=None)
     by_cluster: dict[int, list[Pod]] = defaultdict(list)
-    for pod in pods:
+    for pod in rows.select_related("cluster"):
         by_cluster[pod.cluster_id].append(pod)
-    of: dict[int, list[Series]] = {pod.workload_id: [] for pod in pods if pod.workload_id}
     states: list[SourceState] = []
     for its in by_cluster.values():
         found, more = _read(its, [WHAT["gpu"]])

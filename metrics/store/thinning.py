@@ -56,8 +56,9 @@ def _of_day(cluster: int, day: int) -> list[int]:
 
 @transaction.atomic
 def _thin(metrics: dict[int, Metric], day: int) -> None:
-    # A little from before: the first step begins with the sample that came last.
-    raw = chunks.read(metrics, [Window(Resolution.RAW, day - SPANS[Resolution.RAW], day + DAY)])
+    # A little from before and after: the first step begins with the sample that came last, and the last one
+    # ends with what the next sample says of it.
+    raw = chunks.read(metrics, [Window(Resolution.RAW, day - SPANS[Resolution.RAW], day + DAY + 1)])
     month = day // SPANS[Resolution.HOUR] * SPANS[Resolution.HOUR]
     there = chunks.read(metrics, [Window(Resolution.HOUR, month, month + 1)])
     chunks.write(metrics, _coarse(metrics, raw, there, day, month))

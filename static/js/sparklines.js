@@ -6,7 +6,7 @@ const OFTEN = 60000;
 const MOST = 200; // that the server draws at once
 
 export function start(table) {
-  const drawn = new Map(); // what the server drew, by name
+  const drawn = new Map(); // what the server drew, by name; null where it drew nothing yet
 
   const cells = () => [...table.querySelectorAll("[data-spark]")];
 
@@ -21,8 +21,10 @@ export function start(table) {
   }
 
   const renew = paced(async () => {
-    const ids = [...new Set(cells().map((cell) => cell.dataset.spark.split("-")[1]))].slice(0, MOST);
+    const names = cells().map((cell) => cell.dataset.spark);
+    const ids = [...new Set(names.map((name) => name.split("-")[1]))].slice(0, MOST);
     if (!ids.length) return;
+    for (const name of names) drawn.set(name, drawn.get(name) ?? null); // asked for: not again with each row that comes
     const fetched = await page(`${table.dataset.sparks}?of=${ids}`);
     for (const one of fetched.querySelectorAll("[data-drawn]")) drawn.set(one.dataset.drawn, document.importNode(one, true));
     fill();

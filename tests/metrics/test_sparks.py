@@ -93,6 +93,14 @@ def test_of_what_was_never_measured_there_is_a_dash(ada, ada_training, browse):
     assert "0 %" not in body
 
 
+def test_a_workload_without_pods_has_a_dash_and_that_of_others_nothing(
+    ada, ada_training, eve_training, browse
+):
+    ada_training.pods.all().delete()
+    found = drawn(browse(ada), f"/overview/sparks?of={ada_training.pk},{eve_training.pk}")
+    assert list(found) == [f"gpu-{ada_training.pk}"]
+
+
 @pytest.mark.parametrize(
     "query", ["of=x", "of=-1", "of=1;2", "of=" + "9" * 30, "of=" + ",".join("1" * 201), "of=²"]
 )

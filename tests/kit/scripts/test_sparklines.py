@@ -59,6 +59,15 @@ def test_a_row_that_changes_keeps_its_drawing_and_one_that_comes_gets_one(table)
     expect(table.page.locator("tr[data-row='1'] .spark")).to_contain_text("1.5")
 
 
+def test_what_the_server_does_not_draw_is_not_asked_for_again_with_each_row_that_comes(stage):
+    opened = stage(section(row(1, "a"), row(2, "a")), answers={"/sparks": lambda query: drawings("of=1")})
+    expect(opened.page.locator("tr[data-row='1'] .spark")).to_contain_text("1.5")
+    for _ in range(3):
+        opened.page.evaluate("document.dispatchEvent(new Event('runyard:rows'))")
+        opened.page.wait_for_timeout(1_200)  # a renewal waits for a second
+    assert asked(opened) == ["/sparks?of=1,2"]
+
+
 def test_what_cannot_be_drawn_leaves_the_cell_as_it_was(stage):
     opened = stage(section(row(1, "a")))  # there is no /sparks: 404
     opened.wait_for("document.querySelector('.spark')")
