@@ -5,7 +5,7 @@ object come in the order in which they were made; `runyard.sync` sees to that an
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
@@ -17,7 +17,7 @@ from django.utils import timezone
 from runyard.clusters import objects
 from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen
-from runyard.kit.loading import load
+from runyard.kit.loading import fresh, load
 from runyard.kit.writing import insert_rows, write_changes, write_columns
 from runyard.tenancy.models import Project
 from workloads import node_pools, observing_changes, observing_events, transitions
@@ -54,8 +54,9 @@ class Batch:
     touched: dict[str, Workload] = field(default_factory=dict)  # by workload uid
     confirmed: dict[str, Workload] = field(default_factory=dict)  # nothing new but their version; by uid
     changed_pods: dict[str, Pod] = field(default_factory=dict)
+    confirmed_pods: dict[str, Pod] = field(default_factory=dict)
     events: dict[str, Event] = field(default_factory=dict)
-    changes: list[PhaseChange] = field(default_factory=list)
+    changes: list[tuple[Workload, PhaseChange]] = field(default_factory=list)
     spec_changes: list[SpecChange] = field(default_factory=list)
     room: Room = field(init=False)
 
@@ -65,10 +66,11 @@ class Batch:
     @cached_property
     def pods(self) -> dict[str, Pod]:
         """Those observed and all of the workloads, by uid; read only where something asks for one."""
-        rows = Pod.objects.filter(cluster=self.cluster).filter(
-            Q(uid__among=self.pods_seen) | Q(owner_uid__among=self.owners_seen | self.by_uid.keys())
-        )
-        return {pod.uid: pod for pod in load(rows)}
+        mine = Pod.objects.filter(cluster=self.cluster)
+        found = load(mine.filter(owner_uid__among=self.owners_seen | self.by_uid.keys()))
+        if others := self.pods_seen - {pod.uid for pod in found}:
+            found += load(mine.filter(uid__among=others))
+        return {pod.uid: pod for pod in found}
 
     @cached_property
     def pods_of(self) -> dict[Owner, dict[str, Pod]]:
@@ -190,7 +192,7 @@ def _is_confirmed(batch: Batch, workload: Workload, fields: dict[str, Any]) -> b
 def _is_as_before(row: Model, fields: dict[str, Any]) -> bool:
     """Whether `fields` say of `row` what it says, in another version."""
     had = vars(row)
-    return all(had[name] == said for name, said in fields.items() if name != "resource_version")
+    return (fields | {"resource_version": had["resource_version"]}).items() <= had.items()
 
 
 def _is_by_queue(workload: Workload, fields: dict[str, Any]) -> bool:
@@ -240,8 +242,9 @@ def _discover(batch: Batch, seen: Seen) -> Workload:
     """A workload that somebody submitted past us."""
     meta, kind = seen.object.metadata, _kind(seen)
     _retire_namesake(batch, seen)
-    workload = Workload(
-        cluster=batch.cluster,
+    workload = fresh(
+        Workload,
+        cluster_id=batch.cluster.pk,
         project_id=batch.projects.get(meta.namespace),
         kind=kind,
         namespace=meta.namespace,
@@ -278,15 +281,16 @@ def _pod(batch: Batch, seen: Seen) -> None:
         return
     fields = pod_fields(seen.object)
     if pod is None:
-        pod = batch.pods[seen.uid] = Pod(cluster=batch.cluster, uid=seen.uid)
+        pod = batch.pods[seen.uid] = fresh(Pod, cluster_id=batch.cluster.pk, uid=seen.uid)
     elif pod.gone_at and (owner := _owner(batch, pod)) is not None and owner.deleted_at:
         return  # it went with its workload, and takes its time
     elif pod.resource_version == fields["resource_version"] and not pod.gone_at:
         return
-    batch.changed_pods[pod.uid] = pod
     if pod.pk and not pod.gone_at and _is_as_before(pod, fields):
         pod.resource_version = fields["resource_version"]
+        batch.confirmed_pods[pod.uid] = pod
         return
+    batch.changed_pods[pod.uid] = pod
     pod.gone_at = None  # a cluster that was set back to a backup has it again
     _assign(pod, fields)
     batch.pods_of[pod.namespace, pod.owner_uid][pod.uid] = pod
@@ -314,7 +318,8 @@ def _settle_owner(batch: Batch, pod: Pod) -> None:
 
 def _settle(batch: Batch, workload: Workload) -> None:
     pods = list(batch.pods_of[workload.namespace, workload.uid or ""].values())
-    batch.changes += transitions.settle(workload, pods, batch.now, batch.room)
+    changes = transitions.settle(workload, pods, batch.now, batch.room)
+    batch.changes += [(workload, change) for change in changes]
     batch.touched[workload.uid or ""] = workload
 
 
@@ -329,12 +334,12 @@ def _write(batch: Batch) -> int:
     for workload in batch.touched.values():
         workload.version, workload.changed_at = workload.version + 1, batch.now
     write_changes(old)
-    write_columns([w for uid, w in batch.confirmed.items() if uid not in batch.touched], ["resource_version"])
+    _write_versions(batch.confirmed, batch.touched)
     insert_rows(batch.new)
     places = _write_pods(batch) | batch.entries.write(partial(_workload_at, batch))
-    for change in batch.changes:  # made before their workloads had keys
-        change.workload_id = change.workload.pk
-    insert_rows(batch.changes)
+    for workload, change in batch.changes:  # made before their workloads had keys
+        change.workload_id = workload.pk
+    insert_rows([change for _, change in batch.changes])
     SpecChange.objects.bulk_create(batch.spec_changes, batch_size=500)
     if places:
         observing_events.adopt(batch.cluster, places)
@@ -356,5 +361,11 @@ def _write_pods(batch: Batch) -> dict[observing_events.Place, int]:
             pod.workload_id = places[pod.namespace, pod.uid] = owner.pk
     changed = batch.changed_pods.values()
     write_changes([pod for pod in changed if pod.pk])
+    _write_versions(batch.confirmed_pods, batch.changed_pods)
     insert_rows([pod for pod in changed if not pod.pk])
     return places
+
+
+def _write_versions(confirmed: Mapping[str, Model], written: Collection[str]) -> None:
+    """Of those that are not written anyway; both by uid."""
+    write_columns([row for uid, row in confirmed.items() if uid not in written], ["resource_version"])

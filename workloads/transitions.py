@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from runyard.clusters import quantities
 from runyard.clusters.models import Cluster
+from runyard.kit.loading import fresh
 from runyard.kit.publish import publish_on_commit
 from runyard.kit.writing import write_columns
 from runyard.tenancy.models import Project, User
@@ -48,7 +49,8 @@ _HELD = (Reason.QUEUED, Reason.EVICTED)
 
 
 def settle(workload: Workload, pods: Sequence[Pod], at: datetime, room: Room) -> list[PhaseChange]:
-    """Derive `workload`'s status from itself and `pods`; the PhaseChanges to be written, oldest first.
+    """Derive `workload`'s status from itself and `pods`; the PhaseChanges to be written, oldest first, which
+    lack the key of a workload that has none yet.
 
     `room` is its cluster's: it tells what waits for a node to be free from what fits on none.
     """
@@ -72,8 +74,13 @@ def _enter(workload: Workload, status: Status, at: datetime) -> PhaseChange:
         workload.was_running = True
         workload.started_at = workload.started_at or at
     workload.phase, workload.phase_at = status.phase, at
-    return PhaseChange(
-        workload=workload, phase=status.phase, reason=status.reason, message=status.message, at=at
+    return fresh(
+        PhaseChange,
+        workload_id=workload.pk,
+        phase=status.phase,
+        reason=status.reason,
+        message=status.message,
+        at=at,
     )
 
 

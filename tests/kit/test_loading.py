@@ -6,7 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from runyard.kit.loading import load
+from runyard.kit.loading import fresh, load
+from runyard.kit.writing import insert_rows
 from tests.make import make_workload
 from workloads.models import Pod, Workload
 
@@ -78,3 +79,24 @@ def test_among_finds_what_in_finds_with_one_parameter(rows, red, cluster):
     assert list(Workload.objects.filter(pk__among={row.pk for row in found}).order_by("pk")) == list(found)
     assert list(Workload.objects.exclude(name__among=odd)) == [rows[1]]
     assert not Pod.objects.filter(uid__among=["w-0"]).exists()
+
+
+def test_a_row_made_at_once_is_what_django_makes(cluster):
+    said = {"cluster_id": cluster.pk, "name": "w", "phase_at": datetime(2026, 2, 28, tzinfo=UTC)}
+    ours, djangos = columns(fresh(Workload, **said)), columns(Workload(**said))
+    for made in (ours, djangos):
+        assert made.pop("key")
+        assert made.pop("changed_at")
+    assert ours == djangos
+
+
+def test_rows_made_at_once_share_nothing_and_can_be_written(red, cluster):
+    said = {"cluster_id": cluster.pk, "project_id": red.pk, "phase_at": datetime(2026, 2, 28, tzinfo=UTC)}
+    first, second = (fresh(Workload, name=n, created_at=said["phase_at"], **said) for n in ("a", "b"))
+    first.nodes.append("node-1")
+    insert_rows([first, second])
+    assert (first.key, first.project) != (second.key, None)
+    assert list(Workload.objects.order_by("pk").values_list("name", "nodes")) == [
+        ("a", ["node-1"]),
+        ("b", []),
+    ]

@@ -9,7 +9,7 @@ from workloads.status import Phase
 class PhaseChange(models.Model):
     """A phase a workload entered, and when; written by `transitions`, never changed."""
 
-    workload = models.ForeignKey(Workload, models.CASCADE, related_name="phase_changes")
+    workload = models.ForeignKey(Workload, models.CASCADE, db_index=False, related_name="phase_changes")
     phase = models.CharField(max_length=20, choices=Phase.choices)
     reason = models.CharField(max_length=40, blank=True, help_text="A `status.Reason`.")
     message = models.TextField(blank=True)

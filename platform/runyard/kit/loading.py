@@ -1,10 +1,13 @@
-"""Reads many rows of a model at a fraction of what Django's own reading costs: the other half of `writing`.
+"""Reads and makes many rows of a model at a fraction of what it costs by Django's own: half of `writing`.
 
 psycopg's C code makes the values, which go into the instances as they are: for rows that are soon compared
 and written again, thousands at a time. `column__among=[...]` finds them: one parameter, however many values.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import cache
+from itertools import compress
+from operator import is_not
 from typing import Any, TypeVar
 
 import msgspec
@@ -35,6 +38,23 @@ def load(rows: QuerySet[M], without: Collection[str] = ()) -> list[M]:
         return [_instance(rows.model, dict(zip(names, values, strict=True))) for values in cursor.fetchall()]
 
 
+def fresh(model: type[M], **columns: Any) -> M:
+    """`model(**columns)`, of attributes of columns alone, without what Django's own making costs."""
+    row, (values, makers) = model.__new__(model), _defaults(model)
+    vars(row).update(values, _state=ModelState(), **columns)
+    vars(row).update({name: make() for name, make in makers.items() if name not in columns})
+    return row
+
+
+@cache
+def _defaults(model: type[Model]) -> tuple[dict[str, Any], dict[str, Callable[[], Any]]]:
+    """Attribute -> its default, and -> what makes it for each row."""
+    fields = {field.attname: field for field in model._meta.concrete_fields}
+    made = {name: field.default for name, field in fields.items() if field.has_default()}
+    makers = {name: default for name, default in made.items() if callable(default)}
+    return {name: field.get_default() for name, field in fields.items() if name not in makers}, makers
+
+
 class _State(ModelState):
     """Remembers the columns as they were read: whoever changes one gives it another value."""
 
@@ -54,7 +74,9 @@ def changed_columns(row: Model) -> set[str]:
     """Attributes of columns in which `row`, which `load` read, is another than it was then."""
     now, state = vars(row), row._state
     assert isinstance(state, _State), f"{row!r} was not read by load"
-    return {name for name, was in state.read.items() if now[name] is not was and now[name] != was}
+    # Both dicts begin with the same names, and a dict keeps its order: most are told to be the same in C.
+    others = compress(state.read, map(is_not, state.read.values(), now.values()))
+    return {name for name in others if now[name] != state.read[name]}
 
 
 class _Json(Loader):
