@@ -70,7 +70,7 @@ class PodTable(Table):
         sortable=False,
         width=142,
     )
-    cpu_use = _Spark(label="CPU used", draws=pod_cells.cpu_use, of="cpu_millis", sortable=False, width=120)
+    cpu_use = _Spark(label="CPU used", draws=pod_cells.cpu_use, of="cpu_millis", sortable=False, width=144)
     restarts = Number(label="Restarts", width=74)
     exit_code = _Code(
         label="Ended with",

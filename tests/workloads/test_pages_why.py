@@ -1,5 +1,6 @@
 """The card that says why a workload waits or failed: from its pods and events, with the next step."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -75,6 +76,16 @@ def test_it_names_what_would_have_to_change(ada, pending, cluster, browse):
     assert "8 GPUs on one node asked for; the largest free block is 3 GPUs, on node-1" in page
     assert "Ask for less per pod to start sooner." in page
     assert GPUS_SHORT in page
+
+
+def test_the_same_words_of_two_who_tell_them_stand_there_once(ada, pending, browse):
+    pending.pods.update(reason="Unschedulable", message=GPUS_SHORT)
+    says(pending, "FailedScheduling", GPUS_SHORT)
+    sources = answer(ada, pending).sources
+    assert [one.reason for one in sources] == ["Unschedulable", "FailedScheduling"]
+    page = text(browse(ada).get(f"/workloads/{pending.pk}/"))
+    words, _ = page[page.index("In the cluster's own words") :].split("</details>", 1)
+    assert words.count(GPUS_SHORT) == 1
 
 
 def test_it_says_when_no_node_could_ever_take_it(ada, pending, cluster):
@@ -257,10 +268,13 @@ def test_the_header_says_where_it_came_from_and_on_which_gpus(ada, ada_training,
         cluster=cluster, uid="n", name="node-1", resource_version="1", gpus=8, gpu_product="NVIDIA-H100-80GB"
     )
     rows = type(ada_training).objects.filter(pk=ada_training.pk)
+    until = timezone.now() + timedelta(hours=2, seconds=30)
     rows.update(submitted_through="cli", nodes=["node-1"], priority="train", preemptible="yes")
+    rows.update(guaranteed_until=until)
     page = text(browse(ada).get(f"/workloads/{ada_training.pk}/"))
-    for words in ("the command line", "1 × H100 80GB", "train, preemptible", "Ada Lovell"):
+    for words in ("the command line", "1 × H100 80GB", "train, preemptible", "Ada Lovell", "Guaranteed for"):
         assert words in page
+    assert re.search(r'data-time="left">2 h( 0 m)?<', page)
 
 
 # --- what schedulers' own objects say ---

@@ -25,6 +25,7 @@ def events(request: HttpRequest, pk: int) -> HttpResponse:
     """
     workload = find(request, pk)
     try:
+        _check(request, "fold", "part")
         context = _fold(request, workload) if "fold" in request.GET else _list(request, workload)
     except BadQuery as problem:
         context = {"problem": str(problem), "shown": history.HistoryPage(), "fold": None}
@@ -42,6 +43,7 @@ def download(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpRespo
     """All that the address of the page asks for, as CSV; 400 and 503 in words."""
     workload = find(request, pk)
     try:
+        _check(request)
         wanted = history.read(request.GET, request.user, workload)
         return csv_response(history_csv(request.user, workload, wanted), "history", workload.name)
     except BadQuery as problem:
@@ -49,6 +51,13 @@ def download(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpRespo
     except Busy as busy:
         headers = {"Retry-After": str(TRY_AGAIN_SECONDS)}
         return HttpResponse(str(busy), "text/plain; charset=utf-8", 503, headers=headers)
+
+
+def _check(request: HttpRequest, *more: str) -> None:
+    """Raises BadQuery for a parameter that nothing here reads: a typing error would show another history."""
+    known = (*history.PARAMETERS, *more)
+    if unknown := sorted(request.GET.keys() - set(known)):
+        raise BadQuery(f"There is no parameter “{unknown[0][:40]}”; there is {', '.join(known)}.")
 
 
 def _list(request: HttpRequest, workload: Workload) -> dict[str, Any]:
