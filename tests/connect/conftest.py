@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -94,6 +95,12 @@ def door(monkeypatch):
         return Tools(_other)
 
     return leading_to
+
+
+@pytest.fixture(params=["through the api", "straight"])
+def doors(door, request):
+    """`doors(port)`: the door, by each of the ways that lead on from it."""
+    return partial(door, prefix=PREFIX if request.param == "through the api" else "")
 
 
 async def _other(scope, receive, send):

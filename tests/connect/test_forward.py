@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError
 
 from runyard.clusters.access import Access
-from runyard.connect import upstream
+from runyard.connect import line, upstream
 from runyard.connect.app import Tools
 from runyard.connect.forward import unprefix
 from runyard.connect.hosts import Place
@@ -83,7 +83,7 @@ async def test_no_path_climbs_out_of_the_tool(door, path):
 
 
 @pytest.mark.parametrize("path", ["//x", "/a//b", "/a%2fb", "/...", "/a..b", "/x?y=../.."])
-async def test_odd_paths_that_stay_inside_pass_as_they_are(door, path):
+async def test_odd_paths_that_stay_inside_pass_as_they_are(doors, path):
     heads = []
 
     async def talk(head, reader, writer):
@@ -91,8 +91,8 @@ async def test_odd_paths_that_stay_inside_pass_as_they_are(door, path):
         await says(OK)(head, reader, writer)
 
     async with backend(talk) as (port, _):
-        assert (await ask(door(port), path)).status == 200
-    assert heads[0].startswith(f"GET {PREFIX}{path} HTTP/1.1")
+        assert (await ask(doors(port), path)).status == 200
+    assert heads[0].startswith(f"GET {doors.keywords['prefix']}{path} HTTP/1.1")
 
 
 async def test_nothing_listens(door):
@@ -127,11 +127,11 @@ async def test_a_right_that_we_lack_on_the_cluster_is_not_the_pods_fault(door):
     assert b"pods/proxy" in answer.body
 
 
-async def test_a_tools_own_error_passes_as_it_is(door):
+async def test_a_tools_own_error_passes_as_it_is(doors):
     body = b'{"message": "kernel died"}'
     head = b"HTTP/1.1 500 x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
     async with backend(says(head + body)) as (port, _):
-        answer = await ask(door(port), "/")
+        answer = await ask(doors(port), "/")
     assert (answer.status, answer.body) == (500, body)
 
 
@@ -145,37 +145,38 @@ async def test_a_tools_own_error_passes_as_it_is(door):
         b"HTTP/1.1 999999 x\r\n\r\n",
     ],
 )
-async def test_what_is_no_http_is_said_to_be_none(door, junk):
+async def test_what_is_no_http_is_said_to_be_none(doors, junk):
     async with backend(says(junk)) as (port, _):
-        answer = await ask(door(port), "/")
+        answer = await ask(doors(port), "/")
     assert answer.status == 502
     assert b"no HTTP" in answer.body or b"does not answer" in answer.body
 
 
-async def test_a_header_of_ten_mebibytes_is_refused(door):
+async def test_a_header_of_ten_mebibytes_is_refused(doors):
     async with backend(says(b"HTTP/1.1 200 OK\r\nx: ", b"a" * 10 * 2**20, b"\r\n\r\n")) as (port, _):
-        assert (await ask(door(port), "/")).status == 502
+        assert (await ask(doors(port), "/")).status == 502
 
 
-async def test_a_backend_that_says_nothing_is_given_up(door, monkeypatch):
+async def test_a_backend_that_says_nothing_is_given_up(doors, monkeypatch):
     monkeypatch.setattr(upstream, "_TIMES", aiohttp.ClientTimeout(total=None, sock_read=0.3))
+    monkeypatch.setattr(line, "SILENT_SECONDS", 0.3)
 
     async def talk(head, reader, writer):
         await reader.read()
 
     async with backend(talk) as (port, _):
-        answer = await ask(door(port), "/")
+        answer = await ask(doors(port), "/")
     assert answer.status == 504
     assert b"sent nothing" in answer.body
 
 
-async def test_half_an_answer_is_not_taken_for_a_whole_one(door):
+async def test_half_an_answer_is_not_taken_for_a_whole_one(doors):
     async with backend(says(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")) as (port, _):
-        answer = await ask(door(port), "/")
+        answer = await ask(doors(port), "/")
     assert (answer.status, answer.body, answer.whole) == (200, b"half", False)
 
 
-async def test_an_endless_answer_ends_when_the_browser_goes(door):
+async def test_an_endless_answer_ends_when_the_browser_goes(doors):
     async def talk(head, reader, writer):
         writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
         while True:
@@ -198,7 +199,7 @@ async def test_an_endless_answer_ends_when_the_browser_goes(door):
                 heard.set()
 
         async with asyncio.timeout(30):
-            asked = asyncio.create_task(door(port)(scope_of("/endless"), receive, send))
+            asked = asyncio.create_task(doors(port)(scope_of("/endless"), receive, send))
             await heard.wait()
             gone.set()
             await asked
@@ -258,7 +259,7 @@ async def test_only_the_tools_own_page_may_ask_but_anybody_may_link_to_it(door, 
         assert (await ask(door(port), "/", method, headers)).status == status
 
 
-async def test_a_long_answer_ends_soon_after_the_right_is_gone(door, monkeypatch):
+async def test_a_long_answer_ends_soon_after_the_right_is_gone(doors, monkeypatch):
     monkeypatch.setattr("runyard.connect.forward.CHECK_SECONDS", 0.05)
 
     async def talk(head, reader, writer):
@@ -268,7 +269,7 @@ async def test_a_long_answer_ends_soon_after_the_right_is_gone(door, monkeypatch
         await reader.read()
 
     async with backend(talk) as (port, open_ones):
-        app = door(port)
+        app = doors(port)
         _gone_once_asked_again(monkeypatch)
         answer = await ask(app, "/endless")
         async with asyncio.timeout(SECONDS):
@@ -277,14 +278,14 @@ async def test_a_long_answer_ends_soon_after_the_right_is_gone(door, monkeypatch
     assert (answer.body, answer.whole) == (b"hello", False)
 
 
-async def test_who_waits_for_an_answer_is_told_that_the_right_is_gone(door, monkeypatch):
+async def test_who_waits_for_an_answer_is_told_that_the_right_is_gone(doors, monkeypatch):
     monkeypatch.setattr("runyard.connect.forward.CHECK_SECONDS", 0.05)
 
     async def talk(head, reader, writer):
         await reader.read()
 
     async with backend(talk) as (port, _):
-        app = door(port)
+        app = doors(port)
         _gone_once_asked_again(monkeypatch)
         answer = await ask(app, "/silent")
     assert (answer.status, answer.whole) == (403, True)
@@ -316,20 +317,20 @@ async def test_a_length_beside_a_transfer_encoding_is_not_passed_on(door):
     "head",
     [b"101 x\r\nupgrade: x\r\nconnection: upgrade", b"099 x", b"999 x", b"301 x\r\nlocation: http://[x"],
 )
-async def test_an_answer_that_is_none_is_not_passed_on(door, head):
+async def test_an_answer_that_is_none_is_not_passed_on(doors, head):
     async with backend(says(b"HTTP/1.1 " + head + b"\r\n\r\njunk")) as (port, _):
-        answer = await ask(door(port), "/")
+        answer = await ask(doors(port), "/")
     assert (answer.status, answer.whole) == (502, True)
 
 
 @pytest.mark.parametrize("status", [b"204", b"304"])
-async def test_an_answer_without_a_body_has_no_length(door, status):
+async def test_an_answer_without_a_body_has_no_length(doors, status):
     async with backend(says(b"HTTP/1.1 %s x\r\ncontent-length: 5\r\n\r\n" % status)) as (port, _):
-        answer = await ask(door(port), "/")
+        answer = await ask(doors(port), "/")
     assert (answer.all("content-length"), answer.whole) == ([], True)
 
 
-async def test_headers_in_utf_8_come_through_as_they_are(door):
+async def test_headers_in_utf_8_come_through_as_they_are(doors):
     heads = []
 
     async def talk(head, reader, writer):
@@ -337,7 +338,7 @@ async def test_headers_in_utf_8_come_through_as_they_are(door):
         await says(OK)(head, reader, writer)
 
     async with backend(talk) as (port, _):
-        await ask(door(port), "/", headers={"x-file": "é"})
+        await ask(doors(port), "/", headers={"x-file": "é"})
     assert "x-file: é\r\n".encode() in heads[0]
 
 

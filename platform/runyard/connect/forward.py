@@ -5,7 +5,7 @@ An answer that breaks off breaks off here too, so that nobody takes half of it f
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -13,9 +13,10 @@ import aiohttp
 
 from runyard.connect.headers import Headers, from_tool
 from runyard.connect.knocking import NO_RIGHT
+from runyard.connect.line import SILENT_SECONDS, Unopened
 from runyard.connect.passage import Passage, Receive, Send
 from runyard.connect.targets import Target
-from runyard.connect.upstream import SILENT_SECONDS, client, way
+from runyard.connect.upstream import client, lines, way
 
 log = logging.getLogger(__name__)
 CHECK_SECONDS = 30.0
@@ -103,21 +104,43 @@ def _end(reply: Reply) -> None:
 
 
 async def _exchange(passage: Passage, body: Body, reply: Reply) -> None:
-    scope, target = passage.scope, passage.target
+    carry = _straight if _is_simple(passage) else _by_client
     with suppress(_Gone):
         try:
-            async with client().request(
-                scope["method"],
-                passage.asked.at(target.base),
-                data=_data(scope, body),
-                allow_redirects=False,
-                **way(target, [*passage.headers, *_length(scope)]),
-            ) as answer:
-                await _relay(answer, await _refused(answer, target), reply, target)
+            await carry(passage, body, reply)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             if not reply.begun:
-                raise _words(error, target) from error
+                raise _words(error, passage.target) from error
             log.info("a tool's answer broke off, and so does ours: %s", error)
+
+
+def _is_simple(passage: Passage) -> bool:
+    return (
+        passage.target.direct and passage.scope["method"] in ("GET", "HEAD") and not _has_body(passage.scope)
+    )
+
+
+async def _straight(passage: Passage, body: Body, reply: Reply) -> None:
+    body.none()
+    asked, method = passage.asked.whole, passage.scope["method"].encode()
+    async with lines().asked(passage.target.place, method, asked, passage.headers) as line:
+        headers = _headers(line.status, line.headers, "", False)
+        await reply({"type": "http.response.start", "status": line.status, "headers": headers})
+        while piece := await line.piece():
+            await reply({"type": "http.response.body", "body": piece, "more_body": True})
+        await reply({"type": "http.response.body", "body": b""})
+
+
+async def _by_client(passage: Passage, body: Body, reply: Reply) -> None:
+    scope, target = passage.scope, passage.target
+    async with client().request(
+        scope["method"],
+        passage.asked.at(target.base),
+        data=_data(scope, body),
+        allow_redirects=False,
+        **way(target, [*passage.headers, *_length(scope)]),
+    ) as answer:
+        await _relay(answer, await _refused(answer, target), reply, target)
 
 
 def _length(scope: dict[str, Any]) -> Headers:
@@ -127,9 +150,12 @@ def _length(scope: dict[str, Any]) -> Headers:
     return [(name, value) for name, value in scope["headers"] if name == b"content-length"]
 
 
+def _has_body(scope: dict[str, Any]) -> bool:
+    return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+
+
 def _data(scope: dict[str, Any], body: Body) -> AsyncIterator[bytes] | None:
-    names = {name for name, _ in scope["headers"]}
-    if names & {b"content-length", b"transfer-encoding"}:
+    if _has_body(scope):
         return body.chunks()
     body.none()
     return None
@@ -147,7 +173,7 @@ async def _refused(answer: aiohttp.ClientResponse, target: Target) -> bytes:
 
 async def _relay(answer: aiohttp.ClientResponse, first: bytes, send: Reply, target: Target) -> None:
     rewriting = _is_rewritten(answer, target)
-    headers = _headers(answer, target.prefix, rewriting)
+    headers = _headers(answer.status, answer.raw_headers, target.prefix, rewriting)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     held, prefix = first, target.prefix.encode()
     async for chunk in _pieces(answer):
@@ -170,14 +196,14 @@ async def _pieces(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         yield (await content.readchunk())[0]
 
 
-def _headers(answer: aiohttp.ClientResponse, prefix: str, rewriting: bool) -> Headers:
+def _headers(status: int, raw: Iterable[tuple[bytes, bytes]], prefix: str, rewriting: bool) -> Headers:
     """Raises ValueError for an answer that is none: a status that ends nothing, or that nobody knows."""
-    if not 200 <= answer.status < 600:
-        raise ValueError(f"status {answer.status}")
+    if not 200 <= status < 600:
+        raise ValueError(f"status {status}")
     untrue = {b"content-length", b"etag"} if rewriting else set()
-    if answer.status in (204, 304):  # it has no body, and our server would wait for one
+    if status in (204, 304):  # it has no body, and our server would wait for one
         untrue |= {b"content-length"}
-    return [(name, value) for name, value in from_tool(answer.raw_headers, prefix) if name not in untrue]
+    return [(name, value) for name, value in from_tool(raw, prefix) if name not in untrue]
 
 
 def _is_rewritten(answer: aiohttp.ClientResponse, target: Target) -> bool:
@@ -199,7 +225,7 @@ def unprefix(data: bytes, prefix: bytes) -> tuple[bytes, bytes]:
 
 
 def _words(error: BaseException, target: Target) -> NoAnswer:
-    if isinstance(error, aiohttp.ClientConnectorError):
+    if isinstance(error, (aiohttp.ClientConnectorError, Unopened)):
         if target.direct:
             return Unreached(_NOBODY, 503)
         return NoAnswer("The cluster does not answer. It may be restarting; try again in a moment.")

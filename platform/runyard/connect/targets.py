@@ -4,6 +4,7 @@ Straight to the pod's address where that is reached from here, else through the 
 """
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from runyard.clusters.connection import Access, ClusterError, connect
 from runyard.connect import addresses
@@ -24,6 +25,12 @@ class Target:
     @property
     def base(self) -> str:
         return self.access.url + self.prefix
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Host and port."""
+        url = urlsplit(self.access.url)
+        return url.hostname or "", url.port or 80
 
     @property
     def direct(self) -> bool:

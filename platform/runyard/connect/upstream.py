@@ -1,4 +1,4 @@
-"""The one HTTP client towards tools, for all of an event loop; bodies stay as they come."""
+"""The clients towards tools, one of each sort for all of an event loop; bodies stay as they come."""
 
 import asyncio
 import socket
@@ -11,9 +11,9 @@ from yarl import URL
 
 from runyard.clusters.access import KEEP_ALIVE
 from runyard.connect.addresses import Resolver
+from runyard.connect.line import CONNECT_SECONDS, SILENT_SECONDS, Lines
 from runyard.connect.targets import Target
 
-CONNECT_SECONDS, SILENT_SECONDS = 5.0, 60.0
 MOST_HEADER_BYTES, MOST_MESSAGE_BYTES = 32_768, 16 * 2**20
 _TIMES = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS)
 
@@ -36,9 +36,13 @@ class Asked:
         asked._check()
         return asked
 
+    @property
+    def whole(self) -> bytes:
+        """As it is written in the first line of a request."""
+        return self.path + b"?" + self.query if self.query else self.path
+
     def at(self, base: str) -> URL:
-        query = f"?{self.query.decode('ascii')}" if self.query else ""
-        return URL(base + self.path.decode("ascii") + query, encoded=True)
+        return URL(base + self.whole.decode("ascii"), encoded=True)
 
     def _check(self) -> None:
         """Dot segments would climb out of the tool, into the cluster's own API, with our credentials."""
@@ -55,7 +59,13 @@ class Asked:
             raise BadPath("The address must begin with a slash.")
 
 
+_lines: dict[asyncio.AbstractEventLoop, Lines] = {}
 _clients: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
+
+
+def lines() -> Lines:
+    """Those of the running event loop."""
+    return _lines.setdefault(asyncio.get_running_loop(), Lines())
 
 
 def client() -> aiohttp.ClientSession:
@@ -92,7 +102,10 @@ def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
 
 async def close() -> None:
     """The server ends: give all connections back."""
-    if session := _clients.pop(asyncio.get_running_loop(), None):
+    loop = asyncio.get_running_loop()
+    if straight := _lines.pop(loop, None):
+        straight.close()
+    if session := _clients.pop(loop, None):
         await session.close()
 
 
