@@ -10,7 +10,7 @@ from runyardctl.process import Command
 from runyardctl.product import Product
 from runyardctl.service import ALARM
 
-CELERY = ("-m", "celery", "-A", "runyard.celery", "--skip-checks")
+CELERY = ("-m", "celery", "--skip-checks", "-A")
 QUIET = ("-l", "warning")
 #: What passes through us in large pieces uses memory again that malloc would give back and fetch for each.
 KEPT_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(16 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(2**20)}
@@ -20,6 +20,7 @@ class CeleryService:
     """A Celery process, which touches the file named by RUNYARD_READY_FILE once it is up."""
 
     def __init__(self, product: Product, name: str, *words: str) -> None:
+        """`words`: the module of its app, and what it is told."""
         self.name = name
         self.alarm: re.Pattern[str] = ALARM
         self.product = product
@@ -40,14 +41,15 @@ def worker(product: Product) -> CeleryService:
     """Threads, because tasks wait for clusters; without the chatter among workers, because there is one."""
     threads = ("--pool", "threads", "--concurrency", "32", "--queues", "celery,sync")
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-    return CeleryService(product, "Worker", "worker", *threads, *quiet)
+    return CeleryService(product, "Worker", "runyard.celery", "worker", *threads, *quiet)
 
 
 def beat(product: Product) -> CeleryService:
     """The clock of periodic tasks; what it last sent is kept in the home folder."""
     folder = product.home.folder / "beat"
     folder.mkdir(mode=0o700, exist_ok=True)
-    return CeleryService(product, "Beat", "beat", "--schedule", str(folder / "schedule"), "--pidfile", "")
+    words = ("--schedule", str(folder / "schedule"), "--pidfile", "")
+    return CeleryService(product, "Beat", "runyard.beat", "beat", *words)
 
 
 class Collector:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from runyard import beat
 from runyard.celery import app
 from runyardctl.home import Home
 from runyardctl.product_services import worker
@@ -25,6 +26,12 @@ def queue_of(task):
 
 def queues_in(words):
     return set(words[words.index("--queues") + 1].split(","))
+
+
+def test_what_the_beat_sends_by_name_is_there_to_run_and_in_the_same_queues():
+    for entry in beat.app.conf.beat_schedule.values():
+        assert entry["task"] in app.tasks
+        assert beat.app.amqp.router.route({}, entry["task"])["queue"].name == queue_of(entry["task"])
 
 
 def compose_workers():
