@@ -311,6 +311,25 @@ def test_a_refused_list_is_asked_again_and_says_why_meanwhile(refusal):
     assert news == []
 
 
+@pytest.mark.parametrize("said", [1.0, 30.0, None])
+@pytest.mark.parametrize("code", [429, 500, 503])
+def test_a_server_in_trouble_is_asked_every_other_second_at_most(monkeypatch, code, said):
+    monkeypatch.setattr(follower_module, "FIRST_WAIT", 0.8)
+    monkeypatch.setattr(follower_module, "LONGEST_WAIT", 30.0)
+    api, waited, stop = FakeApi([ApiError(code, "", "busy", said)] * 200), [], threading.Event()
+    follower = Follower(Source(api, PODS), Store("pods"), Queue(10), stop)
+
+    def wait(seconds):
+        waited.append(seconds)
+        if sum(waited) >= 60:
+            stop.set()
+
+    follower._hurry.wait = wait
+    follower.follow()
+    assert len(api.asked) <= 30
+    assert min(waited) >= max(said or 0, 0.64)
+
+
 def test_a_bookmark_moves_the_version():
     api = FakeApi([(5, [])], [[bookmark(50)], [bookmark(60)]])
     follow(api, lambda f, n: ("watch", "50") in api.asked)

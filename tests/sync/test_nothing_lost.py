@@ -10,6 +10,7 @@ from runyard.clusters.models import Cluster
 from tests.sync.machine import Life
 from tests.sync.misbehaving import KUBECONFIG
 from tests.sync.rows import Database
+from tests.sync.scenarios import RUNNING
 from tests.sync.seeded import BUGS
 
 #: The same lives every time; more, and others each time, when told how many.
@@ -52,6 +53,20 @@ def live(life):
 
 def test_what_is_written_equals_the_cluster_after_any_trouble(life):
     run_state_machine_as_test(life, settings=SETTINGS)
+
+
+def test_a_watch_that_is_cut_anywhere_loses_nothing(life):
+    """An event and a half are some 700 bytes."""
+    for after in range(1, 700, 9):
+        one = life()
+        try:
+            one.begin({"a", "b"})
+            one.pods([("a", RUNNING), ("b", "made again")])
+            one.watch("cut", after)
+            one.follower_goes_on(1)
+            one.heal()
+        finally:
+            one._end()
 
 
 def test_rows_equal_the_cluster_after_any_trouble(life):

@@ -141,12 +141,13 @@ class Follower:
                 return self._inbox.put(seen, timeout=0.5)
 
     def _back_off(self, error: Exception) -> None:
-        """Twice as long each time, 0.8 to 30 s, with jitter; short again after two calm minutes."""
+        """Twice as long each time, 0.8 to 30 s, with jitter; short again after two calm minutes. What the
+        server asks for counts where it is longer: it says so to many."""
         now, self._shaken = time.monotonic(), True
         if now - self._calm_since > CALM_SECONDS:
             self._wait = FIRST_WAIT
-        asked = error.retry_after if isinstance(error, ApiError) else None
-        self._pause(asked or self._wait * random.uniform(0.8, 1.2), str(error))
+        asked = (error.retry_after if isinstance(error, ApiError) else None) or 0.0
+        self._pause(max(asked, self._wait * random.uniform(0.8, 1.2)), str(error))
         self._wait, self._calm_since = min(self._wait * 2, LONGEST_WAIT), time.monotonic()
 
     def _pause(self, seconds: float, error: str) -> None:
