@@ -11,7 +11,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ import httpx
 import psutil
 
 from runyardctl.poll import until
+from runyardctl.process import is_gone
+from tests.embedded import free_port
 
 AWAY = (httpx.TransportError, httpx.HTTPStatusError)
 
@@ -80,6 +83,21 @@ class Up:
         """The end of what it printed and of each of its logs."""
         files = [self.lines, *sorted((self.home / "logs").glob("*.log"))]
         return "\n".join(f"--- {file.name}\n{_tail(file, lines)}" for file in files)
+
+
+@contextmanager
+def running(home: Path, *words: str) -> Iterator[Up]:
+    """`runyard up`, started as a person does, once all of it is there; SIGTERM ends it and leaves nothing."""
+    up = Up(home, free_port(), *words)
+    try:
+        up.wait_until_serving()
+        up.wait_for("Ctrl-C")
+        yield up
+    finally:
+        processes = up.processes() if up.process.poll() is None else []
+        code = up.end(signal.SIGTERM) if up.process.poll() is None else up.process.returncode
+    assert code == 0, up.tails()
+    assert all(map(is_gone, processes)), "something was left running"
 
 
 def _tail(file: Path, lines: int) -> str:

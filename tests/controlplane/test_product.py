@@ -1,15 +1,13 @@
 """`runyard up --cluster kit`: first workloads on a real Kubernetes, by the API, from submitted to gone."""
 
-import signal
 from contextlib import closing
 
 import httpx
 import pytest
 
 from controlplane.client import Client
-from runyardctl.process import is_gone
-from tests.embedded import free_port, until
-from tests.product import Api, Up
+from tests.embedded import until
+from tests.product import Api, running
 from tests.realcluster import write_log
 
 JOBS = "/apis/batch/v1/namespaces/default/jobs"
@@ -18,16 +16,8 @@ PODS = "/api/v1/namespaces/default/pods"
 
 @pytest.fixture(scope="module")
 def up(kit, tmp_path_factory):
-    running = Up(tmp_path_factory.mktemp("kit") / "home", free_port(), "--cluster", "kit")
-    try:
-        running.wait_until_serving()
-        running.wait_for("Ctrl-C")
-        yield running
-    finally:
-        processes = running.processes() if running.process.poll() is None else []
-        code = running.end(signal.SIGTERM) if running.process.poll() is None else running.process.returncode
-    assert code == 0, running.tails()
-    assert all(map(is_gone, processes)), "something was left running"
+    with running(tmp_path_factory.mktemp("kit") / "home", "--cluster", "kit") as product:
+        yield product
 
 
 @pytest.fixture(scope="module")

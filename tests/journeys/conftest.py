@@ -4,7 +4,6 @@ Both run once for this folder and end with its last test: the browser holds the 
 which other tests need for themselves.
 """
 
-import signal
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
@@ -13,25 +12,15 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
-from runyardctl.process import is_gone
-from tests.embedded import free_port
 from tests.journeys.browser import Session, chromium
-from tests.product import Api, Up
+from tests.product import Api, Up, running
 
 
 @pytest.fixture(scope="package")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """`runyard up`, started as a person does, in a new folder; SIGTERM ends all of it."""
-    up = Up(tmp_path_factory.mktemp("journey") / "home", free_port())
-    try:
-        up.wait_until_serving()
-        up.wait_for("Ctrl-C")
+    """`runyard up` in a new folder."""
+    with running(tmp_path_factory.mktemp("journey") / "home") as up:
         yield up
-    finally:
-        processes = up.processes() if up.process.poll() is None else []
-        code = up.end(signal.SIGTERM) if up.process.poll() is None else up.process.returncode
-    assert code == 0, up.tails()
-    assert all(map(is_gone, processes)), "something was left running"
 
 
 @pytest.fixture(scope="package")
