@@ -5,6 +5,7 @@ a cluster of their own without a kubeconfig, which nobody follows. It has about 
 of many workloads most have ended.
 """
 
+import json
 import random
 import uuid
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,7 @@ from runyard.clusters.models import Cluster, Node
 from runyard.tenancy.models import AccessRule, Department, Project, User
 from runyard.tenancy.roles import Role
 from workloads.models import Usage, Workload
+from workloads.queueing.guarantees import ON_NODES
 from workloads.status import Phase, Reason
 
 CLUSTER = "demo"
@@ -196,6 +198,7 @@ PRIORITIES = ("", "", "train", "train", "train-high", "build")
 STAGES = ("dev", "dev", "staging", "prod")
 POOLS = {"h100": "NVIDIA-H100-80GB", "a100": "NVIDIA-A100-40GB", "l4": "NVIDIA-L4"}
 GPU_MEMORY = {"h100": 80, "a100": 40, "l4": 24}  # GiB
+GUARANTEED = timedelta(days=2)
 IDLE = 0.08  # of the running ones with GPUs
 SOURCES = ("nas-1:/exports/models (NFS)", "/mnt/scratch (host folder)", "s3://corpora/web (S3)")
 FAILURES = {Reason.EXIT_CODE: 1, Reason.OUT_OF_MEMORY: 137, Reason.CRASH_LOOP: 1}
@@ -236,7 +239,7 @@ def _workloads(
         _, phase, reason, message = MIX[number] if number < len(MIX) else dice.choices(MIX, shares)[0]
         life = _life(now, phase in _ENDED, dice)
         name, project = f"{dice.choice(STEMS)}-{number:06}", dice.choice(cast.projects)
-        yield {
+        row = {
             "key": uuid.UUID(int=dice.getrandbits(128)),
             "cluster_id": cast.cluster.pk,
             "project_id": project.pk,
@@ -260,6 +263,16 @@ def _workloads(
             **_amounts(phase, reason, pools, dice),
             **_belongings(name, project, dice),
         }
+        yield row | _queued(row, project, life.started)
+
+
+def _queued(row: dict[str, Any], project: Project, started: datetime) -> dict[str, Any]:
+    """Its project's queue, where it names a priority, and until when that lets it be."""
+    taken = row["preemptible"] == "yes" and row["phase"] in ON_NODES
+    return {
+        "queueing": json.dumps({"queue": project.name} if row["priority"] else {}),
+        "guaranteed_until": started + GUARANTEED if taken else None,
+    }
 
 
 def _state(phase: Phase, reason: Reason, message: str, life: Life) -> dict[str, Any]:

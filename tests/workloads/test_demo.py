@@ -25,6 +25,9 @@ def test_it_is_believable_and_made_anew_each_time(db, dee):
     assert set(Usage.objects.values_list("workload", flat=True)) == set(running.values_list("pk", flat=True))
     assert running.filter(usage__gpus_idle__gte=1).exists()
     assert not running.filter(gpu_millis=0, usage__gpu_compute__isnull=False).exists()
+    safe = Workload.objects.exclude(guaranteed_until=None)
+    assert safe.filter(guaranteed_until__gt=timezone.now()).exists()
+    assert not safe.exclude(preemptible="yes", queueing__has_key="queue").exists()
 
 
 def test_of_many_most_have_ended_and_nodes_hold_the_rest(db, monkeypatch):

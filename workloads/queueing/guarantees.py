@@ -19,7 +19,7 @@ from workloads.reading import storable
 from workloads.status import Phase
 
 RESOURCE, PATH = "queues.scheduling.run.ai", "/apis/scheduling.run.ai/v2/queues"
-_ON_NODES = (Phase.INITIALIZING, Phase.RUNNING, Phase.DEGRADED)  # KAI counts from when nodes are given
+ON_NODES = (Phase.INITIALIZING, Phase.RUNNING, Phase.DEGRADED)  # KAI counts from when nodes are given
 _FACTS = ("name", "parent", "min_runtime")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
 _PART = r"(\d+\.?\d*|\.\d+)(ms|us|µs|μs|ns|h|m|s)"
@@ -57,7 +57,7 @@ def follow(cluster: Cluster, names: Collection[str]) -> None:
     """Queues `names` have other times than before: so have their workloads. Call in a transaction."""
     if not names:
         return
-    there = Workload.objects.select_for_update().filter(cluster=cluster, deleted_at=None, phase__in=_ON_NODES)
+    there = Workload.objects.select_for_update().filter(cluster=cluster, deleted_at=None, phase__in=ON_NODES)
     rows = list(there.filter(queueing__queue__in=list(names)).order_by("pk"))
     before = {row.pk: row.guaranteed_until for row in rows}
     place(cluster, rows)
@@ -71,7 +71,7 @@ def follow(cluster: Cluster, names: Collection[str]) -> None:
 def _started(workload: Workload) -> datetime | None:
     """Since when the time counts; None where nobody would preempt it, or it holds no node."""
     told = workload.queueing.get("started")
-    if not told or workload.phase not in _ON_NODES or workload.preemptible == Preemptible.NO:
+    if not told or workload.phase not in ON_NODES or workload.preemptible == Preemptible.NO:
         return None
     return datetime.fromisoformat(told)
 
