@@ -5,9 +5,10 @@ the foreground, until TERM or INT. When it cannot, a line says what to do and th
 import argparse
 import signal
 import sys
-import threading
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 from controlplane import building
 from controlplane.plane import ControlPlane
@@ -15,6 +16,7 @@ from controlplane.profile import FULL, PROFILES
 from controlplane.trouble import CannotBuild, CannotStart, NoGo
 
 LOOK_SECONDS = 1.0
+ENDS = (signal.SIGTERM, signal.SIGINT)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,11 +40,10 @@ def _check(asked: argparse.Namespace) -> int:
     return 0
 
 
-def _run(asked: argparse.Namespace) -> int:
+def _run(asked: argparse.Namespace) -> NoReturn:
     """Ends when asked to, or when a process does: whoever keeps this one starts all of them anew."""
-    stopping = threading.Event()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, lambda *_: stopping.set())
+    for sign in ENDS:
+        signal.signal(sign, _leave)
     profile = PROFILES[asked.profile]
     if asked.nodes is not None:
         profile = replace(profile, nodes=asked.nodes)
@@ -50,10 +51,16 @@ def _run(asked: argparse.Namespace) -> int:
     with ControlPlane(building.find(), asked.home.absolute(), profile, asked.port) as plane:
         if asked.ready_file:
             asked.ready_file.touch()
-        while not stopping.wait(LOOK_SECONDS):
-            if dead := plane.dead():
-                raise CannotStart(dead.story("ended by itself"))
-    return 0
+        while not (dead := plane.dead()):
+            time.sleep(LOOK_SECONDS)
+        raise CannotStart(dead.story("ended by itself"))
+
+
+def _leave(*_: object) -> NoReturn:
+    """From wherever we are, the middle of the start too. Asked once more meanwhile, we go on with it."""
+    for sign in ENDS:
+        signal.signal(sign, signal.SIG_IGN)
+    raise SystemExit(0)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controlplane import recipe
+from controlplane.process import die_with
 from controlplane.trouble import CannotBuild, NoGo
 
 NEEDED = (1, 26)
@@ -87,8 +88,10 @@ def _folder() -> Path:
 
 
 def _make(folder: Path, say: Callable[[str], None]) -> None:
-    say("Building a Kubernetes control plane for the tests (about eight minutes on two cores, once)")
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="half-") as name:
+    say("Building a Kubernetes control plane for the tests (some minutes, once)")
+    for left in folder.parent.glob(f"half-{folder.name}-*"):  # by one that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"half-{folder.name}-") as name:
         half = Path(name) / "kit"
         (half / "crds").mkdir(parents=True)
         for program in recipe.PROGRAMS:
@@ -111,6 +114,7 @@ def _compile(program: recipe.Program, folder: Path, say: Callable[[str], None]) 
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=die_with(os.getpid()),
     ) as process:
         assert process.stderr
         for line in process.stderr:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 USERS = {"admin": "system:masters", "stranger": ""}  # each with its groups; the stranger may nothing
-VALID = timedelta(days=365)
+VALID = timedelta(days=3650)  # they are made once for a folder
 _Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 

@@ -70,6 +70,9 @@ class ControlPlane:
                 self.stop()
                 if _TAKEN not in str(trouble) or attempt == ATTEMPTS:
                     raise
+            except httpx.HTTPError as error:
+                self.stop()
+                raise CannotStart(f"the API server does not let itself be set up: {error}") from error
             except BaseException:
                 self.stop()
                 raise
@@ -144,11 +147,11 @@ class ControlPlane:
 
 
 # The components show certificates that they made themselves.
-_BLIND = httpx.Client(verify=False, timeout=3)  # noqa: S501
+_BLIND = httpx.Client(verify=False, timeout=3, trust_env=False)  # noqa: S501
 
 
 def _asked(url: str, question: dict[str, Any]) -> Any:
-    return httpx.post(url, json=question).raise_for_status().json()
+    return _BLIND.post(url, json=question, timeout=30).raise_for_status().json()
 
 
 def _answers(url: str) -> bool:

@@ -45,7 +45,7 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with(os.getpid()),
+                preexec_fn=die_with(os.getpid()),
             )
         ends = time.monotonic() + READY_SECONDS
         while not self.is_ready():
@@ -90,8 +90,8 @@ class Process:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def _die_with(parent: int) -> Callable[[], None] | None:
-    """A hook for the new process: the kernel kills it when the thread that started it dies. Linux only."""
+def die_with(parent: int) -> Callable[[], None] | None:
+    """A `preexec_fn`: the kernel kills the new process when the thread that started it dies. Linux only."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl

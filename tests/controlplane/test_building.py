@@ -5,10 +5,12 @@ import subprocess
 import sys
 import threading
 
+import psutil
 import pytest
 
 from controlplane import building, recipe
 from controlplane.trouble import CannotBuild, NoGo
+from tests.embedded import until
 
 GO = """#!/bin/sh
 case "$1" in
@@ -107,6 +109,24 @@ def test_two_at_once_build_it_once(go, module, tmp_path):
         builder.join(60)
     assert made[0] == made[1]
     assert len((module / "built").read_text().splitlines()) == len(recipe.PROGRAMS)
+
+
+def test_a_build_that_is_killed_leaves_nothing_that_runs_and_nothing_for_good(go, tmp_path):
+    go(build=f"echo $$ > {tmp_path / 'pid'}; mv {tmp_path / 'pid'} {tmp_path / 'builds'}; sleep 600")
+    with subprocess.Popen([sys.executable, "-m", "controlplane", "build"]) as building_it:
+        until((tmp_path / "builds").exists, what="the build")
+        building_it.kill()
+    until(lambda: is_gone(int((tmp_path / "builds").read_text())), what="its end")
+    go()
+    kit = building.build(lambda line: None)
+    assert [path for path in kit.folder.parent.iterdir() if path.name.startswith("half-")] == []
+
+
+def is_gone(pid):
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_an_older_go_is_named(go):

@@ -1,5 +1,8 @@
 """A control plane as tests of faults need it: smaller profiles, processes that die, nothing left behind."""
 
+import subprocess
+import sys
+
 import httpx
 import psutil
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from controlplane.plane import ControlPlane
 from controlplane.profile import API
 from controlplane.trouble import CannotStart
+from tests.embedded import until
 
 
 @pytest.fixture
@@ -52,3 +56,12 @@ def test_a_state_that_cannot_be_read_is_told_with_the_log(kit, tmp_path):
     with pytest.raises(CannotStart, match=r"etcd ended with exit code 1: .*--data-dir"):
         plane.start()
     assert plane.processes == {}
+
+
+def test_who_is_asked_to_end_in_the_middle_of_the_start_does(kit, tmp_path):
+    argv = [sys.executable, "-m", "controlplane", "run", "--home", str(tmp_path / "home"), "--profile", "api"]
+    with subprocess.Popen(argv) as starting:
+        started = until(psutil.Process(starting.pid).children, what="its first process")
+        starting.terminate()
+        assert starting.wait(60) == 0
+    assert not any(process.is_running() for process in started)
