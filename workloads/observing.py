@@ -52,6 +52,8 @@ class Batch:
     by_name: dict[tuple[str, str, str], Workload] = field(default_factory=dict)  # live, on the cluster
     new: list[Workload] = field(default_factory=list)
     touched: dict[str, Workload] = field(default_factory=dict)  # by workload uid
+    unsettled: dict[str, Workload] = field(default_factory=dict)  # some of their pods said something; by uid
+    looked_at: set[str] = field(default_factory=set)  # uids of pods
     confirmed: dict[str, Workload] = field(default_factory=dict)  # nothing new but their version; by uid
     changed_pods: dict[str, Pod] = field(default_factory=dict)
     confirmed_pods: dict[str, Pod] = field(default_factory=dict)
@@ -62,6 +64,13 @@ class Batch:
 
     def __post_init__(self) -> None:
         self.room = Room(self.cluster.pk)
+
+    def is_first_look(self, seen: Seen) -> bool:
+        """Whether it tells of a pod that is there, and of which this batch has told nothing yet."""
+        if seen.resource != "pods" or seen.object is None or seen.uid in self.looked_at:
+            return False
+        self.looked_at.add(seen.uid)
+        return True
 
     @cached_property
     def pods(self) -> dict[str, Pod]:
@@ -85,6 +94,8 @@ def observe(cluster: Cluster, seen: Sequence[Seen]) -> int:
     """Write what `seen` changes; call inside a transaction. Returns the number of workloads changed."""
     batch = _load(cluster, seen)
     for one in seen:
+        if not batch.is_first_look(one):
+            _settle_unsettled(batch)
         if one.resource == "pods":
             _pod(batch, one)
         elif one.resource == "events":
@@ -95,6 +106,7 @@ def observe(cluster: Cluster, seen: Sequence[Seen]) -> int:
                 _requeue(batch, _workload_at(batch, place))
         elif one.resource in BY_RESOURCE:
             _root(batch, one)
+    _settle_unsettled(batch)
     return _write(batch)
 
 
@@ -313,7 +325,14 @@ def _owner(batch: Batch, pod: Pod) -> Workload | None:
 def _settle_owner(batch: Batch, pod: Pod) -> None:
     workload = _owner(batch, pod)
     if workload is not None and workload.deleted_at is None:
+        batch.unsettled[workload.uid or ""] = workload
+
+
+def _settle_unsettled(batch: Batch) -> None:
+    """Before anything is told that may hide what pods said: a list tells a workload's one after another."""
+    for workload in batch.unsettled.values():
         _settle(batch, workload)
+    batch.unsettled.clear()
 
 
 def _settle(batch: Batch, workload: Workload) -> None:
