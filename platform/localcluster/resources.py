@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from localcluster import remote, validation
+from localcluster import portforward, remote, validation
 from localcluster.kinds import (
     apps,
     core,
@@ -169,6 +169,8 @@ KINDS: tuple[Kind, ...] = (
             Subresource("eviction", "Eviction", "policy", "v1", verbs=("create",), post=pods.evict),
             Subresource("log", verbs=("get",)),
             Subresource("exec", "PodExecOptions", verbs=STREAM_VERBS, stream=remote.execute),
+            Subresource("portforward", "PodPortForwardOptions", verbs=STREAM_VERBS,
+                        stream=portforward.forward),
             Subresource("proxy", "PodProxyOptions", verbs=PROXY_VERBS),
         ),
         shape=pod_shapes.Pod, default=pods.default, admit=priorities.admit, prepare=pods.prepare,

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
 from localcluster import auth, kubeconfig
 from localcluster.app import Application
@@ -107,7 +109,7 @@ class _Server(uvicorn.Server):
                 server_header=False,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=_DRAIN_SECONDS,
-                ws="websockets-sansio",
+                ws=_WebSocket,
                 http="h11",  # it bounds what a stranger may send as a head; httptools keeps whatever comes
                 h11_max_incomplete_event_size=_HEAD_BYTES,
             )
@@ -120,6 +122,14 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.up.set()
+
+
+class _WebSocket(WebSocketsSansIOProtocol):
+    """kubectl offers a protocol with a slash in its name, for which websockets refuses to shake hands."""
+
+    def handle_connect(self, event: Request) -> None:
+        self.conn.process_subprotocol = lambda headers: None  # type: ignore[method-assign]  # the application does
+        super().handle_connect(event)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -10,14 +10,17 @@ something is to run, the nodes of the real one play it: they start no program, s
 import os
 import secrets
 import signal
+import ssl
 import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 from kubernetes import client, config
+from websockets.sync.client import connect
 
 from tests.contracts.objects import eventually, namespace_manifest
 
@@ -176,3 +179,27 @@ def storage_class(raw, cluster):
 def group():
     """A group of custom resources that nobody else defines."""
     return f"c{secrets.token_hex(4)}.example.org"
+
+
+@pytest.fixture
+def dial(api_client, namespace):
+    """`dial(pod, *command, **how)`: an open websocket to a command beside the pod's container."""
+    settings = api_client.configuration
+
+    def opened(
+        name, *command, below="exec", protocols=("v5.channel.k8s.io",), stdin=False, tty=False, **query
+    ):
+        wanted = {"stdin": stdin, "stdout": True, "stderr": not tty, "tty": tty} | query
+        asked = [(key, str(value).lower()) for key, value in wanted.items()]
+        asked += [("command", word) for word in command]
+        url = f"{settings.host}/api/v1/namespaces/{namespace}/pods/{name}/{below}?{urlencode(asked)}"
+        context = ssl.create_default_context(cafile=settings.ssl_ca_cert) if settings.ssl_ca_cert else None
+        if context and settings.cert_file:
+            context.load_cert_chain(settings.cert_file, settings.key_file)
+        headers = {
+            one["key"]: one["value"] for one in settings.auth_settings().values() if one["in"] == "header"
+        }
+        where = url.replace("http", "ws", 1)
+        return connect(where, ssl=context, additional_headers=headers, subprotocols=protocols, proxy=None)
+
+    return opened

@@ -5,6 +5,9 @@ import secrets
 import time
 from contextlib import contextmanager
 
+import pytest
+from websockets.exceptions import InvalidStatus
+
 CONTAINER = {"name": "main", "image": "registry.example/app:1", "command": ["true"]}
 GATE = {"name": "runyard.example/held"}
 
@@ -78,3 +81,10 @@ def names(answer):
 def causes(answer):
     """{field: (reason, message)} of a Status."""
     return {one["field"]: (one["reason"], one["message"]) for one in answer.json()["details"]["causes"]}
+
+
+def refusal(dial, *args, **how):
+    """The status with which a websocket is refused."""
+    with pytest.raises(InvalidStatus) as refused, dial(*args, **how):
+        pass
+    return refused.value.response.status_code

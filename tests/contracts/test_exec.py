@@ -2,20 +2,16 @@
 
 import json
 import shlex
-import ssl
 import time
-from urllib.parse import urlencode
 
 import pytest
 from kubernetes.stream import stream
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
 
-from tests.contracts.objects import eventually, pod
+from tests.contracts.objects import eventually, pod, refusal
 from tests.contracts.test_running import running_pod
 
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
-V5 = "v5.channel.k8s.io"
 
 
 @pytest.fixture
@@ -26,28 +22,6 @@ def running(core, namespace):
     core.create_namespaced_pod(namespace, made)
     eventually(lambda: core.read_namespaced_pod("one", namespace).status.phase == "Running")
     return "one"
-
-
-@pytest.fixture
-def dial(api_client, namespace):
-    """`dial(pod, *command, **how)`: an open websocket to a command beside the pod's container."""
-    settings = api_client.configuration
-
-    def opened(name, *command, below="exec", protocols=(V5,), stdin=False, tty=False, **query):
-        wanted = {"stdin": stdin, "stdout": True, "stderr": not tty, "tty": tty} | query
-        asked = [(key, str(value).lower()) for key, value in wanted.items()]
-        asked += [("command", word) for word in command]
-        url = f"{settings.host}/api/v1/namespaces/{namespace}/pods/{name}/{below}?{urlencode(asked)}"
-        context = ssl.create_default_context(cafile=settings.ssl_ca_cert) if settings.ssl_ca_cert else None
-        if context and settings.cert_file:
-            context.load_cert_chain(settings.cert_file, settings.key_file)
-        headers = {
-            one["key"]: one["value"] for one in settings.auth_settings().values() if one["in"] == "header"
-        }
-        where = url.replace("http", "ws", 1)
-        return connect(where, ssl=context, additional_headers=headers, subprotocols=protocols, proxy=None)
-
-    return opened
 
 
 def told(socket):
@@ -157,12 +131,6 @@ def test_a_program_that_is_not_there_is_told(dial, running):
         pass
     assert refused.value.response.status_code == 500
     assert b"executable file not found" in refused.value.response.body
-
-
-def refusal(dial, *args, **how):
-    with pytest.raises(InvalidStatus) as refused, dial(*args, **how):
-        pass
-    return refused.value.response.status_code
 
 
 def test_what_is_not_there_or_does_not_run_is_refused(core, dial, namespace):

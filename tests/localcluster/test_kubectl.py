@@ -1,7 +1,9 @@
 """The real kubectl on the embedded cluster: what works of it is the table in docs/embedded-cluster.md."""
 
 import os
+import socket
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -170,6 +172,32 @@ ROWS = [
     ("delete deployment web", 'deployment.apps "web" deleted'),
 ]
 
+#: What goes on until it is ended, and so has a test of its own.
+FORWARD = "port-forward pod/louder :8000"
+LOUDER = """
+apiVersion: v1
+kind: Pod
+metadata: {name: louder}
+spec:
+  terminationGracePeriodSeconds: 0
+  volumes: [{name: done, emptyDir: {}}]
+  containers:
+  - name: main
+    image: python
+    command:
+    - python3
+    - -c
+    - |
+      import os, socket
+      server = socket.create_server((os.environ["POD_IP"], 8000))
+      open(os.environ["RUNYARD_VOLUME_DONE"] + "/listens", "w").close()
+      while True:
+          with server.accept()[0] as client:
+              while data := client.recv(65536):
+                  client.sendall(data.upper())
+    readinessProbe: {exec: {command: [sh, -c, 'test -e "$RUNYARD_VOLUME_DONE/listens"']}, periodSeconds: 1}
+"""
+
 
 @pytest.fixture(scope="module")
 def kubectl(kit, tmp_path_factory):
@@ -180,6 +208,7 @@ def kubectl(kit, tmp_path_factory):
     (folder / "cron.yaml").write_text(CRON_JOB)
     (folder / "gadget.yaml").write_text(GADGET)
     (folder / "one.yaml").write_text(GADGET_ONE)
+    (folder / "louder.yaml").write_text(LOUDER)
     (folder / "stateful.yaml").write_text(STATEFUL)
     with embedded(folder) as cluster:
         config = Path(cluster.kubeconfig).with_name("kubeconfig-for-kubectl")
@@ -189,6 +218,11 @@ def kubectl(kit, tmp_path_factory):
             argv = [kit.program("kubectl"), *words.split()]
             return subprocess.run(argv, env=env, cwd=folder, capture_output=True, text=True, timeout=180)
 
+        def going(words):
+            argv = [kit.program("kubectl"), *words.split()]
+            return subprocess.Popen(argv, env=env, cwd=folder, stdout=subprocess.PIPE, text=True)
+
+        run.going = going  # the process, which goes on
         yield run
 
 
@@ -197,6 +231,23 @@ def test_what_is_in_the_table_works(kubectl):
         done = kubectl(words)
         assert done.returncode == 0, f"{words}: {done.stderr}"
         assert seen in done.stdout, f"{words}: {done.stdout}"
+
+
+def test_it_forwards_ports(kubectl):
+    assert kubectl("apply -f louder.yaml").returncode == 0
+    assert kubectl("wait --for=condition=Ready pod/louder --timeout=120s").returncode == 0
+    with kubectl.going(FORWARD) as process:
+        port = int(process.stdout.readline().split(":")[1].split()[0])
+        for words in (b"one", b"two" * 100_000):
+            with socket.create_connection(("127.0.0.1", port), timeout=60) as way:
+                sender = threading.Thread(target=way.sendall, args=[words])
+                sender.start()
+                heard = b""
+                while len(heard) < len(words):
+                    heard += way.recv(65536)
+                sender.join()
+            assert heard == words.upper()
+        process.terminate()
 
 
 def test_the_table_is_in_the_documentation():
@@ -210,7 +261,7 @@ def written():
 
 def table():
     verbs: dict[str, list[str]] = {}
-    for words, _ in ROWS:
+    for words in [*(words for words, _ in ROWS), FORWARD]:
         verbs.setdefault(words.split()[0], []).append(f"`{words}`")
     rows = [f"| {verb} | {', '.join(tried)} |" for verb, tried in verbs.items()]
     return "\n".join(["| kubectl | tried |", "|---|---|", *rows, ""])
