@@ -105,7 +105,7 @@ def worker(real):
 
 def test_workers_that_are_killed_at_any_moment_lose_nothing_together(real):
     """Each in the middle of what it writes: it is not waited for."""
-    for number in range(1, 5):
+    for number in range(1, 4):
         before = getattr(SyncState.objects.filter(cluster=real.row).first(), "epoch", 0)
         with worker(real):
             until(lambda: SyncState.objects.filter(cluster=real.row, epoch=before + 1).exists(), HEALS)  # noqa: B023
@@ -115,7 +115,7 @@ def test_workers_that_are_killed_at_any_moment_lose_nothing_together(real):
         lease.free_abandoned()
     with followed(real.row):
         real.converges()
-    assert Pod.objects.filter(cluster=real.row).count() >= 4 * (1 + 2 + 3 + 4) - 4
+    assert Pod.objects.filter(cluster=real.row).count() >= 4 * (1 + 2 + 3) - 3
 
 
 def test_a_worker_that_slept_while_the_past_was_forgotten_lists_again(real):

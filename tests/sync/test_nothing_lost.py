@@ -51,6 +51,7 @@ def live(life):
     return live
 
 
+@pytest.mark.timeout(max(300, 5 * EXAMPLES))
 def test_what_is_written_equals_the_cluster_after_any_trouble(life):
     run_state_machine_as_test(life, settings=SETTINGS)
 
@@ -69,6 +70,7 @@ def test_a_watch_that_is_cut_anywhere_loses_nothing(life):
             one._end()
 
 
+@pytest.mark.timeout(max(300, 5 * EXAMPLES))
 def test_rows_equal_the_cluster_after_any_trouble(life):
     life.tables = Database
     run_state_machine_as_test(life, settings=settings(SETTINGS, max_examples=EXAMPLES // 10))
