@@ -212,6 +212,26 @@ def test_a_line_without_end_takes_little_memory_and_says_what_is_cut_off():
     assert second == b"next"
 
 
+@pytest.mark.parametrize("size", [1_000, 65_536])
+@pytest.mark.parametrize("bar", [b"\r%d of 20000", b"%d of 20000\r"])
+def test_of_a_long_line_that_draws_over_itself_the_last_state_is_kept(bar, size):
+    text = b"".join(bar % n for n in range(20_001))
+    sent = line(1, text) + line(2)
+    cutter, found = Cutter(), b""
+    for start in range(0, len(sent), size):
+        found += cutter.feed(sent[start : start + size])
+        assert len(cutter._rest) <= 65_536
+    assert found.replace(b"\r", b"") == line(1, b"20000 of 20000") + line(2)
+
+
+def test_of_a_last_state_that_is_too_long_itself_the_beginning_is_kept():
+    cutter = Cutter()
+    assert cutter.feed(line(1, b"10%\r")[:-1]) == b""
+    found = b"".join(cutter.feed(part) for part in (b"x" * 65_536, b"y" * 1_000, b"\n"))
+    cut = 65_536 - len(line(1, b"")) + 1
+    assert found == line(1, b"x" * cut + f" … {65_536 + 1_000 - cut} more bytes".encode())
+
+
 def test_the_run_before_is_a_log_of_its_own(here, pod):
     for number in (0, 1):
         writer = writing.Writer(claimed(pod, number), here)

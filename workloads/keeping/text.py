@@ -18,10 +18,13 @@ _packer, _packing = zstandard.ZstdCompressor(level=LEVEL), threading.Lock()  # o
 
 
 class Cutter:
-    """Cuts chunks of bytes into whole lines. Of one longer than LONGEST_LINE the rest is only counted."""
+    """Cuts chunks of bytes into whole lines. Of one longer than LONGEST_LINE the rest is only counted.
+
+    Of such a one that draws over itself, as progress bars do, the last state is the line.
+    """
 
     def __init__(self) -> None:
-        self._rest, self._dropped = b"", 0
+        self._rest, self._dropped, self._redrawn = b"", 0, False
 
     def feed(self, chunk: bytes) -> bytes:
         """The lines that `chunk` (at most 64 KiB) completes."""
@@ -30,9 +33,8 @@ class Cutter:
             self._hold(chunk)
             return b""
         first = chunk.find(b"\n")
-        if (
-            not self._dropped and len(self._rest) + first <= LONGEST_LINE
-        ):  # as nearly always: one copy, not three
+        plain = not self._dropped and not self._redrawn
+        if plain and len(self._rest) + first <= LONGEST_LINE:  # as nearly always: one copy, not three
             whole = b"".join((self._rest, memoryview(chunk)[:last]))
             self._rest = chunk[last:]
             return whole
@@ -46,15 +48,23 @@ class Cutter:
         return self._line() if self._rest else b""
 
     def _hold(self, part: bytes) -> None:
-        room = LONGEST_LINE - len(self._rest)
-        self._rest += part[:room]
-        self._dropped += max(0, len(part) - room)
+        line = self._rest + part
+        if (self._redrawn or len(line) > LONGEST_LINE) and (start := _last_state(line)):
+            line = line[: line.find(b" ", 0, start) + 1] + line[start:]
+            self._dropped, self._redrawn = 0, True
+        self._dropped += max(0, len(line) - LONGEST_LINE)
+        self._rest = line[:LONGEST_LINE]
 
     def _line(self) -> bytes:
         more = f" … {self._dropped} more bytes".encode() if self._dropped else b""
         line = self._rest + more + b"\n"
-        self._rest, self._dropped = b"", 0
+        self._rest, self._dropped, self._redrawn = b"", 0, False
         return line
+
+
+def _last_state(line: bytes) -> int:
+    """Where the last thing begins that `line` draws over itself; 0 where it does not."""
+    return line.rfind(b"\r", 0, len(line.rstrip(b"\r"))) + 1
 
 
 def lines_in(text: bytes, start: int = 0) -> int:
