@@ -13,8 +13,9 @@ import { onState, watch } from "./live.js";
 const MARGIN = 12; // pixels right of a line
 const REST = 30; // milliseconds between two drawings of what comes by itself, at least; while more comes,
 const SHARE = 20; // so many times what the last one took, but no longer than
-const LONGEST = 200; // milliseconds; just as long when lines rush by:
-const MANY = 1000; // since the last drawing, more than anybody reads
+const LONGEST = 1000; // milliseconds; and no shorter than
+const RUSH = 200; // milliseconds when there came
+const MANY = 1000; // lines since, more than anybody reads
 const CALM = 30; // milliseconds in which nothing came: no more is waited for
 const OFTEN = 100; // milliseconds after it may, within which a drawing is one of many
 const MOST_PAUSED = 8 * 2 ** 20; // bytes that wait while paused; the oldest of more are fetched when they are looked at
@@ -148,7 +149,7 @@ class LogView {
   // Lines that rush by are drawn a few times a second: each drawing takes from the time in which they are received.
   rest() {
     const { at, rest } = this.drawn;
-    const next = Math.min(this.cameAt + CALM, at + (this.many ? LONGEST : rest));
+    const next = Math.min(this.cameAt + CALM, at + Math.max(rest, this.many ? RUSH : REST));
     const wait = Math.max(at + REST, next) - performance.now();
     this.resting = wait > 0 ? setTimeout(() => this.rest(), wait) : requestAnimationFrame(() => this.redraw());
   }

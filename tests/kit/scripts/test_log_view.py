@@ -358,15 +358,30 @@ def test_shift_click_selects_a_range_copies_it_and_puts_it_into_the_address(log)
     expect(stage.page.locator("[data-target]")).to_have_count(3)
 
 
-def test_numbers_of_any_length_end_and_texts_begin_at_the_same_place(log):
-    stage = log(["text"] * 4, first=8, whole=[*["text"] * 12, *[None] * 988, "text"])
-    write(stage, 1_000, ["text"])
-    stage.wait_for("document.querySelectorAll('.log-row a.d1 ~ span, .log-row a.d5 ~ span').length > 1")
-    edges = """rows => ["right", "left"].map((edge, i) => rows.filter(row => row.children.length === 3)
-      .map(row => Math.round(row.children[2 * i].getBoundingClientRect()[edge])))"""
-    for side in stage.page.eval_on_selector_all(".log-row", edges):
-        assert len(side) > 1
-        assert len(set(side)) == 1, side
+@pytest.mark.parametrize(("before", "widths"), [(8, [1, 2]), (998, [3, 5])])
+def test_numbers_of_any_length_end_and_texts_begin_at_the_same_place(log, before, widths):
+    stage = log(["text"] * 4, first=before, whole=["text"] * (before + 4))
+    aligned = """widths => {
+      const rows = [...document.querySelectorAll(".log-row:has(> a)")].map((row) => [...row.children]);
+      const one = (edges) => new Set(edges.map(Math.round)).size === 1;
+      const found = rows.map(([number]) => number.textContent.length);
+      return widths.every((width) => found.includes(width))
+        && one(rows.map(([number]) => number.getBoundingClientRect().right))
+        && one(rows.map((cells) => cells.at(-1).getBoundingClientRect().left));
+    }"""
+    stage.wait_for(aligned, widths)
+
+
+def test_it_goes_on_following_when_the_window_becomes_taller(log):
+    stage = log([f"line {n}" for n in range(300)])
+    for height in (200, 700, 300, 900):
+        resize = """height => new Promise(done => {
+          document.querySelector(".log-window").style.height = `${height}px`;
+          requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done)));
+        })"""
+        stage.page.evaluate(resize, height)
+        stage.wait_for("() => document.querySelector('.log-row:last-child > a')?.textContent === '300'")
+        expect(stage.page.locator(".state-pill")).to_have_text("following")
 
 
 def test_a_selection_is_copied_without_numbers_and_times(log):
