@@ -36,6 +36,7 @@ LABELS = {
     "memory": "Memory",
     "retries": "Retries",
 }
+BROUGHT = ("image", "command")  # by a tool that people know, where they are left empty
 TEXTS = ("name", "image", "command", "arguments", "gpus", "cpu", "memory", "retries")
 LONGEST_TEXT = 1024 * 1024
 _UNIT = re.compile(r"\s*([KMGTPE])i?B?\Z", re.IGNORECASE)
@@ -83,7 +84,7 @@ class Draft:
         texts = {name: self.texts[name] for name in TEXTS if name != "retries"}
         texts |= {"gpus": self.texts["gpus"].strip() or "0", "memory": memory(self.texts["memory"])}
         tools = self.tools
-        for name in ("image", "command"):  # a tool that people know brings its own
+        for name in BROUGHT:
             texts[name] = texts[name] or next(filter(None, (getattr(tool, name) for tool in tools)), "")
         return WorkloadSpec(
             **texts,
@@ -123,6 +124,10 @@ class Draft:
     def check(self) -> None:
         """Fill `errors`, but for what only the database knows at submit."""
         found = spec.problems(self.asked)
+        if self.kind == "workspace" and not self.tools:  # the one that is missing may bring these
+            found = {name: words for name, words in found.items() if name not in BROUGHT or self.texts[name]}
+        if not self.texts["command"] and sum(bool(tool.command) for tool in self.tools) > 1:
+            found["command"] = "Each of these tools has a command of its own: give one that starts them all."
         if self.project is None:
             found["project"] = "Choose one of your projects."
         if self.cluster is None:

@@ -9,6 +9,7 @@ import yaml
 from runyard.clusters.models import Node
 from tests.make import make_workload
 from workloads.models import Workload
+from workloads.tools import declared
 
 GOOD = {
     "name": "redwood-sft",
@@ -95,6 +96,34 @@ def test_what_is_wrong_is_said_at_its_field_and_what_was_typed_is_kept(form, blu
     assert "registry.example" in text or field == "image"
     assert Workload.objects.count() == 0
     return None
+
+
+def workspace(*kinds, **more):
+    empty = [""] * len(kinds)
+    row = {"tool-kind": kinds, "tool-name": empty, "tool-port": empty, "tool-path": empty}
+    return {"kind": "workspace", "image": "", "command": "", "arguments": ""} | row | more
+
+
+def test_a_workspace_without_a_tool_is_asked_for_that_alone(form):
+    page = html.unescape(said(form(**workspace(""))))
+    assert "Choose at least one tool" in page
+    assert "One field needs you: Tools" in page
+    assert "Give an image" not in page
+
+
+def test_a_tool_that_people_know_brings_its_image_and_its_command(form):
+    assert form(**workspace("jupyter"))["Location"]
+    [container] = Workload.objects.get().manifest["spec"]["template"]["spec"]["containers"]
+    assert (container["image"], container["command"][:2]) == ("jupyter/minimal-notebook", ["jupyter", "lab"])
+
+
+def test_of_two_tools_none_is_left_out_in_silence(form):
+    page = html.unescape(said(form(**workspace("jupyter", "tensorboard"))))
+    assert "give one that starts them all" in page
+    both = workspace("jupyter", "tensorboard", command="sh start.sh")
+    assert form(**both)["Location"]
+    annotations = Workload.objects.get().manifest["spec"]["template"]["metadata"]["annotations"]
+    assert [tool.name for tool in declared(annotations)] == ["jupyter", "tensorboard"]
 
 
 def test_a_name_that_is_taken_is_refused_at_the_name(form, red, cluster):

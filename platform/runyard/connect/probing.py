@@ -33,7 +33,7 @@ def ask(pod: Pod, tool: Tool) -> str:
         if error.reason and error.code in (401, 403):
             return NO_RIGHT
         if error.reason:  # the cluster's answer, not the tool's
-            return f"Nothing listens on port {tool.port} of its pod yet."
+            return f"Nothing listens on port {tool.port} of its pod."
     except Silent:
         return f"It said nothing for {ANSWER_SECONDS:.0f} seconds."
     except ClusterError as error:
