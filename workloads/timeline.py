@@ -105,6 +105,9 @@ def _stays(
         until = following.at
         if following.phase in TERMINAL:
             until = _ended(workload, pods, change.at, until)
+            if change.phase == Phase.RUNNING and _is_unseen(stopped := _stopped(pods, until), until, unseen):
+                yield from _with_gap(_named(change, until), max(stopped, change.at))
+                continue
         elif absence := _unseen_end(until, unseen):
             yield from _with_gap(_named(change, until), max(absence.since, change.at))
             continue
@@ -139,6 +142,17 @@ def _ended(workload: Workload, pods: Sequence[Pod], since: datetime, seen: datet
     told = [pod.finished_at for pod in pods if pod.finished_at]
     end = workload.completed_at or max(told, default=seen)
     return min(seen, max(since, end))
+
+
+def _stopped(pods: Sequence[Pod], until: datetime) -> datetime:
+    """When the last pod ended; `until` where not all of them tell."""
+    told = [pod.finished_at for pod in pods if pod.finished_at]
+    return max(told) if told and len(told) == len(pods) else until
+
+
+def _is_unseen(since: datetime, until: datetime, unseen: Iterable[Absence]) -> bool:
+    """Whether nobody saw a part of the time between."""
+    return any(one.since < until and since < (one.until or until) for one in unseen)
 
 
 def _unseen_end(at: datetime, unseen: Iterable[Absence]) -> Absence | None:

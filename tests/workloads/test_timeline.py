@@ -94,6 +94,17 @@ def test_an_end_that_was_seen_late_is_dated_by_its_own_account(ada, workload, cl
     assert minutes(line(ada, workload).parts) == [("Queued", 10), ("Running", 30)]
 
 
+def test_it_did_not_run_on_after_its_pods_had_ended_while_nobody_looked(ada, workload, cluster):
+    lived(workload, (200, "Running"), (20, "Failed"))
+    workload.completed_at = ago(25)  # its controller was away as well
+    pods = [make_pod(workload, finished_at=ago(minutes)) for minutes in (160, 151)]
+    assert minutes(line(ada, workload).parts) == [("Running", 175)]  # somebody looked all the time
+    Absence.objects.create(cluster=cluster, since=ago(150), until=ago(30))
+    assert minutes(line(ada, workload).parts) == [("Running", 49), ("Not known", 126)]
+    type(pods[0]).objects.filter(pk=pods[0].pk).update(finished_at=None)
+    assert minutes(line(ada, workload).parts) == [("Running", 175)]  # one does not tell
+
+
 def test_what_nobody_saw_is_a_gap(ada, workload, cluster):
     Absence.objects.create(cluster=cluster, since=ago(150), until=ago(30))
     lived(workload, (180, "Running"), (30, "Stopped"))
