@@ -126,5 +126,6 @@ def range_of(since: str, until: str) -> tuple[datetime, datetime]:
         end = moments(until, "to")[1] if until else now
     except BadQuery as error:
         raise BadQuestion(str(error)) from error
-    end = end.replace(microsecond=0)  # a moment is a microsecond long
-    return start or end - timedelta(hours=1), end
+    whole = end.replace(microsecond=0)  # a moment is a microsecond long
+    start = start or whole - timedelta(hours=1)
+    return start, whole if whole > start else end

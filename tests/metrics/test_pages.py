@@ -220,7 +220,7 @@ def test_a_life_of_seconds_has_a_range_around_it(ada, training, browse):
         ("?from=1999-01-01&to=1999-01-02", "longer than 400 days"),
         (
             "?from=2026-11-22T12:00:00Z&to=2026-11-22T12:00:00.001Z",
-            "ends before it begins|shorter than 15 seconds",
+            "shorter than 15 seconds",
         ),
     ],
 )
