@@ -28,6 +28,25 @@ def test_a_kubeconfig_that_is_not_there(tmp_path):
     assert f"no kubeconfig at {tmp_path}/nowhere" in only_problem(examine(f"{tmp_path}/nowhere"))
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "cannot be used: it names no clusters"),
+        (b"just text", "cannot be used: it names no clusters"),
+        (b"<html><title>Sign in</title></html>", "cannot be used: it names no clusters"),
+        (b"apiVersion: v1\nkind: Pod\n", "cannot be used: it names no clusters"),
+        (b"clusters:\n- [1\nb: 2", "it is no YAML: expected ',' or ']', but got ':' in line 3"),
+        (b"clusters:\n\t- a", "it is no YAML: found character '\\t' that cannot start any token in line 2"),
+        (b"\x00\x01", "it is no text"),
+        (b"\x7fELF\xff", "it is no text"),
+        (b"clusters: []\ncontexts: []\n", "Expected key current-context"),
+    ],
+)
+def test_a_file_that_is_no_kubeconfig(tmp_path, content, words):
+    (tmp_path / "file").write_bytes(content)
+    assert words in only_problem(examine(f"{tmp_path}/file"))
+
+
 def test_a_context_that_the_kubeconfig_does_not_have(api, kubeconfig):
     assert "elsewhere" in only_problem(examine(kubeconfig(api.url), "elsewhere"))
 
@@ -51,6 +70,11 @@ def test_a_host_that_nobody_knows(kubeconfig):
 def test_a_token_that_is_refused(api, diagnosis):
     api.paths["/version"] = 401
     assert "does not know us (401)" in only_problem(diagnosis())
+
+
+def test_one_who_may_not_even_ask_for_the_version(api, diagnosis):
+    api.paths["/version"] = 403
+    assert "(403)" in only_problem(diagnosis())
 
 
 def test_a_wrong_path(api, kubeconfig):

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import yaml
 from kubernetes.client import Configuration
 from kubernetes.client.rest import should_bypass_proxies
 from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
@@ -51,6 +52,7 @@ def configuration(kubeconfig: str, context: str) -> tuple[Configuration, datetim
     settings.socket_options = [*HTTPConnection.default_socket_options, *KEEP_ALIVE]
     settings.connection_pool_maxsize = 64  # idle ones are kept; watches and logs hold one each
     try:
+        _read(Path(kubeconfig))
         merged = KubeConfigMerger(kubeconfig).config
         loader = KubeConfigLoader(merged, context or None, config_base_path=None)
         loader.load_and_set(settings)
@@ -60,6 +62,19 @@ def configuration(kubeconfig: str, context: str) -> tuple[Configuration, datetim
     if not settings.host.startswith("https:"):
         settings.tls_server_name = None
     return settings, None if hasattr(loader, "token") else getattr(loader, "expiry", None)
+
+
+def _read(kubeconfig: Path) -> None:
+    """Raises ValueError, in words, for a file that is none at all: what the loader says of it is no help."""
+    try:
+        found = yaml.safe_load(kubeconfig.read_text())
+    except (UnicodeDecodeError, yaml.reader.ReaderError) as error:
+        raise ValueError("it is no text") from error
+    except yaml.MarkedYAMLError as error:
+        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ValueError(f"it is no YAML: {error.problem}{line}") from error
+    if not isinstance(found, dict) or "clusters" not in found:
+        raise ValueError("it names no clusters")
 
 
 def _mind_proxy(settings: Configuration, *, named: bool) -> None:
