@@ -97,8 +97,8 @@ class Line(asyncio.Protocol):
         self._wake()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._is_whole |= self._ends_by_closing and error is None
         if self._error is None:
+            self._is_whole |= self._ends_by_closing and error is None
             self._error = ConnectionResetError("it closed") if self._heard else Closed("it closed")
         self._wake()
 
