@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.answers import content
 from tests.make import make_pod, make_workload
 from workloads import tasks
 from workloads.models import Action, Event, Workload
@@ -54,7 +55,7 @@ def test_rows_are_sorted_by_the_columns_of_the_table_page_by_page(browse, ada, r
         after = answer["next"]
     assert names == ["run-1", "run-3", "run-4", "run-0", "run-2"]
     file = browse(ada).get(f"{URL}?sort=-gpus,name&columns=name", headers={"Accept": "text/csv"})
-    assert [line.split(b",")[0].decode() for line in file.getvalue().splitlines()[1:]] == names
+    assert [line.split(b",")[0].decode() for line in content(file).splitlines()[1:]] == names
 
 
 def test_a_cursor_of_another_sort_is_refused(browse, ada, red, cluster):

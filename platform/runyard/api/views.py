@@ -26,7 +26,7 @@ from workloads.policies import Refused
 from workloads.tables import WorkloadTable
 
 MOST_ROWS, ROWS = 500, 50
-_OF_THE_TABLE = ("q", "f", "sort", *WorkloadTable.filters)  # as in its address
+_OF_THE_TABLE = ("q", "f", *WorkloadTable.filters, "sort")  # as in its address
 
 
 class Workloads(APIView):
