@@ -24,6 +24,8 @@ from controlplane.trouble import CannotBuild, NoGo
 NEEDED = (1, 26)
 SUMS = "SHA256SUMS"
 SAY_EVERY_SECONDS = 15
+_AWAY = re.compile(r"dial tcp|no such host|i/o timeout|module lookup disabled")
+_NO_NETWORK = "cannot be downloaded; the first build needs a network, or a GOPROXY that answers"
 _ENVIRONMENT = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"}
 
 
@@ -123,7 +125,9 @@ def _compile(program: recipe.Program, folder: Path, say: Callable[[str], None]) 
                 said = time.monotonic()
                 say(f"  {program.name}: {len(lines)} packages so far ({said - began:.0f} s)")
     if process.returncode:
-        raise CannotBuild(f"{program.name} does not build:\n{''.join(lines[-20:])}")
+        said = "".join(lines[-20:])
+        what = _NO_NETWORK if _AWAY.search(said) else "does not build"
+        raise CannotBuild(f"{program.name} {what}:\n{said}")
     say(f"  {program.name}: done ({time.monotonic() - began:.0f} s)")
 
 

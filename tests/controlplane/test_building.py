@@ -92,6 +92,12 @@ def test_what_does_not_build_is_told_and_leaves_nothing(go):
         building.find()
 
 
+def test_where_there_is_no_network_that_is_what_is_told(go):
+    go(build="echo 'Get x: dial tcp: lookup proxy: no such host' >&2; exit 1")
+    with pytest.raises(CannotBuild, match="etcd cannot be downloaded; the first build needs a network"):
+        building.build(lambda line: None)
+
+
 def test_two_at_once_build_it_once(go, module, tmp_path):
     go(build=f"while [ ! -e {tmp_path / 'go-on'} ]; do sleep 0.05; done")
     waits, made = threading.Event(), []
