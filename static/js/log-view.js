@@ -266,7 +266,10 @@ class LogView {
     if (pause.lastChild.textContent !== (this.paused ? "Resume" : "Pause")) pause.lastChild.textContent = this.paused ? "Resume" : "Pause";
     press(this.part("follow"), this.following && !this.paused);
     this.part("jump").hidden = this.following && !this.paused;
-    if (this.paused) return this.say(`paused, ${this.paused.lines.toLocaleString("en")} lines wait`);
+    if (this.paused) {
+      const { lines } = this.paused;
+      return this.say(`paused, ${lines === 1 ? "1 line waits" : `${lines.toLocaleString("en")} lines wait`}`);
+    }
     if (!this.live) {
       for (const name of ["follow", "pause"]) this.part(name).hidden = true;
       return this.say(this.log.topics.length || (this.log.count && !this.merged) ? "ended" : "");

@@ -168,13 +168,15 @@ export class WholeLog {
     if (!this.stopped && this.wanted.length) this.timer ||= setTimeout(() => this.ask(), again || WAIT);
   }
 
-  // Of the lines first..end asked for, those before the ones that came are kept nowhere; more may follow those.
+  // Of the lines first..end asked for, those before the ones that came are kept nowhere; more may follow those. Lines
+  // that are new, while a socket tells of them, come from it alone: they may have to wait.
   take(first, end, page) {
-    this.held.total = Math.max(this.count, page.total);
+    if (!this.topics.length) this.held.total = Math.max(this.count, page.total);
     this.note(page.notes);
-    const lacks = page.lines.length ? Math.min(end, page.first) : Math.min(end, this.count);
+    const known = Math.min(end, this.count);
+    const lacks = page.lines.length ? Math.min(known, page.first) : known;
     if (lacks > first) this.held.lack(first, lacks);
-    this.held.put(page.first, page.lines);
+    this.held.put(page.first, page.lines.slice(0, Math.max(0, this.count - page.first)));
     const block = (end - BLOCK) / BLOCK;
     this.wanted = this.wanted.filter((one) => one !== block || this.held.holes(first, end).length);
     this.changed(first, end);

@@ -384,6 +384,21 @@ def test_it_goes_on_following_when_the_window_becomes_taller(log):
         expect(stage.page.locator(".state-pill")).to_have_text("following")
 
 
+def test_lines_that_wait_do_not_come_with_earlier_ones_that_are_fetched(log):
+    whole = [f"line {n}" for n in range(700)]
+    stage = log(whole[600:], first=600, whole=whole)
+    stage.page.get_by_role("button", name="Pause").click()
+    stage.server.all = [*whole, "new"]
+    write(stage, 700, ["new"])
+    expect(stage.page.locator(".state-pill")).to_have_text("paused, 1 line waits")
+    stage.page.locator(".log-window").evaluate("box => { box.scrollTop = 590 * 18 }")
+    stage.page.get_by_text("line 590", exact=True).wait_for()
+    assert stage.page.locator(".log-window").evaluate("box => box.scrollHeight") == 700 * 18
+    stage.page.get_by_role("button", name="Resume").click()
+    stage.page.get_by_role("button", name="Jump to live").click()
+    stage.page.get_by_text("new", exact=True).wait_for()
+
+
 def test_a_selection_is_copied_without_numbers_and_times(log):
     stage = log(["one", "two"])
     assert shown(stage) == ["one", "two"]
