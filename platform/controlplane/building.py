@@ -125,9 +125,9 @@ def _compile(program: recipe.Program, folder: Path, say: Callable[[str], None]) 
                 said = time.monotonic()
                 say(f"  {program.name}: {len(lines)} packages so far ({said - began:.0f} s)")
     if process.returncode:
-        said = "".join(lines[-20:])
-        what = _NO_NETWORK if _AWAY.search(said) else "does not build"
-        raise CannotBuild(f"{program.name} {what}:\n{said}")
+        last = "".join(lines[-20:])
+        what = _NO_NETWORK if _AWAY.search(last) else "does not build"
+        raise CannotBuild(f"{program.name} {what}:\n{last}")
     say(f"  {program.name}: done ({time.monotonic() - began:.0f} s)")
 
 
