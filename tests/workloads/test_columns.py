@@ -351,3 +351,17 @@ def test_pages_of_what_grows_lose_no_row_and_show_none_twice(dee, red, cluster, 
         page = kept(dee, sort="-run_time", after=page.after)
         seen += [row.name for row in page.rows]
     assert seen == ["since-4", "ended", "since-2"]
+
+
+def test_a_guaranteed_time_that_is_over_reads_zero_and_is_none_to_filters(dee, red, cluster):
+    now = timezone.now()
+    make_workload(red, cluster, name="over", guaranteed_until=now - timedelta(hours=5))
+    make_workload(red, cluster, name="safe", guaranteed_until=now + timedelta(hours=5, seconds=59))
+    make_workload(red, cluster, name="never")
+    cell = WorkloadTable.columns["guaranteed"].drawing()
+    drawn = {row.name: cell(row) for row in kept(dee, columns="guaranteed").rows}
+    assert ">0 s<" in drawn["over"]
+    assert ">5 h" in drawn["safe"]
+    assert "–" in drawn["never"]
+    assert [row.name for row in kept(dee, f="guaranteed>=1s").rows] == ["safe"]
+    assert [row.name for row in kept(dee, sort="-guaranteed").rows] == ["safe", "over", "never"]
