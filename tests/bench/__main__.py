@@ -12,6 +12,7 @@ PARTS = (
     "events",
     "table",
     "sync",
+    "cluster",
     "live",
     "story",
     "connect",

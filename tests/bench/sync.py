@@ -22,6 +22,7 @@ from tests.bench.export import environment_of
 from tests.bench.report import Result, median
 
 JOBS, ROUNDS = 100_000, 3
+RUN = "tests.bench.sync_run"
 TABLES = ("workloads_workload", "workloads_searchtext", "workloads_pod")
 
 
@@ -31,10 +32,10 @@ def measure(jobs: int = JOBS) -> Iterator[Result]:
         home = Path(folder)
         with Postgres(home).running() as url, Valkey(home).running():
             environment = environment_of(home, url)
-            with _sync(environment, "first", jobs) as answers:
+            with answering(environment, RUN, "first", str(jobs)) as answers:
                 first = next(answers)
             all_rows = Copy(home, url)
-            with _sync(environment, "again", jobs) as answers:
+            with answering(environment, RUN, "again", str(jobs)) as answers:
                 same = next(answers)
                 rounds = [(next(answers), all_rows.seconds()) for _ in range(ROUNDS)]
     yield from _results(jobs, first, same, rounds)
@@ -58,9 +59,9 @@ def _results(
 
 
 @contextmanager
-def _sync(environment: dict[str, str], way: str, jobs: int) -> Iterator[Iterator[dict]]:
-    """What `sync_run` answers, asked for a round each time another answer is wanted."""
-    command = [sys.executable, "-m", "tests.bench.sync_run", way, str(jobs)]
+def answering(environment: dict[str, str], module: str, *words: str) -> Iterator[Iterator[dict[str, Any]]]:
+    """What `python -m module` answers; from the second answer on it is sent a line for each."""
+    command = [sys.executable, "-m", module, *words]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environment, **pipes) as process:
         yield _answers(process)

@@ -8,11 +8,14 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
 import django
+import psutil
 
 django.setup()  # before anything that holds models is imported
 
@@ -36,30 +39,34 @@ WRITES = "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)::bigint FROM pg_stat_use
 
 
 class Sync:
-    """What a runner does of the two large resources, one after the other."""
+    """What a runner does of the two large resources of `cluster`, by `api`, which stands where its connection
+    does: a list of both now and then."""
 
-    def __init__(self, jobs: int):
-        self._cluster, _ = Cluster.objects.get_or_create(name="big")
-        self.api = BigCluster(jobs)
+    def __init__(self, cluster: Cluster, api: Any):
+        self._cluster, self.api = cluster, api
         watched = [one for one in WATCHED if one.resource in RESOURCES]
         began = time.perf_counter()
         stores = [Store(one.resource, known(self._cluster, one.resource)) for one in watched]
         self.reading_known = time.perf_counter() - began
-        sources = [Source(self.api, one) for one in watched]  # type: ignore[arg-type]
+        sources = [Source(api, one) for one in watched]
         self._pairs = list(zip(sources, stores, strict=True))
         epoch = lease.take(self._cluster)
         assert epoch
         self._applier, self._epoch = Applier(self._cluster, epoch), epoch
 
     def again(self) -> dict[str, Any]:
-        """List everything and write what is news: how many, seconds of either, CPU seconds, row writes."""
-        before, cpu, began = writes(), time.process_time(), time.perf_counter()
-        making, making_cpu = self.api.making, self.api.making_cpu
-        news, writing = 0, 0.0
+        """List everything and write what is news: how many, seconds of either, CPU seconds, row writes.
+
+        CPU seconds are this process's (`cpu`), the database's (`database`), and both together while writing.
+        """
+        before, database, cpu = writes(), database_cpu(), time.process_time()
+        making, making_cpu, began = self.api.making, self.api.making_cpu, time.perf_counter()
+        news, writing, writing_cpu = 0, 0.0, 0.0
         for batch in self._batches():
             news += len(batch)
-            since = time.perf_counter()
+            busy, since = database_cpu() + time.process_time(), time.perf_counter()
             self._applier.apply(batch)
+            writing_cpu += time.process_time() + database_cpu() - busy
             writing += time.perf_counter() - since
         listing = time.perf_counter() - began - writing - (self.api.making - making)
         cpu = time.process_time() - cpu - (self.api.making_cpu - making_cpu)
@@ -69,37 +76,50 @@ class Sync:
             "writing": writing,
             "listing": listing,
             "cpu": cpu,
+            "database": database_cpu() - database,
+            "writing_cpu": writing_cpu,
             "writes": writes() - before,
         }
 
     def _batches(self) -> Iterator[list[Seen]]:
-        for source, store in self._pairs:
-            news = store.replace(source.list())
-            while batch := list(islice(news, BATCH)):
-                yield batch
+        """Of both resources, as they come out of a runner's one inbox."""
+        news = chain.from_iterable(store.replace(source.list()) for source, store in self._pairs)
+        while batch := list(islice(news, BATCH)):
+            yield batch
 
     def release(self) -> None:
         lease.release(self._cluster, self._epoch)
 
 
 def writes() -> int:
-    """Rows written so far in the database, by anybody; a backend that ends leaves its counts behind."""
-    connection.close()
-    counts = [-1, -2]
-    while counts[-1] != counts[-2]:
-        time.sleep(0.5)
-        with connection.cursor() as cursor:
-            cursor.execute(WRITES)
-            counts.append(cursor.fetchone()[0])
-        connection.close()
-    return counts[-1]
+    """Rows written so far in the database, by anybody; this process's own are told at once."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute(WRITES)
+        return cursor.fetchone()[0]
 
 
-def prepare() -> None:
+def prepare(names: Iterable[str]) -> None:
+    """Tables, and a project for each of these namespaces."""
     call_command("migrate", verbosity=0)
     department = Department.objects.create(name="all")
-    for name in namespaces():
+    for name in names:
         Project.objects.create(name=name, namespace=name, department=department)
+
+
+def database_cpu() -> float:
+    """CPU seconds of all processes of the database so far, those that ended included."""
+    connection.ensure_connection()
+    server = psutil.Process(connection.connection.info.backend_pid).parent()
+    children, ended = Path(f"/proc/{server.pid}/task/{server.pid}/children"), server.cpu_times()
+    return ended.children_user + ended.children_system + sum(map(_seconds, children.read_text().split()))
+
+
+def _seconds(pid: str) -> float:
+    """To the microsecond, which the times that psutil reads are not."""
+    with suppress(OSError):  # it has just ended
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+    return 0.0
 
 
 def peak() -> float:
@@ -108,8 +128,8 @@ def peak() -> float:
 
 
 def first(jobs: int) -> Iterator[dict[str, Any]]:
-    prepare()
-    sync = Sync(jobs)
+    prepare(namespaces())
+    sync = Sync(Cluster.objects.create(name="big"), BigCluster(jobs))
     yield sync.again() | {"peak": peak()}
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
@@ -117,7 +137,7 @@ def first(jobs: int) -> Iterator[dict[str, Any]]:
 
 
 def again(jobs: int) -> Iterator[dict[str, Any]]:
-    sync = Sync(jobs)
+    sync = Sync(Cluster.objects.get(name="big"), BigCluster(jobs))
     yield sync.again() | {"peak": peak(), "known": sync.reading_known}
     for _ in sys.stdin:
         sync.api.change()
