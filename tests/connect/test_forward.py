@@ -13,7 +13,7 @@ from runyard.connect.forward import unprefix
 from runyard.connect.hosts import Place
 from runyard.connect.targets import Target
 from runyard.tenancy.access import Denied
-from tests.connect.conftest import HOST, PREFIX, SECONDS, ask, backend, says, scope_of
+from tests.connect.conftest import HOST, PREFIX, SECONDS, Answer, ask, backend, says, scope_of
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-type: text/plain\r\n\r\nhello"
 
@@ -268,11 +268,19 @@ async def test_a_long_answer_ends_soon_after_the_right_is_gone(doors, monkeypatc
         )
         await reader.read()
 
+    async def gone(self, cookie, place):
+        if answer.body:
+            raise Denied("gone")
+
+    async def receive():
+        return await asyncio.Future()
+
+    answer = Answer()
     async with backend(talk) as (port, open_ones):
         app = doors(port)
-        _gone_once_asked_again(monkeypatch)
-        answer = await ask(app, "/endless")
+        monkeypatch.setattr("runyard.connect.door.Door.check", gone)
         async with asyncio.timeout(SECONDS):
+            await app(scope_of("/endless"), receive, answer.send)
             while open_ones:
                 await asyncio.sleep(0.01)
     assert (answer.body, answer.whole) == (b"hello", False)
