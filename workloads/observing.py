@@ -66,7 +66,7 @@ class Batch:
         self.room = Room(self.cluster.pk)
 
     def is_first_look(self, seen: Seen) -> bool:
-        """Whether it tells of a pod that is there, and of which this batch has told nothing yet."""
+        """Whether it tells of a pod that is there, and of which nothing was told yet: asked once of each."""
         if seen.resource != "pods" or seen.object is None or seen.uid in self.looked_at:
             return False
         self.looked_at.add(seen.uid)
