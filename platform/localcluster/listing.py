@@ -59,7 +59,10 @@ def answer(registry: Registry, kind: Kind, namespace: str | None, options: ListO
 
 
 def envelope(kind: Kind, metadata: dict[str, object], bodies: list[bytes]) -> bytes:
-    """A List object around objects that are JSON already."""
+    """A List object around objects that are JSON already; custom ones alone say again what they are."""
+    if kind.schema is None:
+        named = msgspec.json.encode({"apiVersion": kind.api_version, "kind": kind.kind})[:-1] + b","
+        bodies = [b"{" + body.removeprefix(named) if body.startswith(named) else body for body in bodies]
     head = {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": metadata}
     return msgspec.json.encode(head)[:-1] + b',"items":[' + b",".join(bodies) + b"]}"
 

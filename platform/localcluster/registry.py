@@ -338,7 +338,8 @@ class Registry:
     def _encode(self, obj: Obj) -> bytes:
         """The JSON to store, after giving the object the version this write will have."""
         obj["metadata"]["resourceVersion"] = str(self.store.version + 1)
-        body = msgspec.json.encode(obj)
+        named = {name: obj[name] for name in ("apiVersion", "kind")}  # first, where a list cuts them off
+        body = msgspec.json.encode(named | obj)
         if len(body) > LARGEST_BYTES:
             raise too_large(LARGEST_BYTES)
         return body

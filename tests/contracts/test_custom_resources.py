@@ -77,6 +77,7 @@ def test_objects_are_made_listed_changed_and_deleted(raw, defined, gadgets):
     assert "status" not in made.json()
     listed = raw.get(gadgets).json()
     assert (listed["kind"], listed["apiVersion"]) == ("GadgetList", f"{defined}/v1")
+    assert [(one["kind"], one["apiVersion"]) for one in listed["items"]] == [("Gadget", f"{defined}/v1")]
     assert names(raw.get(f"/apis/{defined}/v1/gadgets")) == ["one"]
     changed = raw.patch(f"{gadgets}/one", json={"spec": {"size": 4}}, headers=MERGE).json()
     assert (changed["spec"], changed["metadata"]["generation"]) == ({"size": 4}, 2)

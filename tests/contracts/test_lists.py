@@ -201,3 +201,11 @@ def test_answers_are_compressed_only_when_asked(raw, configmaps):
     packed = raw.get(configmaps, headers={"accept-encoding": "gzip"})
     assert packed.headers["content-encoding"] == "gzip"
     assert packed.json()["items"] == plain.json()["items"]
+
+
+def test_a_list_says_once_of_what_kind_its_items_are(raw, configmaps):
+    raw.post(configmaps, json=config_map("one")).raise_for_status()
+    listed = raw.get(configmaps).json()
+    assert (listed["kind"], listed["apiVersion"]) == ("ConfigMapList", "v1")
+    assert all("kind" not in item and "apiVersion" not in item for item in listed["items"])
+    assert raw.get(f"{configmaps}/one").json()["kind"] == "ConfigMap"

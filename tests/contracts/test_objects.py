@@ -155,3 +155,12 @@ def test_an_object_can_be_sent_as_yaml(raw, configmaps):
     made = raw.post(configmaps, content=text, headers={"content-type": "application/yaml"})
     assert made.status_code == 201, made.text
     assert made.json()["data"] == {"when": "2026-01-01"}
+
+
+@pytest.mark.parametrize("given", [None, {"mine": "yes"}])
+def test_a_job_without_labels_has_those_of_its_template(raw, jobs, given):
+    made = job("one", **({"labels": given} if given else {}))
+    made["spec"]["template"]["metadata"] = {"labels": {"team": "red"}}
+    found = raw.post(jobs, json=made).json()
+    assert found["spec"]["template"]["metadata"]["labels"].items() >= {"team": "red"}.items()
+    assert found["metadata"]["labels"] == (given or found["spec"]["template"]["metadata"]["labels"])

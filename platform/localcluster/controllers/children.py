@@ -41,16 +41,23 @@ class Children:
 
     def of(self, key: Key, uid: str) -> list[Obj]:
         """All there are of the owner of that uid, by name; not those of an earlier one of the same name."""
+        return [one for one in self.of_all(key) if is_owned(one, uid)]
+
+    def of_all(self, key: Key) -> list[Obj]:
+        """All there are of whatever owner had that name, by name."""
         found = []
         for name in sorted(self._names.get(key, ())):
             try:
-                obj = self._registry.get(self._resource, key[0], name)
+                found.append(self._registry.get(self._resource, key[0], name))
             except ApiError:
                 continue  # gone; its event is on its way
-            owner = controller_of(obj)
-            if owner and owner["uid"] == uid:
-                found.append(obj)
         return found
+
+
+def is_owned(obj: Obj, uid: str) -> bool:
+    """Whether the controller of `obj` is the one of that uid."""
+    owner = controller_of(obj)
+    return owner is not None and owner["uid"] == uid
 
 
 def owner_reference(owner: Obj) -> Obj:

@@ -6,7 +6,6 @@ only a uid whose pod has no finalizer any more becomes a number. (Indexed Jobs k
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,11 +14,11 @@ from localcluster.backoff import Backoff
 from localcluster.status import ApiError
 
 from . import indexes, jobpods, podfailure
+from .children import Children, Key, is_owned
 from .conditions import condition, is_true, put_condition
-from .runner import Controller, controller_of
+from .runner import Controller
 
 Obj = dict[str, Any]
-Key = tuple[str, str]  # namespace, name
 COMPONENT = "job-controller"
 CREATE_AT_ONCE = 50
 REACHED = ("CompletionsReached", "Reached expected number of succeeded pods")
@@ -33,38 +32,23 @@ class JobController(Controller):
     def __init__(self, registry: Any, backoff: Backoff) -> None:
         super().__init__(registry)
         self.backoff = backoff
-        self._pods: defaultdict[Key, set[str]] = defaultdict(set)  # names, by namespace and Job
+        self._pods = Children(registry, "pods", "Job")
 
     def keys(self, event: Any) -> Iterable[Key]:
-        meta = event.object["metadata"]
         if event.resource == "jobs.batch":
-            yield meta["namespace"], meta["name"]
-            return
-        owner = controller_of(event.object)
-        if owner and owner["kind"] == "Job":
-            key = meta["namespace"], owner["name"]
-            self._note(key, event)
+            yield event.object["metadata"]["namespace"], event.object["metadata"]["name"]
+        elif key := self._pods.note(event):
             yield key
-
-    def _note(self, key: Key, event: Any) -> None:
-        """Remembers a Job's pods, so that a look at one Job costs no look at every pod."""
-        name = event.object["metadata"]["name"]
-        if event.type != "DELETED":
-            self._pods[key].add(name)
-            return
-        self._pods[key].discard(name)
-        if not self._pods[key]:
-            del self._pods[key]
 
     def reconcile(self, key: Key) -> float | None:
         try:
             job = self.registry.get("jobs.batch", *key)
         except ApiError:
-            self._release(self._pods_of(key))
+            self._release(self._pods.of_all(key))
             return None
-        every = self._pods_of(key)
-        pods = [one for one in every if _owned(one, job)]
-        self._release([one for one in every if not _owned(one, job)])  # of an earlier Job of this name
+        every, uid = self._pods.of_all(key), job["metadata"]["uid"]
+        pods = [one for one in every if is_owned(one, uid)]
+        self._release([one for one in every if not is_owned(one, uid)])  # of an earlier Job of this name
         if job["metadata"].get("deletionTimestamp"):
             self._release(pods)
             return None
@@ -73,29 +57,14 @@ class JobController(Controller):
         try:
             return JobLook(self.registry, job, pods, self.backoff).act()
         finally:  # the events of those just made are still to come
-            if pods:
-                self._pods[key].update(one["metadata"]["name"] for one in pods)
-
-    def _pods_of(self, key: Key) -> list[Obj]:
-        """Every pod there is that names the Job of this name as its controller."""
-        found = []
-        for name in sorted(self._pods.get(key, ())):
-            try:
-                found.append(self.registry.get("pods", key[0], name))
-            except ApiError:
-                continue  # gone; its event is on its way
-        return found
+            for pod in pods:
+                self._pods.add(key, pod)
 
     def _release(self, pods: list[Obj]) -> None:
         """The Job is going or gone: nobody will count its pods any more."""
         for pod in pods:
             if jobpods.tracked(pod):
                 release(self.registry, pod)
-
-
-def _owned(pod: Obj, job: Obj) -> bool:
-    owner = controller_of(pod)
-    return owner is not None and owner["uid"] == job["metadata"]["uid"]
 
 
 def release(registry: Any, pod: Obj) -> None:

@@ -55,17 +55,19 @@ def default(obj: Obj) -> None:
 
 
 def prepare(obj: Obj, old: Obj | None, now: datetime) -> None:
-    """On create: an empty status, and the selector that no other job's pods can match."""
+    """On create: an empty status, the selector that no other job's pods can match, and labels."""
     if old is not None:
         return
     obj["status"] = {}
     spec, metadata = obj["spec"], obj["metadata"]
     labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
-    if spec.get("manualSelector"):
-        return
-    uid, name = metadata["uid"], metadata.get("name", "")  # a missing name is refused later
-    labels |= {"controller-uid": uid, "job-name": name, _UID_LABEL: uid, _NAME_LABEL: name}
-    spec.setdefault("selector", {}).setdefault("matchLabels", {})[_UID_LABEL] = uid
+    takes_them = labels and not metadata.get("labels")
+    if not spec.get("manualSelector"):
+        uid, name = metadata["uid"], metadata.get("name", "")  # a missing name is refused later
+        labels |= {"controller-uid": uid, "job-name": name, _UID_LABEL: uid, _NAME_LABEL: name}
+        spec.setdefault("selector", {}).setdefault("matchLabels", {})[_UID_LABEL] = uid
+    if takes_them:
+        metadata["labels"] = dict(labels)
 
 
 def validate(obj: Obj, old: Obj | None, problems: Problems) -> None:
