@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from runyard.clusters.models import Cluster
 from tests.answers import content
 from tests.make import make_pod, make_workload
 from workloads import tasks
@@ -87,6 +88,13 @@ def test_ada_submits(post, ada, red, cluster):
     assert response.status_code == 202
     row = Workload.objects.get()
     assert (row.created_by, row.submitted_through, row.gpu_millis) == (ada, "api", 1000)
+
+
+def test_without_a_name_the_oldest_cluster_that_is_followed_is_meant(post, ada, red, cluster):
+    Cluster.objects.create(name="a-later-one", kubeconfig="/nowhere")
+    Cluster.objects.create(name="a-demo", kubeconfig="")
+    made = post(ada, URL, BODY).json()
+    assert Workload.objects.get(pk=made["id"]).cluster == cluster
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def preview(request: HttpRequest) -> HttpResponse:
 def sample_now(request: HttpRequest) -> HttpResponse:
     """Submit the sample into the viewer's oldest project; where that cannot be, the form filled with it."""
     project = projects_where(request.user, "workload.create").order_by("pk").first()
-    cluster = Cluster.objects.followed().first()
+    cluster = Cluster.objects.followed().oldest()
     if not sample.offered() or project is None or cluster is None:
         return redirect(f"{request.path.removesuffix('sample')}new?sample=1")
     training = sample.training(forms.free_name("sample", project, cluster))

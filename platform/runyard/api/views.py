@@ -209,7 +209,7 @@ def _csv(request: Request) -> StreamingHttpResponse:
 
 def _cluster(name: str) -> Cluster:
     followed = Cluster.objects.followed()
-    cluster = (followed.filter(name=name) if name else followed).first()
+    cluster = followed.filter(name=name).first() if name else followed.oldest()
     if cluster is None:
         names = ", ".join(followed.values_list("name", flat=True)) or "none yet"
         raise Invalid({"cluster": f"There is no such cluster to submit to; there is: {names}."})

@@ -11,6 +11,10 @@ class ClusterQuerySet(models.QuerySet["Cluster"]):
         """Those that are read and written to, by name: others have rows with nothing behind them."""
         return self.exclude(kubeconfig="").order_by("name")
 
+    def oldest(self) -> "Cluster | None":
+        """The one that is meant where none is named."""
+        return self.order_by("pk").first()
+
 
 class Cluster(models.Model):
     """One Kubernetes API, reached through a kubeconfig file."""
