@@ -51,6 +51,10 @@ def head(*lines):
         ([head(b"Content-Length: %d" % (3 * MIB)), *[b"x" * MIB] * 3], b"x" * 3 * MIB),
         ([head(b"Transfer-Encoding: chunked"), b"2\r\nok\r\n", b"0\r\nX-Trailer: 1\r\n\r\n"], b"ok"),
         ([head(b"Content-Length: 0")], b""),
+        ([b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok"], b"ok"),
+        ([head(b"X: folded\r\n here", b"Content-Length: 2"), b"ok"], b"ok"),
+        ([head(b"X: \x01", b"Content-Length: 2"), b"ok"], b"ok"),
+        ([head(b"Transfer-Encoding: chunked"), b"2 \r\nok\r\n", b"0\r\n\r\n"], b"ok"),
         ([b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", head(b"Content-Length: 2"), b"ok"], b"ok"),
     ],
 )

@@ -19,6 +19,10 @@ from runyard.connect.headers import Headers
 CONNECT_SECONDS, SILENT_SECONDS, IDLE_SECONDS = 5.0, 60.0, 30.0
 MOST_IDLE, MOST_HEAD_BYTES, MOST_HELD_BYTES = 64, 65_536, 2**19
 Place = tuple[str, int]
+#: What tools written by hand may send, and the client of `upstream` takes too.
+_LENIENT = dict.fromkeys(
+    ("lenient_headers", "lenient_optional_cr_before_lf", "lenient_spaces_after_chunk_size"), True
+)
 
 
 class Closed(ConnectionError):
@@ -39,6 +43,7 @@ class Line(asyncio.Protocol):
 
     def _begin(self, method: bytes) -> None:
         self._parser, self._method = httptools.HttpResponseParser(self), method
+        self._parser.set_dangerous_leniencies(**_LENIENT)
         self._pieces: deque[bytes] = deque()
         self._held = self._heard = self._left = 0
         self._has_head = self._is_whole = self._is_last = self._ends_by_closing = False
