@@ -28,7 +28,7 @@ def error(code):
 
 class FakeApi:
     """Plays `lists` and `watches` in order. A list is (version, items) or an exception; a watch is a list of
-    lines and exceptions. Asked for one object alone, it tells the version it is at, `now`."""
+    lines and exceptions. Asked for one object alone, it tells the version it is at, `now`, or raises it."""
 
     def __init__(self, lists=(), watches=()):
         self.lists, self.watches, self.asked = deque(lists), deque(watches), []
@@ -36,6 +36,8 @@ class FakeApi:
 
     def read(self, method, path, params=None, read_seconds=30):
         if params == {"limit": 1}:
+            if isinstance(self.now, Exception):
+                raise self.now
             return json.dumps({"metadata": {"resourceVersion": str(self.now)}}).encode()
         self.asked.append(("list", dict(params or {})))
         answer = self.lists.popleft()

@@ -330,6 +330,15 @@ def test_a_server_in_trouble_is_asked_every_other_second_at_most(monkeypatch, co
     assert min(waited) >= max(said or 0, 0.64)
 
 
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_server_in_trouble_is_not_asked_for_its_version_and_a_watch_at_once(code):
+    api = FakeApi()
+    api.now = ApiError(code, "", "busy", 7.0)
+    with pytest.raises(ApiError) as refused:
+        Source(api, PODS).is_behind("5")
+    assert refused.value.retry_after == 7.0
+
+
 def test_a_bookmark_moves_the_version():
     api = FakeApi([(5, [])], [[bookmark(50)], [bookmark(60)]])
     follow(api, lambda f, n: ("watch", "50") in api.asked)

@@ -142,7 +142,11 @@ class Source:
         from its future."""
         try:
             now = self._raw_page.decode(self._read({"limit": 1})).metadata.resource_version
-        except (ApiError, msgspec.MsgspecError):  # what is wrong, the watch will tell
+        except ApiError as error:
+            if error.code == 429 or error.code >= 500:
+                raise  # it is in trouble: no second question right after this one
+            return False  # what is wrong, the watch will tell
+        except msgspec.MsgspecError:
             return False
         return now.isdigit() and version.isdigit() and int(now) < int(version)
 
