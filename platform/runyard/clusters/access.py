@@ -136,6 +136,8 @@ def _tls(settings: Configuration) -> ssl.SSLContext:
     try:
         stamps = tuple(Path(file).stat().st_mtime for file in files if file)
         of_proxy = proxy.hostname if proxy.scheme == "https" else None
+        if of_proxy == (settings.tls_server_name or urlsplit(settings.host).hostname):
+            of_proxy = None  # by name they cannot be told apart, and the cluster has to see who we are
         return _made_of(files, bool(settings.verify_ssl), names, stamps, of_proxy)
     except OSError as error:  # those of TLS are such too
         raise ValueError(f"The certificates of the kubeconfig cannot be used: {words_of(error)}") from error
