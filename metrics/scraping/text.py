@@ -6,6 +6,8 @@ What a line was found to be is remembered by everything before its value, so tha
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+_LATEST = 2**53  # tenths of a second: far beyond any, and well within what arrays of numbers hold
+
 
 class NotMetrics(ValueError):
     """It is something else, said in words."""
@@ -88,6 +90,8 @@ def _read(lines: list[bytes], name: str, known: Mapping[bytes, int | None], page
             try:
                 text, stamp = rest.split()
                 value, time = float(text), int(stamp) // 100
+                if not -_LATEST < time < _LATEST:
+                    raise ValueError
             except ValueError:
                 page.odd += 1
                 continue

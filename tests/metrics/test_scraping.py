@@ -49,6 +49,7 @@ def test_a_known_line_costs_no_reading_of_labels():
         (b'a{x="1"}', None),
         (b"a five", None),
         (b"a 5 now", None),
+        (b"a 5 9999999999999999999999999", None),
     ],
 )
 def test_odd_lines_harm_nobody(line, taken):
