@@ -7,9 +7,11 @@ Read-only, and only of rows the viewer may see. Used by the workload's pages and
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import reduce
+from hashlib import sha256
 from operator import and_
 from typing import Any
 
+from django.core.cache import cache
 from django.core.exceptions import EmptyResultSet
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
@@ -22,6 +24,7 @@ from workloads.history_search import Rank, end_of_look, few
 from workloads.history_sources import COLUMNS, ORDER, SOURCES, Place, Source
 from workloads.models import Event, Workload
 
+MANY_SECONDS = 60
 PAGE_SIZE, COUNTED, LONGEST_TEXT, SUGGESTED = 50, 1000, 200, 1000
 TYPES = {
     "phase": "Phases",
@@ -140,13 +143,22 @@ def _by_index(parts: list[Part], user: Any, workload: Workload, wanted: Wanted) 
     found = []
     for part in parts:
         if part.end:
-            keys = few(part.source, part.source.rows(user, workload), wanted.text)
+            keys = _few(part.source, user, workload, wanted.text)
             if keys is None:
                 return []
             rows = _filtered(part.source, user, workload, wanted)
             part = Part(part.source, rows.filter(pk__in=keys))
         found.append(part)
     return found
+
+
+def _few(source: Source, user: Any, workload: Workload, text: str) -> list[int] | None:
+    """Asked of the index once a minute where the answer is no: a look back goes on in many steps."""
+    key = f"many:{workload.pk}:{source.type}:{sha256(text.encode()).hexdigest()}"
+    keys = None if cache.get(key) else few(source, source.rows(user, workload), text)
+    if keys is None:
+        cache.set(key, True, MANY_SECONDS)
+    return keys
 
 
 def _newest(parts: list[Part], most: int) -> tuple[list[Rank], Rank | None]:
@@ -204,7 +216,15 @@ def matching(user: Any, workload: Workload, wanted: Wanted) -> list[tuple[Source
     """Each source's rows that `wanted` keeps, whatever page it asks for."""
     every = replace(wanted, after=None)
     found = [(source, _filtered(source, user, workload, every)) for source in _of_type(wanted)]
+    if wanted.text:
+        found = [(source, _by_keys(source, rows, user, workload, wanted.text)) for source, rows in found]
     return [(source, rows) for source, rows in found if not _is_empty(rows)]
+
+
+def _by_keys(source: Source, rows: QuerySet[Any], user: Any, workload: Workload, text: str) -> QuerySet[Any]:
+    """The same rows, read by their keys where an index finds few."""
+    keys = _few(source, user, workload, text) if source.indexed else None
+    return rows if keys is None else rows.filter(pk__in=keys)
 
 
 def _of_type(wanted: Wanted) -> list[Source]:

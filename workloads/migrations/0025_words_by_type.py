@@ -20,12 +20,8 @@ def by_words(name, condition):
 
 class Migration(migrations.Migration):
     dependencies = [("workloads", "0024_read_groups_again")]
+    # Indexes are built while events are read on; what needs the table alone comes last, and is short.
     operations = [
-        migrations.RunSQL(
-            "DROP STATISTICS event_words",  # no plan is a matter of estimates any more
-            f"CREATE STATISTICS event_words ON ({WORDS}) FROM workloads_event",
-        ),
-        migrations.RemoveIndex(model_name="event", name="events_by_words"),
         migrations.AddIndex(
             model_name="event",
             index=by_words("normal_events_by_words", Q(folded_into=None) & ~Q(type="Warning")),
@@ -34,4 +30,9 @@ class Migration(migrations.Migration):
             model_name="event",
             index=by_words("warning_events_by_words", Q(folded_into=None, type="Warning")),
         ),
+        migrations.RunSQL(
+            "DROP STATISTICS event_words",  # no plan is a matter of estimates any more
+            f"CREATE STATISTICS event_words ON ({WORDS}) FROM workloads_event",
+        ),
+        migrations.RemoveIndex(model_name="event", name="events_by_words"),
     ]
