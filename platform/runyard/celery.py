@@ -2,9 +2,10 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import beat_init, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "runyard.settings")
 app = Celery("runyard")
@@ -22,3 +23,10 @@ def say_ready(**_: object) -> None:
     """Touch RUNYARD_READY_FILE, by which `runyard up` sees that the process has started."""
     if file := os.environ.get("RUNYARD_READY_FILE"):
         Path(file).touch()
+
+
+@beat_init.connect
+def refuse(sender: Any, **_: object) -> None:
+    """A beat of this app would run, and send nothing."""
+    if sender.app is app:
+        raise SystemExit("This app has no schedule; start the beat by `celery -A runyard.beat beat`.")

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from celery.beat import Service
+from celery.signals import beat_init
 
 from runyard import beat
 from runyard.celery import app
@@ -32,6 +34,11 @@ def test_what_the_beat_sends_by_name_is_there_to_run_and_in_the_same_queues():
     for entry in beat.app.conf.beat_schedule.values():
         assert entry["task"] in app.tasks
         assert beat.app.amqp.router.route({}, entry["task"])["queue"].name == queue_of(entry["task"])
+
+
+def test_a_beat_of_the_workers_app_ends_in_words():
+    with pytest.raises(SystemExit, match="start the beat by"):
+        beat_init.send(sender=Service(app))
 
 
 def compose_workers():
