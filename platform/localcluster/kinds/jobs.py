@@ -61,7 +61,7 @@ def prepare(obj: Obj, old: Obj | None, now: datetime) -> None:
     obj["status"] = {}
     spec, metadata = obj["spec"], obj["metadata"]
     labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
-    takes_them = labels and not metadata.get("labels")
+    takes_them = bool(labels) and not metadata.get("labels")
     if not spec.get("manualSelector"):
         uid, name = metadata["uid"], metadata.get("name", "")  # a missing name is refused later
         labels |= {"controller-uid": uid, "job-name": name, _UID_LABEL: uid, _NAME_LABEL: name}
