@@ -57,14 +57,14 @@ class Schedule:
             raise ValueError(f"failed to parse {text[:80]}: {error}") from None
         return cls(fields, where)
 
-    def next(self, after: float) -> float | None:
-        """The first time past `after`; None when there is none."""
+    def next(self, since: float, now: float) -> float | None:
+        """The first time past `now`, intervals being counted from `since`; None when there is none."""
         if self.every:
-            return after + self.every
-        return next(self._times(after, reverse=False), None)
+            return since + ((now - since) // self.every + 1) * self.every
+        return next(self._times(now, reverse=False), None)
 
     def latest(self, after: float, until: float) -> float | None:
-        """The last time past `after` that is no later than `until`; None when there is none."""
+        """The last time past `after`, where intervals begin, that is no later than `until`; None without one."""
         if self.every:
             count = int((until - after) // self.every)
             return after + count * self.every if count > 0 else None

@@ -65,18 +65,16 @@ class Look:
         wait = None
         if not self.spec.get("suspend"):
             schedule = Schedule.parse(self.spec["schedule"], self.spec.get("timeZone", ""))
-            self._start(schedule)
             now = time.time()
-            due = schedule.next(self._since() if schedule.every else now)
-            wait = max(0.0, due - now) if due is not None else None
+            self._start(schedule, now)
+            due = schedule.next(self._since(), now)
+            wait = max(0.0, due - time.time()) if due is not None else None
         self._tell()
         return wait
 
     def _since(self) -> float:
-        """What was due before then is made, or is too late."""
-        since = times.parse(self.status.get("lastScheduleTime") or self.meta["creationTimestamp"])
-        deadline = self.spec.get("startingDeadlineSeconds")
-        return since if deadline is None else max(since, time.time() - deadline)
+        """What was due before then is made; intervals are counted from then."""
+        return times.parse(self.status.get("lastScheduleTime") or self.meta["creationTimestamp"])
 
     # -- what there is ------------------------------------------------------------------------------
 
@@ -119,10 +117,10 @@ class Look:
 
     # -- what is due --------------------------------------------------------------------------------
 
-    def _start(self, schedule: Schedule) -> None:
-        """Of several that were missed only the last is made up for."""
-        due = schedule.latest(self._since(), time.time())
-        if due is None:
+    def _start(self, schedule: Schedule, now: float) -> None:
+        """Of several that were missed only the last is made up for, unless it is too late for that."""
+        due, deadline = schedule.latest(self._since(), now), self.spec.get("startingDeadlineSeconds")
+        if due is None or (deadline is not None and due <= now - deadline):
             return
         active = self._active()
         if active and self.spec["concurrencyPolicy"] == "Forbid":
