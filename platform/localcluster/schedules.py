@@ -64,7 +64,7 @@ class Schedule:
         return next(self._times(now, reverse=False), None)
 
     def latest(self, after: float, until: float) -> float | None:
-        """The last time past `after`, where intervals begin, that is no later than `until`; None without one."""
+        """The last time past `after`, where intervals begin, no later than `until`; None without one."""
         if self.every:
             count = int((until - after) // self.every)
             return after + count * self.every if count > 0 else None

@@ -22,7 +22,7 @@ def registry(tmp_path):
 
 @pytest.fixture
 def look_after(registry, monkeypatch):
-    """`look_after(schedule, ...)`: a function that looks at such a CronJob so many seconds after its making."""
+    """`look_after(schedule, ...)`: a function to look at such a CronJob, seconds after it was made."""
 
     def made(schedule, **spec):
         spec |= {"schedule": schedule, "jobTemplate": {"spec": job("", shell("sleep 600"))["spec"]}}
