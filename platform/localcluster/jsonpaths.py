@@ -1,4 +1,7 @@
-"""JSON paths as the columns of custom resources use them: names, places of lists, `[?(@.a=="b")]`. Pure."""
+"""JSON paths as the columns of custom resources use them: names, places and slices, `[?(@.a=="b")]`. Pure.
+
+What Kubernetes reads besides these (`..name`, other filters, several names at once) leads to nothing here.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,23 @@ from typing import Any
 
 Step = Callable[[Any], Iterator[Any]]
 _STEP = re.compile(
-    r"""\.(?P<name>(?:[\w-]|\\\.)+) | \['(?P<quoted>[^']+)'\] | \[(?P<place>-?[0-9]{1,6}|\*)\]
-    | \[\?\(\s*@\.(?P<key>[\w.-]+)\s*==\s*(?P<sign>["'])(?P<value>[^"']*)(?P=sign)\s*\)\]""",
+    r"""\.?\[(?P<place>-?[0-9]{1,6}|\*)\] | \.?\['(?P<quoted>[^']+)'\]
+    | \.(?P<name>(?:[^\s.,\[\]{}$@\\]|\\.)+)
+    | \[(?P<slice>(?:-?[0-9]{1,6})?:(?:-?[0-9]{1,6})?(?::[1-9][0-9]{0,5})?)\]
+    | \[\?\(\s*@\.(?P<key>[\w.-]+)\s*==\s*(?P<sign>["'])(?P<value>[^"']*)(?P=sign)\s*\)\]
+    | (?P<unread>\.(?=\.[^.]) | \[\?\((?:[^()'"]|'[^']*'|"[^"]*")+\)\]
+        | \[(?:'[^']*'|[-0-9:]+)(?:,\s*(?:'[^']*'|[-0-9:]+))+\])""",
     re.VERBOSE,
 )
 
 
 def parse(text: str) -> Callable[[Any], list[Any]]:
-    """A function from an object to all that is at the path. Raises ValueError for a path that is not read."""
+    """A function from an object to all that is at the path. Raises ValueError for what is no path."""
     steps, at = [], 0
     while at < len(text):
         match = _STEP.match(text, at)
         if match is None:
-            raise ValueError("is no path of names, places of lists and [?(@.name=='value')]")
+            raise ValueError("is no path of names, places of lists, slices and filters")
         steps.append(_step(match))
         at = match.end()
     if not steps:
@@ -38,9 +45,14 @@ def parse(text: str) -> Callable[[Any], list[Any]]:
 def _step(match: re.Match[str]) -> Step:
     if match["place"]:
         return _place(match["place"])
+    if match["slice"]:
+        places = slice(*(int(one) if one else None for one in match["slice"].split(":")))
+        return lambda value: iter(value[places] if isinstance(value, list) else [])
+    if match["unread"]:
+        return lambda value: iter(())
     if match["key"]:
         return _equal(match["key"].split("."), match["value"])
-    name = match["quoted"] or match["name"].replace("\\.", ".")
+    name = match["quoted"] or re.sub(r"\\(.)", r"\1", match["name"])
     return lambda value: iter([value[name]] if isinstance(value, dict) and name in value else [])
 
 

@@ -60,9 +60,17 @@ def _table(kind: Kind, objects: Iterable[Obj], metadata: Obj) -> Obj:
 
 def _defined(columns: Sequence[Obj]) -> tuple[Column, ...]:
     """Those that the definition of a custom resource asks for, after the name."""
-    told = [(one["name"], _told(jsonpaths.parse(one["jsonPath"]), one["type"]), one.get("priority", 0))
+    told = [(one["name"], _told(_path(one["jsonPath"]), one["type"]), one.get("priority", 0))
             for one in columns]  # fmt: skip
     return (_NAME, *told) if told else ()
+
+
+def _path(text: str) -> Callable[[Any], list[Any]]:
+    """What is at a path; nothing for one that was stored before paths were checked."""
+    try:
+        return jsonpaths.parse(text)
+    except ValueError:
+        return lambda obj: []
 
 
 def _told(at: Callable[[Any], list[Any]], type_: str) -> Callable[[Obj], Any]:

@@ -177,6 +177,8 @@ def scaled(raw, group, namespace):
         {"name": "All", "type": "string", "jsonPath": ".spec.words[*]"},
         {"name": "Odd", "type": "integer", "jsonPath": ".spec.words[0]"},
         {"name": "None", "type": "string", "jsonPath": ".spec.nothing"},
+        {"name": "Last", "type": "string", "jsonPath": ".status.conditions[-1:].type"},
+        {"name": "Team", "type": "string", "jsonPath": r".metadata.annotations.example\.org/team"},
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
     ]
     below = {"status": {}, "scale": paths}
@@ -203,7 +205,9 @@ def test_how_many_there_should_be_is_its_scale(raw, group, scaled):
 
 def test_its_columns_are_those_of_its_definition(raw, group, scaled):
     spec = {"many": {"wanted": 2}, "words": ["a", "b"]}
-    raw.post(scaled, json=gadget(group, spec=spec)).raise_for_status()
+    made = gadget(group, spec=spec)
+    made["metadata"]["annotations"] = {"example.org/team": "red"}
+    raw.post(scaled, json=made).raise_for_status()
     conditions = [{"type": "Other", "status": "False"}, {"type": "Ready", "status": "True"}]
     status = {"status": {"conditions": conditions}}
     raw.patch(f"{scaled}/one/status", json=status, headers=MERGE).raise_for_status()
@@ -211,10 +215,11 @@ def test_its_columns_are_those_of_its_definition(raw, group, scaled):
     titles = [(one["name"], one["type"], one["priority"]) for one in table["columnDefinitions"]]
     assert titles == [
         ("Name", "string", 0), ("Wanted", "integer", 0), ("Ready", "string", 0), ("First", "string", 1),
-        ("All", "string", 0), ("Odd", "integer", 0), ("None", "string", 0), ("Age", "date", 0),
+        ("All", "string", 0), ("Odd", "integer", 0), ("None", "string", 0), ("Last", "string", 0),
+        ("Team", "string", 0), ("Age", "date", 0),
     ]  # fmt: skip
     [row] = table["rows"]
-    assert row["cells"][:-1] == ["one", 2, "True", "a", "a", None, None]
+    assert row["cells"][:-1] == ["one", 2, "True", "a", "a", None, None, "Ready", "red"]
     assert row["cells"][-1].endswith("s")
 
 

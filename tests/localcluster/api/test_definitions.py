@@ -1,7 +1,11 @@
 """CustomResourceDefinitions of the embedded cluster: what it refuses, and what it remembers."""
 
+import dataclasses
+
+import msgspec
 import pytest
 
+from localcluster import tables
 from localcluster.registry import Registry
 from localcluster.status import ApiError
 from tests.contracts.test_custom_resources import definition, gadget
@@ -91,3 +95,41 @@ def test_what_is_not_served_any_more_is_not_found(registry):
     assert caught.value.code == 404
     define(registry)
     assert registry.list(f"gadgets.{GROUP}") == []
+
+
+def columns(*paths):
+    return [{"name": "A", "type": "string", "jsonPath": path} for path in paths]
+
+
+def with_columns(*paths):
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": schema}
+    return [version | {"additionalPrinterColumns": columns(*paths)}]
+
+
+def cells(kind):
+    body = {"items": [gadget(GROUP, spec={"words": ["a", "b", "c"], "n": 1})], "metadata": {}}
+    [row] = msgspec.json.decode(tables.of_list(kind, msgspec.json.encode(body)))["rows"]
+    return row["cells"][1:]
+
+
+def test_columns_read_slices_and_are_empty_where_a_path_is_not_read(registry):
+    read = (".spec.words[-1:]", ".spec.words[1:2]", ".spec.words[:]", ".spec.words[5:]")
+    unread = ("..words", ".spec[?(@.n>1)]", ".spec['n','m']", ".spec.words[0,1]")
+    define(registry, versions=with_columns(*read, *unread))
+    assert cells(registry.served.of(f"gadgets.{GROUP}")) == ["c", "b", "a", *[None] * 5]
+
+
+@pytest.mark.parametrize(
+    "path", ["spec", ".spec[", ".spec]", ".spec[]", ".spec[one]", ".spec..", ".a b", ".a...b"]
+)
+def test_a_column_without_a_path_is_refused(registry, path):
+    with pytest.raises(ApiError, match="jsonPath") as caught:
+        define(registry, versions=with_columns(path))
+    assert caught.value.code == 422
+
+
+def test_a_column_that_was_stored_before_paths_were_checked_is_empty(registry):
+    define(registry)
+    kind = dataclasses.replace(registry.served.of(f"gadgets.{GROUP}"), columns=columns("spec[", ".spec.n"))
+    assert cells(kind) == [None, "1"]
