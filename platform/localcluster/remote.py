@@ -22,6 +22,8 @@ Obj = dict[str, Any]
 _STDIN, _STDOUT, _STDERR, _ERROR, _RESIZE, _CLOSE = 0, 1, 2, 3, 4, 255
 _PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 _FLAGS = ("true", "1")
+_HELD_BYTES = 1 << 20  # of input that the command has not taken yet; more waits at the client
+_LOOK_SECONDS = 1.0
 
 
 def subprotocol(scope: Scope, offered: tuple[str, ...]) -> str:
@@ -49,9 +51,12 @@ async def execute(door: Door, pod: Obj, scope: Scope, receive: Receive, send: Se
     containers.check_running(pod)
     container = containers.container(pod, query.get("container", ""))
     session = await door.session(pod, container, command, tty=tty, stdin=_STDIN in channels)
-    await receive()
-    await send({"type": "websocket.accept", "subprotocol": protocol})
-    await _Exchange(session, channels, receive, send).run()
+    try:
+        await receive()
+        await send({"type": "websocket.accept", "subprotocol": protocol})
+        await _Exchange(session, channels, receive, send).run()
+    finally:
+        session.kill()
 
 
 class _Exchange:
@@ -59,17 +64,19 @@ class _Exchange:
 
     def __init__(self, session: Session, channels: set[int], receive: Receive, send: Send) -> None:
         self._session, self._channels, self._receive, self._send = session, channels, receive, send
+        self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue()  # input; None is its end
+        self._held, self._room = 0, asyncio.Event()
 
     async def run(self) -> None:
         listening = asyncio.create_task(self._listen())
         telling = asyncio.create_task(self._tell())
+        feeding = asyncio.create_task(self._feed())
         try:
             await asyncio.wait({listening, telling}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._session.kill()
-            for task in (listening, telling):
+            for task in (listening, telling, feeding):
                 task.cancel()
-            await asyncio.gather(listening, telling, return_exceptions=True)
+            await asyncio.gather(listening, telling, feeding, return_exceptions=True)
 
     async def _listen(self) -> None:
         """Returns when the client has gone."""
@@ -79,11 +86,29 @@ class _Exchange:
                 continue
             channel, rest = data[0], data[1:]
             if channel == _STDIN and _STDIN in self._channels:
-                await self._session.write(rest)
+                await self._hold(rest)
             elif channel == _RESIZE:
                 self._resize(rest)
             elif channel == _CLOSE and rest[:1] == bytes([_STDIN]):
-                self._session.close_input()
+                self._waiting.put_nowait(None)
+
+    async def _hold(self, data: bytes) -> None:
+        """Until the command has taken enough. A client that is not read is seen to have gone by speaking."""
+        self._waiting.put_nowait(data)
+        self._held += len(data)
+        while self._held > _HELD_BYTES:
+            await self._say(_STDOUT, b"")
+            self._room.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), _LOOK_SECONDS)
+
+    async def _feed(self) -> None:
+        """The command's input, as fast as it reads."""
+        while (data := await self._waiting.get()) is not None:
+            await self._session.write(data)
+            self._held -= len(data)
+            self._room.set()
+        self._session.close_input()
 
     def _resize(self, data: bytes) -> None:
         """A size that is none is passed over: the terminal stays as it was."""

@@ -110,6 +110,7 @@ class _Server(uvicorn.Server):
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=_DRAIN_SECONDS,
                 ws=_WebSocket,
+                ws_ping_timeout=None,  # the answers of a client that is held back wait behind what it sent
                 http="h11",  # it bounds what a stranger may send as a head; httptools keeps whatever comes
                 h11_max_incomplete_event_size=_HEAD_BYTES,
             )

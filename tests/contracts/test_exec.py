@@ -1,12 +1,18 @@
 """Commands beside a container, as `kubectl exec` asks for them: what goes in and out, and how they end."""
 
 import json
+import os
+import secrets
 import shlex
+import socket as sockets
+import threading
 import time
+from contextlib import suppress
 
+import psutil
 import pytest
 from kubernetes.stream import stream
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.contracts.objects import eventually, pod, refusal
 from tests.contracts.test_running import running_pod
@@ -116,6 +122,69 @@ def test_it_ends_with_its_connection(dial, running, tmp_path):
         return not mark.exists()
 
     eventually(stays_away)
+
+
+@pytest.fixture
+def seconds():
+    """For how long to sleep, as no other process does."""
+    asked = f"600.{secrets.randbelow(10**9):09}"
+    yield asked
+    for one in psutil.process_iter(["cmdline"]):
+        if one.info["cmdline"] == ["sleep", asked]:
+            one.kill()
+
+
+def sleeps(seconds):
+    return any(one.info["cmdline"] == ["sleep", seconds] for one in psutil.process_iter(["cmdline"]))
+
+
+@pytest.mark.programs
+def test_it_ends_with_a_client_that_sent_more_than_is_read(dial, running, seconds):
+    sent = []
+
+    def send(socket):
+        with suppress(ConnectionClosed, OSError):
+            while len(sent) < 1000:
+                socket.send(bytes([STDIN]) + os.urandom(32 * 1024))
+                sent.append(32 * 1024)
+
+    with dial(running, "sleep", seconds, stdin=True) as socket:
+        eventually(lambda: sleeps(seconds))
+        threading.Thread(target=send, args=[socket], daemon=True).start()
+        eventually(lambda: sum(sent) > 3 * 2**20 / 2)
+        socket.socket.shutdown(sockets.SHUT_RDWR)
+    eventually(lambda: not sleeps(seconds))
+
+
+@pytest.mark.programs
+def test_a_size_is_seen_behind_input_that_nobody_reads(dial, running):
+    script = 'stty raw -echo; echo ready; until [ "$(stty size)" = "43 132" ]; do sleep 0.1; done; echo seen'
+    with dial(running, "sh", "-c", script, stdin=True, tty=True) as socket:
+        until(socket, STDOUT, b"ready")
+        for _ in range(8):
+            socket.send(bytes([STDIN]) + os.urandom(64 * 1024))
+        socket.send(bytes([RESIZE]) + json.dumps({"Width": 132, "Height": 43}).encode())
+        until(socket, STDOUT, b"seen")
+
+
+@pytest.mark.programs
+def test_jobs_of_a_shell_end_with_it(dial, running, seconds):
+    with dial(running, "sh", "-m", "-c", f"sleep {seconds} & exec sleep 600", tty=True):
+        eventually(lambda: sleeps(seconds))
+    eventually(lambda: not sleeps(seconds))
+
+
+@pytest.mark.programs
+def test_what_it_leaves_behind_does_not_hold_it(dial, running, seconds):
+    with dial(running, "sh", "-c", f"sleep {seconds} & echo here") as socket:
+        until(socket, ERROR, b"Success")
+    eventually(lambda: not sleeps(seconds))
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("tty", [True, False])
+def test_words_that_no_process_can_be_given_are_refused(dial, running, tty):
+    assert refusal(dial, running, "ls", "\0", tty=tty) == 400
 
 
 @pytest.mark.programs

@@ -3,6 +3,7 @@
 A pid alone may belong to a stranger by the time it is signalled; nothing here signals without checking.
 """
 
+import asyncio
 import os
 import signal
 from dataclasses import dataclass
@@ -76,3 +77,28 @@ def marked_with(entry: str) -> list[Identity]:
         if start and wanted in environ.split(b"\0"):
             found.append(Identity(int(name), start))
     return found
+
+
+def of_session(leader: int) -> list[Identity]:
+    """Every living process of the session that `leader` began, in whatever group of it."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                fields = Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == leader and fields[0] != b"Z":
+                found.append(Identity(int(name), fields[19].decode()))
+    return found
+
+
+async def until_ended(child: int) -> None:
+    """Until a child of ours has ended, whoever else holds its pipes; it is still to be collected."""
+    over, loop, fd = asyncio.Event(), asyncio.get_running_loop(), os.pidfd_open(child)
+    loop.add_reader(fd, over.set)
+    try:
+        await over.wait()
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)
