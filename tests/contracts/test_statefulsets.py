@@ -139,6 +139,23 @@ def test_another_template_is_rolled_out_from_the_last_and_back(raw, sets, pods, 
     assert by_name(raw.get(revisions))[first]["revision"] == 3
 
 
+def test_one_that_is_made_again_takes_over_what_it_left_behind(raw, sets, pods, revisions, settled):
+    raw.post(sets, json=stateful()).raise_for_status()
+    first = settled(2)["status"]["updateRevision"]
+    before = by_name(raw.get(pods))
+    raw.delete(f"{sets}/db", params={"propagationPolicy": "Orphan"}).raise_for_status()
+    eventually(lambda: raw.get(f"{sets}/db").status_code == 404)
+    again = raw.post(sets, json=stateful()).json()
+    assert settled(2)["status"]["updateRevision"] == first
+    uids = {name: one["metadata"]["uid"] for name, one in before.items()}
+    kept = by_name(raw.get(pods))
+    assert {name: one["metadata"]["uid"] for name, one in kept.items()} == uids
+    for one in (*kept.values(), *by_name(raw.get(revisions)).values()):
+        assert [owner["uid"] for owner in one["metadata"]["ownerReferences"]] == [again["metadata"]["uid"]]
+    raw.patch(f"{sets}/db", json=new_image("busybox:2"), headers=STRATEGIC).raise_for_status()
+    assert settled(2)["status"]["updateRevision"] != first
+
+
 def test_pods_below_the_partition_keep_their_template(raw, sets, pods, settled):
     raw.post(sets, json=stateful()).raise_for_status()
     settled(2)

@@ -6,10 +6,10 @@ A template is kept as a ControllerRevision, so that pods below the partition get
 
 import copy
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from localcluster import times
+from localcluster import selectors, times
 from localcluster.kinds import storage
 from localcluster.status import ApiError
 
@@ -17,11 +17,12 @@ from . import jobpods
 from .children import Children, Key, owner_reference
 from .conditions import condition
 from .deployments import template_hash
-from .runner import Controller
+from .runner import Controller, controller_of
 
 Obj = dict[str, Any]
 STATEFUL, REVISIONS = "statefulsets.apps", "controllerrevisions.apps"
 COMPONENT = "statefulset-controller"
+AT_ONCE = 50  # pods that one look makes
 _HASH, _POD, _INDEX = (
     "controller-revision-hash",
     "statefulset.kubernetes.io/pod-name",
@@ -71,13 +72,18 @@ class Look:
         self.meta, self.spec, self.status = own["metadata"], own["spec"], own.get("status") or {}
         self.pods = {pod["metadata"]["name"]: pod for pod in pods}
         self.start = (self.spec.get("ordinals") or {}).get("start", 0)
-        self.names = [self._name(self.start + place) for place in range(self.spec["replicas"])]
-        self.surplus = sorted((name for name in self.pods if name not in self.names), key=_ordinal)
+        self.ordinals = range(self.start, self.start + self.spec["replicas"])  # there may be billions
+        self.surplus = sorted((name for name in self.pods if not self._is_wanted(name)), key=_ordinal)
         self.ordered = self.spec["podManagementPolicy"] == "OrderedReady"
+        self.collisions = self.status.get("collisionCount", 0)
         self.wait: float | None = None
 
     def _name(self, ordinal: int) -> str:
         return f"{self.meta['name']}-{ordinal}"
+
+    def _is_wanted(self, name: str) -> bool:
+        ordinal = _ordinal(name)
+        return ordinal in self.ordinals and name == self._name(ordinal)
 
     def act(self) -> float | None:
         """Take the steps that are due; seconds until the next that only time asks for."""
@@ -104,23 +110,57 @@ class Look:
         if not same:
             return self._new_revision(template, highest + 1)
         if same[0]["revision"] < highest:
-
-            def change(current: Obj) -> None:
-                current["revision"] = highest + 1
-
-            place = (REVISIONS, self.meta["namespace"], same[0]["metadata"]["name"])
-            same[0] |= self.registry.mutate(*place, change, manager=COMPONENT)
+            self._number(same[0], highest + 1)
         return same[0]
 
+    def _number(self, revision: Obj, number: int) -> None:
+        def change(current: Obj) -> None:
+            current["revision"] = number
+
+        place = (REVISIONS, self.meta["namespace"], revision["metadata"]["name"])
+        revision |= self.registry.mutate(*place, change, manager=COMPONENT)
+
     def _new_revision(self, template: Obj, number: int) -> Obj:
-        mark = template_hash(template)
-        labels = (self.spec["selector"].get("matchLabels") or {}) | {"controller.kubernetes.io/hash": mark}
-        made = {"name": f"{self.meta['name']}-{mark}", "labels": labels}
-        made |= {"ownerReferences": [owner_reference(self.own)]}
-        body = {"metadata": made, "revision": number, "data": {"spec": {"template": template}}}
-        revision: Obj = self.registry.create(REVISIONS, self.meta["namespace"], body, manager=COMPONENT)
+        """Under the first name that is free, or that nobody's revision of the same template has."""
+        while (revision := self._named_revision(template, number)) is None:
+            self.collisions += 1
         self.revisions.append(revision)
         return revision
+
+    def _named_revision(self, template: Obj, number: int) -> Obj | None:
+        """The one of the present name; None where that is another's."""
+        data = {"spec": {"template": template}}
+        mark = template_hash({"after": self.collisions, **data} if self.collisions else template)
+        name = f"{self.meta['name']}-{mark}"
+        if taken := self._taken_over(REVISIONS, name, lambda known: bool(known["data"] == data)):
+            self._number(taken, number)
+            return taken
+        labels = (self.spec["selector"].get("matchLabels") or {}) | {"controller.kubernetes.io/hash": mark}
+        made = {"name": name, "labels": labels, "ownerReferences": [owner_reference(self.own)]}
+        body = {"metadata": made, "revision": number, "data": data}
+        try:
+            revision: Obj = self.registry.create(REVISIONS, self.meta["namespace"], body, manager=COMPONENT)
+        except ApiError as error:
+            if error.code != 409:
+                raise
+            return None
+        return revision
+
+    def _taken_over(self, resource: str, name: str, fits: Callable[[Obj], bool]) -> Obj | None:
+        """The one of that name as ours from now on, where nobody owns it and it fits."""
+        place = (resource, self.meta["namespace"], name)
+        try:
+            known = self.registry.get(*place)
+        except ApiError:
+            return None
+        if known["metadata"].get("deletionTimestamp") or controller_of(known) or not fits(known):
+            return None
+
+        def change(current: Obj) -> None:
+            current["metadata"].setdefault("ownerReferences", []).append(owner_reference(self.own))
+
+        taken: Obj = self.registry.mutate(*place, change, manager=COMPONENT)
+        return taken
 
     def _tidy(self) -> None:
         """Those of no pod beyond the history that is kept go, the oldest first."""
@@ -136,12 +176,17 @@ class Look:
 
     def _fill(self) -> bool:
         """Makes those that are missing; False while one has to be waited for before the next."""
-        for name in self.names:
+        made = 0
+        for name in map(self._name, self.ordinals):
             pod = self.pods.get(name)
+            if pod is None and made == AT_ONCE:
+                self.wait = 0.0
+                return False
             if pod and jobpods.phase(pod) in ("Failed", "Succeeded") and not jobpods.leaving(pod):
                 self._delete(pod)
             elif pod is None:
                 self._create(name)
+                made += 1
             else:
                 self._own_claims(pod, surplus=False)
             if self.ordered and not self._available(self.pods[name]):
@@ -164,7 +209,7 @@ class Look:
         strategy = self.spec["updateStrategy"]
         if strategy["type"] == "OnDelete":
             return
-        for name in reversed(self.names[self._partition() :]):
+        for name in map(self._name, reversed(self.ordinals[self._partition() :])):
             pod = self.pods[name]
             if _revision_of(pod) != self.update["metadata"]["name"] and not jobpods.leaving(pod):
                 return self._delete(pod)
@@ -185,6 +230,9 @@ class Look:
         return left <= 0
 
     def _create(self, name: str) -> None:
+        if orphan := self._taken_over("pods", name, self._selects):
+            self.pods[name] = orphan
+            return
         place = _ordinal(name) - self.start
         below = self.spec["updateStrategy"]["type"] == "RollingUpdate" and place < self._partition()
         pod = self._pod(name, self.current if below else self.update)
@@ -197,6 +245,9 @@ class Look:
             self._event("Warning", "FailedCreate", f"{words} failed error: {error}")
             raise
         self._event("Normal", "SuccessfulCreate", f"{words} successful")
+
+    def _selects(self, pod: Obj) -> bool:
+        return selectors.match_labels(self.spec["selector"], pod["metadata"].get("labels") or {})
 
     def _pod(self, name: str, revision: Obj) -> Obj:
         template = copy.deepcopy(revision["data"]["spec"]["template"])
@@ -290,7 +341,7 @@ class Look:
             "observedGeneration": self.meta["generation"],
             "currentRevision": current,
             "updateRevision": update,
-            "collisionCount": 0,
+            "collisionCount": self.collisions,
         }
         status |= {name: value for name, value in counts.items() if value}
 
@@ -303,7 +354,7 @@ class Look:
 
 def _ordinal(name: str) -> int:
     number = name.rpartition("-")[2]
-    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else -1
+    return int(number) if number.isascii() and number.isdigit() and len(number) <= 10 else -1
 
 
 def _revision_of(pod: Obj) -> str:

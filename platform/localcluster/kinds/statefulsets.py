@@ -94,7 +94,11 @@ def validate(obj: Obj, old: Obj | None, problems: Problems) -> None:
     for when, what in spec["persistentVolumeClaimRetentionPolicy"].items():
         problems.one_of(f"spec.persistentVolumeClaimRetentionPolicy.{when}", what, _RETENTION)
     apps.validate_selected(spec, problems)
-    if old is not None and _fixed(spec) != _fixed(old["spec"]):
+    if old is None:
+        for index, template in enumerate(spec.get("volumeClaimTemplates") or []):
+            if not (template.get("metadata") or {}).get("name"):
+                problems.required(f"spec.volumeClaimTemplates[{index}].metadata.name")
+    elif _fixed(spec) != _fixed(old["spec"]):
         problems.forbidden("spec", _MAY_CHANGE_WORDS)
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from localcluster.registry import Registry
+from localcluster.store import Store
 from tests.localcluster.running import Cluster
 
 
@@ -11,3 +13,13 @@ async def cluster(tmp_path):
     cluster = await Cluster(tmp_path).start()
     yield cluster
     await cluster.stop()
+
+
+@pytest.fixture
+def registry(tmp_path):
+    """Objects that no controller looks after but one that the test itself makes look."""
+    store = Store(tmp_path / "objects.db")
+    registry = Registry(store)
+    registry.bootstrap()
+    yield registry
+    store.close()

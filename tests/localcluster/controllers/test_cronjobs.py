@@ -6,18 +6,7 @@ import pytest
 
 from localcluster import times
 from localcluster.controllers import cronjobs
-from localcluster.registry import Registry
-from localcluster.store import Store
 from tests.localcluster.running import job, shell
-
-
-@pytest.fixture
-def registry(tmp_path):
-    store = Store(tmp_path / "objects.db")
-    registry = Registry(store)
-    registry.bootstrap()
-    yield registry
-    store.close()
 
 
 @pytest.fixture
