@@ -112,6 +112,21 @@ def test_a_claim_of_a_class_gets_a_volume_that_goes_with_it(raw, claims, storage
     eventually(lambda: raw.get(path).status_code == 404)
 
 
+def test_a_claim_that_names_its_volume_gets_no_other(raw, claims, storage_class):
+    own, named = storage_class(), f"contract-{secrets.token_hex(4)}"
+    waiting = claim(storageClassName=own, volumeName=named)
+    raw.post(claims, json=waiting).raise_for_status()
+    other = waiting | {"metadata": {"name": "other"}, "spec": claim(storageClassName=own)["spec"]}
+    raw.post(claims, json=other).raise_for_status()
+    in_phase(raw, f"{claims}/other", "Bound")
+    assert raw.get(f"{claims}/data").json()["status"]["phase"] == "Pending"
+    spec = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": own}
+    volume = {"metadata": {"name": named}, "spec": spec | {"hostPath": {"path": "/tmp"}}}
+    raw.post(VOLUMES, json=volume).raise_for_status()
+    assert in_phase(raw, f"{claims}/data", "Bound")["spec"]["volumeName"] == named
+    raw.delete(f"{VOLUMES}/{named}")
+
+
 def test_a_class_may_keep_its_volumes(raw, claims, storage_class):
     raw.post(claims, json=claim(storageClassName=storage_class(reclaimPolicy="Retain"))).raise_for_status()
     name = in_phase(raw, f"{claims}/data", "Bound")["spec"]["volumeName"]

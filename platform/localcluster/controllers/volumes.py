@@ -1,5 +1,8 @@
 """Binds claims to volumes, makes those of its own class as folders, and takes them back with their claims."""
 
+import asyncio
+import contextlib
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,6 +30,11 @@ class VolumeController(Controller):
     def __init__(self, registry: Any, folder: Path) -> None:
         super().__init__(registry)
         self.folder = folder.absolute()
+        self._removals: dict[str, asyncio.Task[None]] = {}  # under way, by the volume's name
+
+    async def stop(self) -> None:
+        await super().stop()
+        await asyncio.gather(*self._removals.values(), return_exceptions=True)
 
     def keys(self, event: Any) -> Iterable[Key]:
         meta = event.object["metadata"]
@@ -108,6 +116,8 @@ class VolumeController(Controller):
 
     def _provisioned(self, claim: Obj) -> Obj | None:
         """A new volume of the claim's class; None where that is not ours to make, or not yet."""
+        if claim["spec"].get("volumeName"):
+            return None  # it waits for that one
         storage_class = self._read((CLASSES, None, claim["spec"].get("storageClassName", "")))
         if storage_class is None:
             why = (
@@ -196,11 +206,48 @@ class VolumeController(Controller):
         if (volume["metadata"].get("annotations") or {}).get(_BY) != storage.PROVISIONER:
             self._tell(volume, VOLUMES, {"phase": "Failed", "message": f'{words} "{name}"'})
             return False
-        shutil.rmtree(self.folder / name, ignore_errors=True)
+        if os.path.lexists(self.folder / name):
+            if name not in self._removals:
+                self._removals[name] = asyncio.create_task(self._remove(volume))
+            return False
         if not volume["metadata"].get("deletionTimestamp"):
             self.registry.delete(VOLUMES, None, name)
         self._release(volume, VOLUMES, storage.VOLUME_FINALIZER)
         return False
+
+    async def _remove(self, volume: Obj) -> None:
+        """Beside the loop, however much there is; then the volume goes, or says why it cannot."""
+        name = volume["metadata"]["name"]
+        problem = await asyncio.to_thread(_removed, self.folder / name)
+        del self._removals[name]
+        if not problem:
+            return self.add((VOLUMES, None, name))
+        with contextlib.suppress(ApiError):  # the volume itself may be gone by now
+            self._tell(volume, VOLUMES, {"phase": "Failed", "message": problem})
+            self.registry.event(volume, "Warning", "VolumeFailedDelete", problem, COMPONENT)
+
+
+def _removed(folder: Path) -> str:
+    """Removes a folder with all that is in it, also what may only be read; why something stays, in words."""
+    try:
+        try:
+            shutil.rmtree(folder)
+        except PermissionError:
+            _let_write(folder)
+            shutil.rmtree(folder)
+    except OSError as error:
+        if os.path.lexists(folder):
+            return f"cannot remove {error.filename or folder}: {error.strerror or error}; remove it by hand, then delete the volume"
+    return ""
+
+
+def _let_write(folder: Path) -> None:
+    """In every folder from there on, but in none that a link leads to."""
+    folder.chmod(0o700)
+    for parent, inner, _ in os.walk(folder):
+        for one in inner:
+            if not (Path(parent) / one).is_symlink():
+                (Path(parent) / one).chmod(0o700)
 
 
 def _external(provisioner: str) -> str:
