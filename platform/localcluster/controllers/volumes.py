@@ -237,7 +237,8 @@ def _removed(folder: Path) -> str:
             shutil.rmtree(folder)
     except OSError as error:
         if os.path.lexists(folder):
-            return f"cannot remove {error.filename or folder}: {error.strerror or error}; remove it by hand, then delete the volume"
+            where, why = error.filename or folder, error.strerror or error
+            return f"cannot remove {where}: {why}; remove it by hand, then delete the volume"
     return ""
 
 

@@ -70,7 +70,8 @@ async def test_a_folder_that_stays_is_told_of(cluster, bound, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(volumes.shutil, "rmtree", refused)
         cluster.registry.delete(CLAIMS, "default", "data")
-        words = f"cannot remove {folder / 'note'}: Device or resource busy; remove it by hand, then delete the volume"
+        why = "Device or resource busy; remove it by hand, then delete the volume"
+        words = f"cannot remove {folder / 'note'}: {why}"
         await eventually(lambda: ("VolumeFailedDelete", words) in cluster.events(name))
         status = cluster.registry.get(VOLUMES, None, name)["status"]
         assert status == {"phase": "Failed", "message": words}
