@@ -157,7 +157,8 @@ class Look:
             return None
 
         def change(current: Obj) -> None:
-            current["metadata"].setdefault("ownerReferences", []).append(owner_reference(self.own))
+            others = current["metadata"].get("ownerReferences") or []
+            current["metadata"]["ownerReferences"] = [*others, owner_reference(self.own)]
 
         taken: Obj = self.registry.mutate(*place, change, manager=COMPONENT)
         return taken
