@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import struct
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
@@ -65,6 +65,12 @@ class _Lane:
 
     async def run(self, door: Door, pod: Obj, port: int, tell: Tell) -> None:
         """Until the pod has closed it. Raises OSError, with words, where nothing of the pod listens."""
+        try:
+            await self._carry(door, pod, port, tell)
+        finally:
+            self._close()
+
+    async def _carry(self, door: Door, pod: Obj, port: int, tell: Tell) -> None:
         address = door.pod_port(pod, port)
         if address is None:
             name = pod["metadata"]["name"]
@@ -78,7 +84,6 @@ class _Lane:
                 await tell(chunk)
         finally:
             upward.cancel()
-            self._close()
             writer.close()
 
     async def _upward(self, writer: asyncio.StreamWriter) -> None:
@@ -114,7 +119,7 @@ class _Way:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _start(self, lane: _Lane, port: int, tell: Tell, fail: Tell) -> None:
+    def _start(self, lane: _Lane, port: int, tell: Tell, fail: Tell) -> asyncio.Task[None]:
         async def carry() -> None:
             words = b""
             try:
@@ -126,6 +131,7 @@ class _Way:
         task = asyncio.create_task(carry())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _say(self, data: bytes) -> None:
         await self._send({"type": "websocket.send", "bytes": data})
@@ -157,40 +163,56 @@ class _Channels(_Way):
             await self._lanes[message[0] // 2].feed(message[1:])
 
 
+class _Stream(NamedTuple):
+    """One for data: its lane, the task of that, and the stream that is to tell of what goes wrong."""
+
+    lane: _Lane
+    task: asyncio.Task[None]
+    errors: int
+
+
 class _Streams(_Way):
     """SPDY: for each connection a stream for what goes wrong, then one for its data, of the same request."""
 
     def __init__(self, door: Door, pod: Obj, send: Send) -> None:
         super().__init__(door, pod, send)
         self._codec = spdy.Codec()
-        self._lanes: dict[int, _Lane] = {}
+        self._open: dict[int, _Stream] = {}
         self._errors: dict[str, int] = {}  # the streams that are to tell of them, by request
 
     async def take(self, message: bytes) -> None:
         for frame in self._codec.frames(message):
             if frame.kind == spdy.SYN_STREAM:
-                await self._open(frame)
+                await self._begin(frame)
             elif frame.kind == spdy.PING:
                 await self._say(spdy.ping(frame.stream))
-            elif lane := self._lanes.get(frame.stream):
-                await self._pass_on(lane, frame)
+            elif frame.kind == spdy.RST_STREAM:
+                await self._drop(frame.stream)
+            elif found := self._open.get(frame.stream):
+                await self._pass_on(found.lane, frame)
 
     async def _pass_on(self, lane: _Lane, frame: spdy.Frame) -> None:
         if frame.kind == spdy.DATA and frame.data:
             await lane.feed(frame.data)
-        if frame.fin or frame.kind == spdy.RST_STREAM:
+        if frame.fin:
             await lane.feed(b"")
 
-    async def _open(self, frame: spdy.Frame) -> None:
+    async def _drop(self, stream: int) -> None:
+        """The client wants no more of it, and waits to hear that nothing went wrong."""
+        if found := self._open.pop(stream, None):
+            found.task.cancel()
+            await self._say(spdy.data(found.errors, b"", fin=True))
+
+    async def _begin(self, frame: spdy.Frame) -> None:
         request, stream = frame.headers.get("requestid", ""), frame.stream
         port = frame.headers.get("port", "")
         await self._say(self._codec.reply(stream))
         if frame.headers.get("streamtype") == "error":
             self._errors[request] = stream
         elif request in self._errors and port.isascii() and port.isdigit() and len(port) < 6:
-            self._lanes[stream] = _Lane()
-            told = self._errors.pop(request)
-            self._start(self._lanes[stream], int(port), self._teller(stream), self._ender(stream, told))
+            lane, told = _Lane(), self._errors.pop(request)
+            task = self._start(lane, int(port), self._teller(stream), self._ender(stream, told))
+            self._open[stream] = _Stream(lane, task, told)
 
     def _teller(self, stream: int) -> Tell:
         async def tell(data: bytes) -> None:
@@ -200,7 +222,7 @@ class _Streams(_Way):
 
     def _ender(self, stream: int, errors: int) -> Tell:
         async def end(words: bytes) -> None:
-            self._lanes.pop(stream, None)
+            self._open.pop(stream, None)
             await self._say(spdy.data(errors, words, fin=True))
             await self._say(spdy.data(stream, b"", fin=True))
 
