@@ -12,11 +12,11 @@ from typing import NoReturn
 
 from controlplane import building
 from controlplane.plane import ControlPlane
+from controlplane.process import ENDS
 from controlplane.profile import FULL, PROFILES
 from controlplane.trouble import CannotBuild, CannotStart, NoGo
 
 LOOK_SECONDS = 1.0
-ENDS = (signal.SIGTERM, signal.SIGINT)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from controlplane.trouble import CannotStart
 READY_SECONDS = 90.0
 GRACE_SECONDS = 10.0
 TAIL_LINES = 40
+ENDS = (signal.SIGTERM, signal.SIGINT)  # by which we are asked to end
 _PR_SET_PDEATHSIG = 1
 
 
@@ -38,14 +40,14 @@ class Process:
 
     def start(self) -> None:
         """Start it and wait until it is ready. Raises CannotStart."""
-        with self.log.open("ab") as output:
+        with self.log.open("ab") as output, _unasked() as mask:
             self._running = subprocess.Popen(
                 self.argv,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=die_with(os.getpid()),
+                preexec_fn=die_with(os.getpid(), mask),
             )
         ends = time.monotonic() + READY_SECONDS
         while not self.is_ready():
@@ -90,15 +92,29 @@ class Process:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def die_with(parent: int) -> Callable[[], None] | None:
-    """A `preexec_fn`: the kernel kills the new process when the thread that started it dies. Linux only."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl
+@contextmanager
+def _unasked() -> Iterator[set[int]]:
+    """Whoever asks us to end is heard afterwards: nothing is left that was born and is not known yet."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+    try:
+        yield before
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def die_with(parent: int, mask: set[int] | None = None) -> Callable[[], None]:
+    """A `preexec_fn`: on Linux the kernel kills the new process when the thread that started it dies.
+
+    With a `mask` the new process has that one, whatever is blocked while it is born.
+    """
+    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
     def hook() -> None:
-        prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
-        if os.getppid() != parent:  # it died before the promise was given
-            os._exit(1)
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if prctl:
+            prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+            if os.getppid() != parent:  # it died before the promise was given
+                os._exit(1)
 
     return hook

@@ -64,4 +64,11 @@ def test_who_is_asked_to_end_in_the_middle_of_the_start_does(kit, tmp_path):
         started = until(psutil.Process(starting.pid).children, what="its first process")
         starting.terminate()
         assert starting.wait(60) == 0
-    assert not any(process.is_running() for process in started)
+    until(lambda: all(map(gone, started)), what="the end of its processes")
+
+
+def gone(process):
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -1,9 +1,12 @@
 """One process of the kit: what is said when it cannot start, and that it never outlives who started it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import psutil
 import pytest
@@ -76,3 +79,37 @@ def test_none_outlives_a_starter_that_is_killed(tmp_path):
         assert psutil.pid_exists(pid)
         os.kill(starter.pid, signal.SIGKILL)
     until(lambda: gone(pid), what="it to be gone")
+
+
+class Asked(Exception):
+    pass
+
+
+@pytest.fixture
+def asked_at_birth(monkeypatch):
+    """Whoever starts a process is asked to end before it has got to know it."""
+
+    def ask(*_):
+        raise Asked
+
+    class Popen(subprocess.Popen):
+        def __init__(self, *args, **how):
+            super().__init__(*args, **how)
+            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, ask)
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_one_is_known_and_hears_who_asks_even_if_its_starter_is_asked_at_its_birth(tmp_path, asked_at_birth):
+    one = Process("etcd", SLEEP, tmp_path / "log", lambda: True)
+    with pytest.raises(Asked):
+        one.start()
+    pid = one.pid
+    assert pid
+    blocked = re.search(r"SigBlk:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+    assert int(blocked[1], 16) == 0
+    one.end()
+    assert gone(pid)
