@@ -5,16 +5,15 @@ from collections.abc import Mapping
 from workloads.amounts import SHARES
 
 LABEL, MOST = "runai-gpu-group", 16
+_MANY = f"{LABEL}/"
 
 
 def gpu_groups(labels: Mapping[str, str] | None) -> list[str]:
     """One for each shared GPU: users and reservation of a GPU name the same."""
     if not labels:
         return []
-    names = {LABEL: labels.get(LABEL, "")} | {
-        key: key.removeprefix(f"{LABEL}/") for key in labels if key.startswith(f"{LABEL}/")
-    }
-    return sorted({name[:63] for name in names.values() if name})[:MOST]
+    names = [labels.get(LABEL, ""), *(key.removeprefix(_MANY) for key in labels if key.startswith(_MANY))]
+    return sorted({name[:63] for name in names if name})[:MOST]
 
 
 def reserves(groups: list[str], gpu_millis: int, annotations: Mapping[str, str] | None) -> bool:

@@ -28,10 +28,11 @@ from workloads.queueing import guarantees
 from workloads.queueing.entries import Entries
 from workloads.queueing.saying import is_switched, summed
 from workloads.queueing.schedulers import SCHEDULERS, is_queued
-from workloads.reading import pod_fields, workload_fields
+from workloads.reading import pod_fields, storable, workload_fields
 from workloads.spec import KEY_LABEL
 from workloads.status import Desired
 
+_CONFIRMED = {"resource_version"}  # all that changes of an object that says what it said before
 _SUBMITTED = ("spec", "manifest")  # what no observation changes; of no use here, and large
 #: Namespace and uid: what lives elsewhere may name any uid as its owner, and owns nothing by it.
 Owner = tuple[str, str]
@@ -179,12 +180,13 @@ def _root(batch: Batch, seen: Seen) -> None:
         and not _is_by_queue(workload, fields)
     ):
         workload.desired = Desired.STOPPED if fields["suspended"] else Desired.RUNNING
-    if _is_confirmed(batch, workload, fields):
-        workload.resource_version = fields["resource_version"]
+    news = _news(workload, fields)
+    if _is_confirmed(batch, workload, news):
+        _assign(workload, news)
         batch.confirmed[seen.uid] = workload
         return
-    batch.spec_changes += observing_changes.changes(workload, fields, seen.object.metadata, batch.now)
-    _assign(workload, fields)
+    batch.spec_changes += observing_changes.changes(workload, news, seen.object.metadata, batch.now)
+    _assign(workload, news)
     if workload.project_id is None:  # the project may be younger than the workload
         workload.project_id = batch.projects.get(workload.namespace)
     if batch.entries.of(workload.namespace, [seen.uid]):
@@ -192,19 +194,20 @@ def _root(batch: Batch, seen: Seen) -> None:
     _settle(batch, workload)
 
 
-def _is_confirmed(batch: Batch, workload: Workload, fields: dict[str, Any]) -> bool:
+def _news(row: Model, fields: dict[str, Any]) -> dict[str, Any]:
+    """What of `fields`, as it can be stored, `row` does not say yet."""
+    had = vars(row)
+    news = storable({name: value for name, value in fields.items() if had[name] != value})
+    return {name: value for name, value in news.items() if had[name] != value}
+
+
+def _is_confirmed(batch: Batch, workload: Workload, news: Mapping[str, Any]) -> bool:
     """Whether its object, seen before, says nothing new: it is written whenever one of its pods changes."""
     return (
         workload.resource_version != ""
-        and _is_as_before(workload, fields)
+        and news.keys() <= _CONFIRMED
         and (workload.project_id is not None or workload.namespace not in batch.projects)
     )
-
-
-def _is_as_before(row: Model, fields: dict[str, Any]) -> bool:
-    """Whether `fields` say of `row` what it says, in another version."""
-    had = vars(row)
-    return (fields | {"resource_version": had["resource_version"]}).items() <= had.items()
 
 
 def _is_by_queue(workload: Workload, fields: dict[str, Any]) -> bool:
@@ -298,13 +301,14 @@ def _pod(batch: Batch, seen: Seen) -> None:
         return  # it went with its workload, and takes its time
     elif pod.resource_version == fields["resource_version"] and not pod.gone_at:
         return
-    if pod.pk and not pod.gone_at and _is_as_before(pod, fields):
-        pod.resource_version = fields["resource_version"]
+    news = _news(pod, fields)
+    if pod.id and not pod.gone_at and news.keys() <= _CONFIRMED:
+        _assign(pod, news)
         batch.confirmed_pods[pod.uid] = pod
         return
     batch.changed_pods[pod.uid] = pod
     pod.gone_at = None  # a cluster that was set back to a backup has it again
-    _assign(pod, fields)
+    _assign(pod, news)
     batch.pods_of[pod.namespace, pod.owner_uid][pod.uid] = pod
     if batch.entries.of(pod.namespace, [pod.uid]) and (owner := _owner(batch, pod)) is not None:
         _sum_up(batch, owner)
@@ -342,12 +346,12 @@ def _settle(batch: Batch, workload: Workload) -> None:
     batch.touched[workload.uid or ""] = workload
 
 
-def _assign(row: Model, fields: dict[str, Any]) -> None:
-    vars(row).update(fields)  # plain columns, and many of them: not one by one
+def _assign(row: Model, news: dict[str, Any]) -> None:
+    vars(row).update(news)  # plain columns, and many of them: not one by one
 
 
 def _write(batch: Batch) -> int:
-    old = [w for w in batch.touched.values() if w.pk]
+    old = [w for w in batch.touched.values() if w.id]
     node_pools.place(batch.cluster, batch.touched.values())
     guarantees.place(batch.cluster, batch.touched.values())
     for workload in batch.touched.values():
@@ -357,13 +361,13 @@ def _write(batch: Batch) -> int:
     insert_rows(batch.new)
     places = _write_pods(batch) | batch.entries.write(partial(_workload_at, batch))
     for workload, change in batch.changes:  # made before their workloads had keys
-        change.workload_id = workload.pk
+        change.workload_id = workload.id
     insert_rows([change for _, change in batch.changes])
     SpecChange.objects.bulk_create(batch.spec_changes, batch_size=500)
     if places:
         observing_events.adopt(batch.cluster, places)
     about = observing_events.write(batch.cluster, (batch.events | batch.entries.events).values())
-    others = about - {workload.pk for workload in batch.touched.values()}
+    others = about - {workload.id for workload in batch.touched.values()}
     others_rows = Workload.objects.filter(pk__in=others).only("pk", "project_id", "version") if others else []
     transitions.announce([*batch.touched.values(), *others_rows])
     return len(batch.touched)
@@ -373,15 +377,15 @@ def _write_pods(batch: Batch) -> dict[observing_events.Place, int]:
     """Write the pods that changed; where each new workload is, and each pod that has one now, and which."""
     for workload in batch.new:  # pods that came before their owner
         batch.changed_pods.update(batch.pods_of[workload.namespace, workload.uid or ""])
-    places = {(w.namespace, w.uid or ""): w.pk for w in batch.new}
+    places = {(w.namespace, w.uid or ""): w.id for w in batch.new}
     for pod in batch.changed_pods.values():
         owner = _owner(batch, pod)
-        if owner is not None and pod.workload_id != owner.pk:
-            pod.workload_id = places[pod.namespace, pod.uid] = owner.pk
+        if owner is not None and pod.workload_id != owner.id:
+            pod.workload_id = places[pod.namespace, pod.uid] = owner.id
     changed = batch.changed_pods.values()
-    write_changes([pod for pod in changed if pod.pk])
+    write_changes([pod for pod in changed if pod.id])
     _write_versions(batch.confirmed_pods, batch.changed_pods)
-    insert_rows([pod for pod in changed if not pod.pk])
+    insert_rows([pod for pod in changed if not pod.id])
     return places
 
 

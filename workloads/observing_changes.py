@@ -25,15 +25,15 @@ _SECOND = timedelta(microseconds=999_999)  # what a moment in whole seconds leav
 OTHER = ""  # the field of a change in something that no column is kept of
 
 
-def changes(workload: Workload, fields: dict[str, Any], meta: RootMeta, now: datetime) -> list[SpecChange]:
-    """What the columns `fields`, just observed, say otherwise than `workload`; none the first time."""
+def changes(workload: Workload, news: dict[str, Any], meta: RootMeta, now: datetime) -> list[SpecChange]:
+    """What the columns in `news`, just observed, say otherwise than `workload`; none the first time."""
     if not workload.resource_version:
         return []
     had = vars(workload)
-    told = [(name, *_texts(name, had[name], fields[name])) for name in FIELDS if had[name] != fields[name]]
+    told = [(name, *_texts(name, had[name], news[name])) for name in FIELDS if name in news]
     differing = [one for one in told if one[1] != one[2]]
     of_spec = [one for one in differing if one[0] != "labels"]  # they are metadata, and no new generation
-    if not of_spec and 0 < workload.generation < fields["generation"]:
+    if not of_spec and 0 < workload.generation < news.get("generation", 0):
         differing.append((OTHER, "", ""))
     manager, at = _last_writer(workload, meta) if differing else ("", None)
     at = min(now, at + _SECOND) if at else now  # after what we know to the microsecond of the same second

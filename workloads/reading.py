@@ -19,38 +19,36 @@ _BIG = frozenset(amounts.FIELDS)
 
 
 def workload_fields(kind: Kind, root: Any) -> dict[str, Any]:
-    """The columns of a Workload row that its root object decides."""
+    """The columns of a Workload row that its root object decides, not `storable` yet."""
     facts: Facts = kind.facts(root)
     meta: objects.Meta = root.metadata
     pods = facts.pods_requested
     asked = amounts.asked(facts.template.spec, facts.template.metadata.annotations)
-    return storable(
-        {
-            "resource_version": meta.resource_version,
-            "generation": meta.generation,
-            "suspended": facts.suspended,
-            "terminal": facts.terminal,
-            "terminal_reason": facts.terminal_reason[:63],
-            "terminal_message": facts.terminal_message,
-            "terminating_at": meta.deletion_timestamp,
-            "finalizers": list(meta.finalizers or ()),
-            "image": facts.image[:1024],
-            **{name: each * pods for name, each in asked.items()},
-            **belonging(kind, meta, facts.template),
-            "architecture": facts.architecture,
-            "pods_requested": pods,
-            "runs_requested": facts.runs_requested,
-            "retries": facts.retries,
-            "data_sources": data_sources(facts.template),
-            "tools": [tool.dump() for tool in declared(facts.template.metadata.annotations)],
-            "completed_at": facts.completed_at,
-            "created_at": meta.creation_timestamp,
-        }
-    )
+    return {
+        "resource_version": meta.resource_version,
+        "generation": meta.generation,
+        "suspended": facts.suspended,
+        "terminal": facts.terminal,
+        "terminal_reason": facts.terminal_reason[:63],
+        "terminal_message": facts.terminal_message,
+        "terminating_at": meta.deletion_timestamp,
+        "finalizers": list(meta.finalizers or ()),
+        "image": facts.image[:1024],
+        **{name: each * pods for name, each in asked.items()},
+        **belonging(kind, meta, facts.template),
+        "architecture": facts.architecture,
+        "pods_requested": pods,
+        "runs_requested": facts.runs_requested,
+        "retries": facts.retries,
+        "data_sources": data_sources(facts.template),
+        "tools": [tool.dump() for tool in declared(facts.template.metadata.annotations)],
+        "completed_at": facts.completed_at,
+        "created_at": meta.creation_timestamp,
+    }
 
 
 def pod_fields(pod: objects.Pod) -> dict[str, Any]:
-    """The columns of a Pod row."""
+    """The columns of a Pod row, not `storable` yet."""
     found = objects.conditions(pod.status)
     scheduled = found.get("PodScheduled")
     statuses = [*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())]
@@ -59,38 +57,34 @@ def pod_fields(pod: objects.Pod) -> dict[str, Any]:
     owner = pod.metadata.controller
     asked = amounts.asked(pod.spec, pod.metadata.annotations)
     groups = gpu_groups(pod.metadata.labels)
-    return storable(
-        {
-            "owner_uid": owner.uid if owner else "",
-            "namespace": pod.metadata.namespace,
-            "name": pod.metadata.name,
-            "resource_version": pod.metadata.resource_version,
-            "node": pod.spec.node_name or "",
-            "phase": pod.status.phase or "Pending",
-            "ready": bool((ready := found.get("Ready")) and ready.status == "True"),
-            "scheduled": bool(pod.spec.node_name) or bool(scheduled and scheduled.status == "True"),
-            "reason": reason[:63],
-            "message": message,
-            "role": role(pod.metadata),
-            "exit_code": code,
-            "restarts": sum(status.restart_count for status in statuses),
-            "containers": [_container(c, statuses, init=False) for c in pod.spec.containers]
-            + [_container(c, statuses, init=True) for c in pod.spec.init_containers or ()],
-            **asked,
-            "gpu_groups": groups,
-            "reserves_gpu": reserves(groups, asked["gpu_millis"], pod.metadata.annotations),
-            "created_at": pod.metadata.creation_timestamp,
-            "scheduled_at": scheduled.last_transition_time
-            if scheduled and scheduled.status == "True"
-            else None,
-            "started_at": pod.status.start_time,
-            "running_at": _running_at(pod),
-            "finished_at": max((t.finished_at for t in ended if t.finished_at), default=None)
-            if pod.status.phase in ("Succeeded", "Failed")
-            else None,
-            "terminating_at": pod.metadata.deletion_timestamp,
-        }
-    )
+    return {
+        "owner_uid": owner.uid if owner else "",
+        "namespace": pod.metadata.namespace,
+        "name": pod.metadata.name,
+        "resource_version": pod.metadata.resource_version,
+        "node": pod.spec.node_name or "",
+        "phase": pod.status.phase or "Pending",
+        "ready": bool((ready := found.get("Ready")) and ready.status == "True"),
+        "scheduled": bool(pod.spec.node_name) or bool(scheduled and scheduled.status == "True"),
+        "reason": reason[:63],
+        "message": message,
+        "role": role(pod.metadata),
+        "exit_code": code,
+        "restarts": sum(status.restart_count for status in statuses),
+        "containers": [_container(c, statuses, init=False) for c in pod.spec.containers]
+        + [_container(c, statuses, init=True) for c in pod.spec.init_containers or ()],
+        **asked,
+        "gpu_groups": groups,
+        "reserves_gpu": reserves(groups, asked["gpu_millis"], pod.metadata.annotations),
+        "created_at": pod.metadata.creation_timestamp,
+        "scheduled_at": scheduled.last_transition_time if scheduled and scheduled.status == "True" else None,
+        "started_at": pod.status.start_time,
+        "running_at": _running_at(pod),
+        "finished_at": max((t.finished_at for t in ended if t.finished_at), default=None)
+        if pod.status.phase in ("Succeeded", "Failed")
+        else None,
+        "terminating_at": pod.metadata.deletion_timestamp,
+    }
 
 
 def _running_at(pod: objects.Pod) -> datetime | None:

@@ -209,6 +209,6 @@ def announce(workloads: Iterable[Workload]) -> None:
         by_project.setdefault(workload.project_id, []).append(workload)
     hints: list[tuple[str, Any]] = []
     for project, rows in by_project.items():
-        hints.append((f"workloads:{project or 0}", [row.pk for row in rows]))
-        hints.extend((f"workload:{row.pk}", row.version) for row in rows)
+        hints.append((f"workloads:{project or 0}", [row.id for row in rows]))
+        hints.extend((f"workload:{row.id}", row.version) for row in rows)
     publish_on_commit(*hints)
