@@ -4,8 +4,7 @@
 """
 
 from collections.abc import Collection, Iterable
-
-from django.utils import timezone
+from functools import partial
 
 from runyard.clusters.models import Cluster, Node
 from workloads import transitions
@@ -26,15 +25,8 @@ def follow(cluster: Cluster, names: Collection[str]) -> None:
     """Nodes `names` are in other pools than before: so are the workloads on them. Call in a transaction."""
     if not names:
         return
-    there = Workload.objects.select_for_update().filter(cluster=cluster, deleted_at=None)
-    rows = list(there.filter(nodes__overlap=list(names)).order_by("pk"))
-    before = {workload.pk: workload.node_pools for workload in rows}
-    place(cluster, rows)
-    changed = [workload for workload in rows if workload.node_pools != before[workload.pk]]
-    for workload in changed:
-        workload.version, workload.changed_at = workload.version + 1, timezone.now()
-    Workload.objects.bulk_update(changed, ["node_pools", "version", "changed_at"], batch_size=500)
-    transitions.announce(changed)
+    there = Workload.objects.filter(cluster=cluster, nodes__overlap=list(names))
+    transitions.placed_anew(there, partial(place, cluster), "node_pools")
 
 
 def _pools(cluster: Cluster, names: set[str]) -> dict[str, str]:

@@ -5,12 +5,13 @@ Each function changes one row in memory and writes it; callers hold the row's lo
 people can see raises `version` and publishes a hint after commit.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from runyard.clusters import quantities
@@ -179,6 +180,21 @@ def gone(workload: Workload) -> None:
     workload.deleted_at, workload.desired = now, Desired.DELETED
     Pod.objects.filter(workload=workload, gone_at=None).update(gone_at=now)
     _resettle([workload], ["deleted_at", "desired"])
+
+
+def placed_anew(
+    workloads: QuerySet[Workload], place: Callable[[Sequence[Workload]], None], column: str
+) -> None:
+    """`place` sets `column`, in memory, to what the cluster says now: of `workloads`, locked here, those are
+    written to which it says something else. Call in a transaction."""
+    rows = list(workloads.filter(deleted_at=None).select_for_update().order_by("pk"))
+    before = {row.pk: getattr(row, column) for row in rows}
+    place(rows)
+    changed, now = [row for row in rows if getattr(row, column) != before[row.pk]], timezone.now()
+    for row in changed:
+        row.version, row.changed_at = row.version + 1, now
+    write_columns(changed, [column, "version", "changed_at"])
+    announce(changed)
 
 
 def _resettle(workloads: Sequence[Workload], changed: Iterable[str]) -> None:

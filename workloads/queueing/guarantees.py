@@ -7,8 +7,7 @@
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-
-from django.utils import timezone
+from functools import partial
 
 from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen
@@ -57,15 +56,8 @@ def follow(cluster: Cluster, names: Collection[str]) -> None:
     """Queues `names` have other times than before: so have their workloads. Call in a transaction."""
     if not names:
         return
-    there = Workload.objects.select_for_update().filter(cluster=cluster, deleted_at=None, phase__in=ON_NODES)
-    rows = list(there.filter(queueing__queue__in=list(names)).order_by("pk"))
-    before = {row.pk: row.guaranteed_until for row in rows}
-    place(cluster, rows)
-    changed = [row for row in rows if row.guaranteed_until != before[row.pk]]
-    for row in changed:
-        row.version, row.changed_at = row.version + 1, timezone.now()
-    Workload.objects.bulk_update(changed, ["guaranteed_until", "version", "changed_at"], batch_size=500)
-    transitions.announce(changed)
+    there = Workload.objects.filter(cluster=cluster, phase__in=ON_NODES, queueing__queue__in=list(names))
+    transitions.placed_anew(there, partial(place, cluster), "guaranteed_until")
 
 
 def _started(workload: Workload) -> datetime | None:
