@@ -92,7 +92,7 @@ def _add(new: list[Event], cluster: Cluster) -> None:
 def adopt(cluster: Cluster, places: dict[Place, int]) -> None:
     """Give events that came before what they are about to its workload."""
     orphans = Event.objects.filter(
-        cluster=cluster, workload=None, regarding_uid__in=[uid for _, uid in places]
+        cluster=cluster, workload=None, regarding_uid__among=[uid for _, uid in places]
     )
     found = [event for event in orphans if (event.namespace, event.regarding_uid) in places]
     for event in found:
@@ -109,8 +109,8 @@ def _about(event: Event) -> str:
 
 def _owners(cluster: Cluster, uids: set[str]) -> dict[Place, int]:
     """The workload of each root and pod with one of these uids."""
-    pods = Pod.objects.filter(cluster=cluster, uid__in=uids).exclude(workload=None)
-    roots = Workload.objects.filter(cluster=cluster, uid__in=uids)
+    pods = Pod.objects.filter(cluster=cluster, uid__among=uids).exclude(workload=None)
+    roots = Workload.objects.filter(cluster=cluster, uid__among=uids)
     rows = [
         *pods.values_list("namespace", "uid", "workload_id"),
         *roots.values_list("namespace", "uid", "pk"),
@@ -123,7 +123,7 @@ def _spoken_for(cluster: Cluster, events: Collection[Event]) -> dict[Place, int]
     uids = {event.regarding_uid for event in events if event.regarding_kind in _KINDS}
     if not uids:
         return {}
-    rows = QueueEntry.objects.filter(cluster=cluster, uid__in=uids).exclude(workload=None)
+    rows = QueueEntry.objects.filter(cluster=cluster, uid__among=uids).exclude(workload=None)
     return {
         (namespace, uid): pk for namespace, uid, pk in rows.values_list("namespace", "uid", "workload_id")
     }

@@ -62,7 +62,11 @@ class Entries:
         """All of `workloads`, and those that came before the roots and pods with the uids `new`."""
         if not self._uids and not new:
             return
-        about = Q(uid__in=self._uids) | Q(workload=None, root_uid__in=new) | Q(workload__in=workloads)
+        about = (
+            Q(uid__among=self._uids)
+            | Q(workload=None, root_uid__among=new)
+            | Q(workload__pk__among=workloads)
+        )
         for row in QueueEntry.objects.filter(about, cluster=self._cluster):
             self._rows[row.uid] = row
             self._of[row.namespace, row.root_uid][row.uid] = row
