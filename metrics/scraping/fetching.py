@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import urllib3
 
 from runyard.clusters.connection import ApiError, ClusterError, Connection, Silent
+from runyard.clusters.unreached import words
 
 MOST_BYTES = 64 * 2**20
 #: Requests at the same time; each takes a thread that waits.
@@ -59,10 +60,12 @@ def _answer(endpoint: Endpoint, done: "Future[bytes]") -> Answer:
         return Answer(endpoint, done.result())
     except ApiError as error:
         return Answer(endpoint, why=str(error), code=error.code)
-    except (Silent, urllib3.exceptions.ReadTimeoutError):  # the library's words are not for people
+    except (Silent, urllib3.exceptions.ReadTimeoutError):
         return Answer(endpoint, why="it did not answer in time")
-    except (ClusterError, urllib3.exceptions.HTTPError, OSError) as error:
+    except ClusterError as error:
         return Answer(endpoint, why=str(error))
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        return Answer(endpoint, why=words("it", error))
 
 
 def _fetch(connection: Connection, path: str, deadline: float) -> bytes:

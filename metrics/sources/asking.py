@@ -17,6 +17,7 @@ import urllib3
 from metrics.sources.source import SourceError
 from runyard.clusters.connection import ApiError, ClusterError, Connection, connect
 from runyard.clusters.models import Cluster
+from runyard.clusters.unreached import says, words
 
 MOST_BYTES = 10 * 2**20
 CONNECT_SECONDS, READ_SECONDS = 5.0, 20.0
@@ -72,7 +73,7 @@ class Direct:
             raise _late() from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise SourceError(
-                f"Prometheus at {self._where} does not answer: {str(error)[:200] or type(error).__name__}",
+                f"Prometheus at {self._where} does not answer: {says('it', error)}",
                 "Check its address, and that Runyard can reach it.",
             ) from error
         return understood(body, status, kind, self._where, location)
@@ -137,8 +138,10 @@ def _told(where: str) -> Iterator[None]:
         yield
     except ApiError as error:
         raise SourceError(f"Prometheus at {where} cannot answer: {error}") from error
-    except (ClusterError, urllib3.exceptions.HTTPError, OSError) as error:
+    except ClusterError as error:
         raise SourceError(f"Prometheus at {where} does not answer: {error}") from error
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise SourceError(f"Prometheus at {where} does not answer: {words('it', error)}") from error
 
 
 def number(text: str) -> float:

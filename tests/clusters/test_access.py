@@ -31,10 +31,10 @@ HOST = x509.DNSName(NAME)
 class Papers:
     """A certificate for NAME, or another, that vouches for itself, and its key, as files."""
 
-    def __init__(self, folder, at=HOST):
+    def __init__(self, folder, at=HOST, until=LATER):
         key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(at.value))])
-        made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - LATER, now + LATER)
+        made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - 2 * LATER, now + until)
         made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         made = made.add_extension(x509.SubjectAlternativeName([at]), critical=False)
         form, bare = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -100,8 +100,8 @@ def papers(tmp_path):
     return Papers(tmp_path)
 
 
-@pytest.fixture
-def api(papers):
+@contextmanager
+def serving(papers):
     """A server that has those papers, and knows them when it is shown them."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(papers.certificate, papers.key)
@@ -109,6 +109,12 @@ def api(papers):
     tls.verify_mode = ssl.CERT_OPTIONAL
     with running(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)) as server:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
+        yield server
+
+
+@pytest.fixture
+def api(papers):
+    with serving(papers) as server:
         yield server
 
 
@@ -152,9 +158,27 @@ async def _through_the_door(cluster):
         await upstream.close()
 
 
-def test_a_certificate_for_another_name_is_refused(cluster):
-    with pytest.raises(Unreachable, match="does not answer"):
+def test_a_certificate_for_another_name_is_refused(cluster, port):
+    says = f"the certificate of https://127.0.0.1:{port} is for another name; use an address that the"
+    with pytest.raises(Unreachable, match=f"^The cluster does not answer: {says}"):
         connect(cluster()).read("GET", "/x")
+
+
+def test_a_certificate_of_an_authority_that_nobody_named_is_refused(cluster, tmp_path):
+    (other := tmp_path / "other").mkdir()
+    named = cluster(**{"certificate-authority": str(Papers(other).certificate), "tls-server-name": NAME})
+    with pytest.raises(Unreachable, match="signed by an authority that the kubeconfig does not name; put"):
+        connect(named).read("GET", "/x")
+
+
+def test_a_certificate_that_has_expired_is_refused(cluster, tmp_path):
+    (old := tmp_path / "old").mkdir()
+    papers = Papers(old, until=-LATER)
+    named = {"certificate-authority": str(papers.certificate), "tls-server-name": NAME}
+    with serving(papers) as server:
+        address = f"https://127.0.0.1:{server.server_address[1]}"
+        with pytest.raises(Unreachable, match=f"the certificate of {address} has expired; renew it"):
+            connect(cluster(server=address, **named)).read("GET", "/x")
 
 
 async def test_the_name_that_the_kubeconfig_gives_is_looked_for(cluster):

@@ -58,7 +58,7 @@ def configuration(kubeconfig: str, context: str) -> tuple[Configuration, datetim
         loader.load_and_set(settings)
         _mind_proxy(settings, named=hasattr(loader, "proxy"))
     except Exception as error:  # the loader raises whatever YAML, base64 or a missing key raise
-        raise ValueError(f"The kubeconfig {kubeconfig} cannot be used: {words_of(error)}") from error
+        raise ValueError(f"The kubeconfig {kubeconfig} cannot be used: {_words_of(error)}") from error
     if not settings.host.startswith("https:"):
         settings.tls_server_name = None
     return settings, None if hasattr(loader, "token") else getattr(loader, "expiry", None)
@@ -140,7 +140,7 @@ def _tls(settings: Configuration) -> ssl.SSLContext:
             of_proxy = None  # by name they cannot be told apart, and the cluster has to see who we are
         return _made_of(files, bool(settings.verify_ssl), names, stamps, of_proxy)
     except OSError as error:  # those of TLS are such too
-        raise ValueError(f"The certificates of the kubeconfig cannot be used: {words_of(error)}") from error
+        raise ValueError(f"The certificates of the kubeconfig cannot be used: {_words_of(error)}") from error
 
 
 @lru_cache(maxsize=64)
@@ -166,7 +166,7 @@ def _made_of(
     return found
 
 
-def words_of(error: BaseException) -> str:
+def _words_of(error: BaseException) -> str:
     """The innermost cause, in a line."""
     reason = getattr(error, "reason", None) or error
     return str(reason).split("\n")[0][:300]

@@ -20,9 +20,10 @@ import msgspec
 import urllib3
 from kubernetes import client
 
-from runyard.clusters.access import Access, access_of, configuration, words_of
+from runyard.clusters.access import Access, access_of, configuration
 from runyard.clusters.models import Cluster
 from runyard.clusters.objects import Meta, OnlyMeta, Status
+from runyard.clusters.unreached import shown, words
 from runyard.kit.turns import step_aside
 
 CONNECT_SECONDS, READ_SECONDS, REFUSAL_SECONDS = 5.0, 30.0, 5.0
@@ -94,7 +95,8 @@ class Connection:
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
             kind = Silent if isinstance(error, urllib3.exceptions.ReadTimeoutError) else Unreachable
-            raise kind(f"The cluster does not answer: {words_of(error)}") from error
+            where = shown(self._api.configuration.host)
+            raise kind(f"The cluster does not answer: {words(where, error)}") from error
         if response.status >= 400:
             raise _refusal(response)
         return response
@@ -105,7 +107,7 @@ class Connection:
         try:
             return response.data
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unreachable(f"The cluster's answer broke off: {words_of(error)}") from error
+            raise Unreachable(f"The cluster's answer broke off: {words('it', error)}") from error
 
     def lines(self, path: str, params: dict[str, Any], read_seconds: float) -> "Lines":
         """The lines of a stream, as they come. Raises Unreachable when nothing came for `read_seconds`."""
@@ -159,7 +161,7 @@ class Lines:
                 *whole, rest = (rest + chunk).split(b"\n")
                 yield from whole
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unreachable(f"The cluster's stream broke off: {words_of(error)}") from error
+            raise Unreachable(f"The cluster's stream broke off: {words('it', error)}") from error
         finally:
             self._response.close()
         if rest:

@@ -8,14 +8,13 @@ import ssl
 import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
 
 import msgspec
 import urllib3
 
 from runyard.clusters.connection import ApiError, ClusterError
+from runyard.clusters.unreached import ADDRESS, shown, why
 from runyard.doctor.findings import Finding, fine, problem, warning
-from runyard.doctor.unreached import ADDRESS, why
 from runyard.doctor.visit import ANSWER_SECONDS, NoApi, Visit, decoded
 
 ABOUT = "API server"
@@ -37,7 +36,7 @@ class _Elsewhere(Exception):
 def reach(visit: Visit) -> Iterator[Finding]:
     """One problem; or findings about its address, version and clock."""
     access = visit.connection.access()
-    where = _shown(access.url)
+    where = shown(access.url)
     began = time.time()
     try:
         body, date = _first_answer(visit)
@@ -54,13 +53,6 @@ def reach(visit: Visit) -> Iterator[Finding]:
         yield _reached(where, access.tls)
         yield _version(version)
         yield from _clock(date, began, time.time())
-
-
-def _shown(url: str) -> str:
-    """The address without what may be a password or a token in it: people pass diagnoses on."""
-    parts = urlsplit(url)
-    path = re.sub(r"[^/]{24,}", "…", parts.path)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}"
 
 
 def _first_answer(visit: Visit) -> tuple[bytes, str]:
