@@ -79,6 +79,8 @@ export class LogWindow {
 
   // After the scroll bar moved: by how much the whole did.
   scrolled() {
+    // A browser moves the bar of a window that became taller, and may say so before it says that the window did.
+    if (this.viewport.clientHeight !== this.tall) this.resized();
     const { scrollTop } = this.viewport;
     const by = scrollTop - this.real;
     if (!by || this.moved) return 0;

@@ -525,3 +525,30 @@ def test_of_what_comes_while_paused_the_newest_is_held_and_all_is_counted(log):
     stage.page.get_by_role("button", name="Resume").click()
     stage.page.get_by_text("199 yyyy").wait_for()
     stage.page.get_by_text("80 lines were skipped on the way; scroll there to read them.").wait_for()
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+@pytest.mark.parametrize("paused", [False, True])
+@pytest.mark.parametrize("heights", [(600,), (150, 500)])
+def test_a_window_that_is_resized_goes_on_following_also_after_a_pause(log, wrap, paused, heights):
+    stage = log([f"line {n} " + "x" * 30 * (n % 20) for n in range(300)])
+    if wrap:
+        stage.page.get_by_role("button", name="Wrap").click()
+    if paused:
+        stage.page.get_by_role("button", name="Pause").click()
+        write(stage, 300, ["three hundred"])
+        stage.page.get_by_text("paused, 1 line waits").wait_for()
+    resize = """height => new Promise(done => {
+      const box = document.querySelector(".log-window");
+      box.style.height = `${height}px`;
+      box.scrollTop; // as whatever listens to the window's size does: the layout comes before the frame
+      requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done)));
+    })"""
+    for height in heights:
+        stage.page.evaluate(resize, height)
+    if paused:
+        stage.page.get_by_role("button", name="Resume").click()
+    expect(stage.page.locator(".state-pill")).to_have_text("following")
+    write(stage, 300, [f"later {n}" for n in range(40)])
+    stage.wait_for("() => document.querySelector('.log-row:last-child > a')?.textContent === '340'")
+    expect(stage.page.locator(".state-pill")).to_have_text("following")
