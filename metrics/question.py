@@ -4,6 +4,7 @@
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -26,6 +27,10 @@ _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 
 class BadQuestion(ValueError):
     """It cannot be answered as it was asked; the message is for people."""
+
+
+class NoSuchPod(BadQuestion):
+    """It names a pod that is not among those that are asked of: another workload's, or forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,17 @@ def metrics_named(keys: list[str]) -> tuple[Metric, ...]:
     if not keys:
         raise BadQuestion(f"Name at least one metric: {', '.join(METRICS)}.")
     return tuple(METRICS[key] for key in dict.fromkeys(keys))
+
+
+def pods_named(pods: Iterable[Pod], ids: Iterable[str]) -> list[Pod]:
+    """Those of `pods` that have these ids of rows, as addresses write them. Raises BadQuestion."""
+    known, wanted = {str(pod.pk): pod for pod in pods}, list(dict.fromkeys(ids))
+    for one in wanted:
+        if not (one.isascii() and one.isdigit() and len(one) < 20):
+            raise BadQuestion("pod is the id of a pod, a whole number.")
+        if one not in known:
+            raise NoSuchPod(f"This workload has no pod {one}: it is another's, or was forgotten.")
+    return [known[one] for one in wanted]
 
 
 def _step(least: float) -> int:

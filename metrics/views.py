@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import render
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from metrics import sparks
 from metrics.charts import CHARTS
-from metrics.question import BadQuestion
+from metrics.question import BadQuestion, NoSuchPod, pods_named
 from metrics.reading import series
 from metrics.span import span_of
 from metrics.telling import json_answer, told
@@ -33,9 +33,11 @@ BESIDE = {"gpu_memory": ("gpu_memory_free", "gpu_memory_reserved")}
 
 @require_safe
 def page(request: HttpRequest, pk: int) -> HttpResponse:
-    """`from`, `to`, `pod` (the id of one) and `gpu` (a UUID) choose; nonsense is a 400 in words."""
+    """`from`, `to`, `pod` (the id of one) and `gpu` (a UUID) choose; nonsense is a 400 in words, and a pod of
+    another workload a 404."""
     workload = find(request, pk)
     context = header(request, workload, "metrics")
+    status = 200
     context |= {"problem": "", "span": None, "pod": None, "pods_offered": PODS_OFFERED, "modules": MODULES}
     context["asks_gpu"] = bool(workload.gpu_millis or workload.gpu_memory_bytes)
     context["charts"] = [
@@ -45,8 +47,8 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         context["span"] = span_of(request.GET, workload, context["pods"])
         context["pod"] = _chosen(request, context["pods"])
     except BadQuestion as problem:
-        context["problem"] = str(problem)
-    return render(request, "metrics/workload.html", context, status=400 if context["problem"] else 200)
+        context["problem"], status = str(problem), _status(problem)
+    return render(request, "metrics/workload.html", context, status=status)
 
 
 @gzip_page
@@ -58,7 +60,7 @@ def figures(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         return json_answer(_figures(request, workload, pods))
     except BadQuestion as problem:
-        return json_answer({"problem": str(problem)}, 400)
+        return json_answer({"problem": str(problem)}, _status(problem))
 
 
 @require_safe
@@ -110,9 +112,10 @@ def _figures(request: HttpRequest, workload: Workload, pods: list[Pod]) -> dict[
 
 
 def _chosen(request: HttpRequest, pods: list[Pod]) -> Pod | None:
-    """The pod that the address names by its row's id; None for all. Raises Http404 for another workload's."""
+    """The pod that the address names by its row's id; None for all. Raises BadQuestion."""
     wanted = request.GET.get("pod", "")
-    found = next((pod for pod in pods if str(pod.pk) == wanted), None)
-    if wanted and found is None:
-        raise Http404("This workload has no such pod.")
-    return found
+    return pods_named(pods, [wanted])[0] if wanted else None
+
+
+def _status(problem: BadQuestion) -> int:
+    return 404 if isinstance(problem, NoSuchPod) else 400

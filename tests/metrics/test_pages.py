@@ -1,5 +1,6 @@
 """The Metrics tab: who sees it, what it offers for what runs and what has ended, and its charts as JSON."""
 
+import html
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from metrics import reading
 from metrics.models import Health
 from metrics.scraping.scraper import Scraper
 from metrics.sources.stored import Stored
-from tests.make import make_pod
+from tests.make import make_pod, make_workload
 from tests.metrics import texts
 
 END = timezone.now().replace(second=0, microsecond=0)
@@ -135,9 +136,29 @@ def test_one_gpu_alone_can_be_looked_at(ada, training, browse):
     assert told["gpus"] == [["GPU-1", "GPU 1 of node-1"]]
 
 
-@pytest.mark.parametrize("pod", ["x", "999999999", "-1"])
-def test_a_pod_of_another_workload_is_a_404(ada, training, browse, pod):
-    assert page(browse(ada), training, f"?pod={pod}").status_code == 404
+@pytest.mark.parametrize(
+    ("wanted", "status", "words"),
+    [
+        ("999999999", 404, "This workload has no pod 999999999: it is another's, or was forgotten."),
+        ("others", 404, "This workload has no pod"),
+        ("x", 400, "pod is the id of a pod, a whole number."),
+        ("-1", 400, "pod is the id of a pod, a whole number."),
+        ("9" * 40, 400, "pod is the id of a pod, a whole number."),
+    ],
+)
+def test_page_charts_and_api_say_the_same_of_a_pod_that_is_not_there(
+    ada, training, red, cluster, browse, wanted, status, words
+):
+    other = make_pod(make_workload(red, cluster, name="other"), name="other-0", uid="other-0")
+    query, client = f"?pod={other.pk if wanted == 'others' else wanted}", browse(ada)
+    shown = page(client, training, query)
+    drawn = client.get(f"/workloads/{training.pk}/metrics/figures{query}")
+    told = client.get(f"/api/v1/workloads/{training.pk}/metrics{query}")
+    assert [answer.status_code for answer in (shown, drawn, told)] == [status] * 3
+    assert words in html.unescape(shown.content.decode())
+    assert "Show the usual range" in shown.content.decode()
+    assert drawn.json()["problem"].startswith(words)
+    assert told.json()["message"].startswith(words)
 
 
 def test_the_other_charts_come_by_a_request_of_their_own(ada, training, browse):

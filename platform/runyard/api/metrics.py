@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 from django.http import Http404
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from metrics.question import MOST_POINTS, BadQuestion, range_of
+from metrics.question import MOST_POINTS, BadQuestion, NoSuchPod, pods_named, range_of
 from metrics.reading import Reading, SourceState, series
 from metrics.series import METRICS, Series
 from runyard.kit.pages import iso
@@ -32,6 +32,8 @@ class Metrics(APIView):
             raise ValidationError({"detail": f"Unknown parameter {min(unknown)!r}."})
         try:
             return Response(_shape(_reading(request, workload)))
+        except NoSuchPod as error:
+            raise NotFound(str(error)) from error
         except BadQuestion as error:
             raise ValidationError({"detail": str(error)}) from error
 
@@ -46,19 +48,13 @@ def _reading(request: Request, workload: Workload) -> Reading:
         start,
         end,
         _points(request.query_params.get("points", "500")),
-        {int(pod) for pod in pods if _is_id(pod)} if pods else None,
+        [pod.pk for pod in pods_named(queries.visible_pods(request.user, workload), pods)] if pods else None,
         gpus or None,
     )
 
 
 def _list(request: Request, name: str) -> list[str]:
     return [one for text in request.query_params.getlist(name) for one in text.split(",") if one]
-
-
-def _is_id(text: str) -> bool:
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise BadQuestion("pod is the id of a pod.")
-    return True
 
 
 def _points(text: str) -> int:
