@@ -11,12 +11,13 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import Any
 
-from django.db.models import Model, Q
+from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
 from runyard.clusters import objects
 from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen
+from runyard.kit.compiled import compiled
 from runyard.kit.loading import fresh, load
 from runyard.kit.writing import insert_rows, write_changes, write_columns
 from runyard.tenancy.models import Project
@@ -115,7 +116,7 @@ def _load(cluster: Cluster, seen: Sequence[Seen]) -> Batch:
     roots = {s.uid for s in seen if s.resource in BY_RESOURCE}
     pods = [s for s in seen if s.resource == "pods"]
     owners = {c.uid for s in pods if s.object and (c := s.object.metadata.controller)}
-    projects, entries = dict(Project.objects.values_list("namespace", "pk")), Entries(cluster, seen)
+    projects, entries = dict(_projects()), Entries(cluster, seen)
     batch = Batch(cluster, timezone.now(), entries, {s.uid for s in pods}, roots | owners, projects)
     touched = Q(uid__among=batch.owners_seen) | Q(pk__among=_others(batch, seen) | entries.touched())
     rows = Workload.objects.filter(touched, cluster=cluster).select_for_update(no_key=True)
@@ -130,6 +131,11 @@ def _load(cluster: Cluster, seen: Sequence[Seen]) -> Batch:
     locked = {row.pk for row in (*batch.by_uid.values(), *batch.by_key.values())}
     entries.load(locked, (roots - batch.by_uid.keys()) | new_pods)
     return batch
+
+
+@compiled()
+def _projects() -> QuerySet[Project, Any]:
+    return Project.objects.order_by().values_list("namespace", "pk")
 
 
 def _others(batch: Batch, seen: Sequence[Seen]) -> set[int]:
@@ -197,6 +203,8 @@ def _root(batch: Batch, seen: Seen) -> None:
 def _news(row: Model, fields: dict[str, Any]) -> dict[str, Any]:
     """What of `fields`, as it can be stored, `row` does not say yet."""
     had = vars(row)
+    if had["id"] is None:
+        return storable(fields)
     news = storable({name: value for name, value in fields.items() if had[name] != value})
     return {name: value for name, value in news.items() if had[name] != value}
 
