@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.template.loader import render_to_string
+from playwright.sync_api import expect
 
-from workloads.timeline import Part, TimeLine
+from runyard.kit.pages import duration
+from workloads import timeline
+from workloads.timeline import Part, PodLine, TimeLine
 
 START = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -22,10 +26,13 @@ PARTS = [
 ]
 
 
+def life(parts, pods=()):
+    return render_to_string("workloads/time_line.html", {"line": TimeLine(parts, pods)})
+
+
 def body(parts):
-    line = render_to_string("workloads/time_line.html", {"line": TimeLine(parts)})
-    page = f'<div data-behaviour="live-page" data-topic="workload:7"><span class="now"></span>{line}</div>'
-    return f"<main>{page}</main>"
+    page = f'<span class="now"></span>{life(parts)}'
+    return f'<main><div data-behaviour="live-page" data-topic="workload:7">{page}</div></main>'
 
 
 @pytest.fixture
@@ -83,3 +90,45 @@ def test_news_redraws_the_line_and_leaves_the_focus_where_it_was(line):
     assert focused(line) == "Running"
     assert line.page.locator("details[open]").count() == 1
     assert line.page.locator("#life-table tbody tr").count() == 4
+
+
+def until(now, parts):
+    return [replace(part, until=now) if part.going else part for part in parts]
+
+
+def placed(now):
+    """The line and those of two pods, as the server draws them at `now`."""
+    pods = (
+        [Part("Queued", at(0), at(11)), Part("Running", at(11), at(0), going=True)],
+        [Part("Running", at(20), at(50))],
+    )
+    parts, scale = timeline._placed(until(now, PARTS))
+    lines = [timeline._on(scale, until(now, one)) for one in pods]
+    names = [SimpleNamespace(pk=pk, name=f"redwood-{pk}", role="worker") for pk in range(2)]
+    return parts, [PodLine(pod, line) for pod, line in zip(names, lines, strict=True)]
+
+
+RECTS = """() => [...document.querySelectorAll("rect[data-name]")].map((one) =>
+  ["x", "width"].map((name) => Math.round(10 * one.getAttribute(name))))"""
+ALIKE = f"""expected => ({RECTS})().flat().every((drawn, i) => Math.abs(drawn - expected.flat()[i]) < 2)"""
+
+
+@pytest.mark.parametrize("minutes", [65, 200, 3000])
+def test_while_time_passes_the_bars_stay_those_that_the_server_would_draw(stage, minutes):
+    line = stage(life(*placed(at(60))), styles=("tokens", "base", "workload", "overview"))
+    parts, pods = placed(at(minutes))
+    expected = [
+        [round(10 * part.x), round(10 * max(part.width - 2, 3))]
+        for one in (parts, *(pod.parts for pod in pods))
+        for part in one
+    ]
+    assert line.page.evaluate(RECTS) != expected
+    line.page.locator("#life-bar rect[data-name=Running]").hover()
+    line.page.clock.set_fixed_time(at(minutes))
+    line.wait_for(ALIKE, expected)
+    lasted = duration(timedelta(minutes=minutes - 11))
+    told(line, f"Running {lasted}: ")
+    running = line.page.locator("#life-bar rect[data-name=Running]")
+    expect(running).to_have_attribute("aria-label", f"Running, {lasted} so far, from 2026-11-22T10:11:00Z")
+    expect(running.locator("title")).to_have_text(f"Running, {lasted} so far")
+    assert "/page?" not in line.asked
