@@ -1,5 +1,6 @@
 """The one way to a cluster: what it says when it cannot be gone."""
 
+import gzip
 import itertools
 import json
 import os
@@ -51,6 +52,14 @@ def test_a_wrong_token_is_refused_with_the_servers_reason(changed):
     with pytest.raises(ApiError) as error:
         connect(cluster).read("GET", "/api/v1/pods")
     assert (error.value.code, error.value.reason) == (401, "Unauthorized")
+
+
+def test_what_comes_packed_is_read_as_it_was(changed):
+    packed = gzip.compress(b'{"items": []}')
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+    with _saying(head + packed) as address:
+        cluster = changed(lambda config: config["clusters"][0]["cluster"].update(server=address))
+        assert connect(cluster).read("GET", "/api/v1/pods", read_seconds=5) == b'{"items": []}'
 
 
 def test_nothing_at_the_address_is_said_in_words(changed):
