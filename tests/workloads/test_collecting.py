@@ -130,3 +130,18 @@ def test_a_last_line_without_an_end_is_kept_and_said_to_be_perhaps_not_whole(kep
 def test_a_line_that_gets_its_end_later_is_kept_once(kept):
     looks = Look(RUNS, said("one", "tw", end=b"")), Look(ENDED, said("one", "two"))
     assert kept(*looks) == (["one", "two"], [])
+
+
+@pytest.mark.parametrize("last", [GONE, NEXT_WAITS, Latest(2, over=False)])
+def test_a_stream_that_ended_is_no_proof_of_the_end_once_its_container_was_out_of_sight(
+    kept, monkeypatch, last
+):
+    """As one that a kubelet cuts when it is restarted, while the container goes on writing."""
+    monkeypatch.setattr(collecting, "PROMPT_SECONDS", 0.0)
+    assert kept(Look(RUNS, said("one")), Look(last)) == (["one"], [(1, collecting.DOUBT)])
+
+
+def test_a_stream_that_was_cut_is_read_on_from_where_it_was(kept, monkeypatch):
+    monkeypatch.setattr(collecting, "PROMPT_SECONDS", 0.0)
+    looks = Look(RUNS, said("one", "tw", end=b"")), Look(Latest(1, over=False), said("one", "two", "three"))
+    assert kept(*looks) == (["one", "two", "three"], [])

@@ -26,10 +26,12 @@ log = logging.getLogger(__name__)
 MOST_STREAMS, GATHERED_BYTES = 200, 64 * 2**20
 TICK_SECONDS, SCAN_SECONDS, RENEW_SECONDS, TURN_SECONDS = 5.0, 60.0, 15.0, 60.0
 FIRST_WAIT, LONGEST_WAIT, STOP_SECONDS = 0.1, 30.0, 5.0
+PROMPT_SECONDS = 5.0  # a stream may end before its container does: who looks later cannot tell
 
 LATE = "The pod was deleted before its log was read to the end; what it wrote last is missing."
 LOST = "The next run began before the log of this one was read to its end; what it wrote last is missing."
 CUT = "The line before may not be whole: the log was not read again after it."
+DOUBT = "What was written last may be missing: when it was looked for again, the cluster had let go of it."
 GAP = "Lines are missing here: the cluster had let go of them before they were read."
 
 
@@ -43,6 +45,7 @@ class Reading:
         self._stream: upstream.LogStream | None = None
         self._writer: Writer | None = None
         self._left: bytes | None = None  # a last line without an end, or b"": the stream came to its end
+        self._left_at = 0.0
         self._thread = threading.Thread(target=self._read, name=f"keep-{run.pod}", daemon=True)
 
     def start(self) -> "Reading":
@@ -145,7 +148,7 @@ class Reading:
         if previous or now.over:
             self._writer.add(left)
             return self._ends()
-        self._left = left
+        self._left, self._left_at = left, time.monotonic()
         return False
 
     def _out_of_reach(self, latest: upstream.Run) -> bool:
@@ -161,11 +164,13 @@ class Reading:
         raise error
 
     def _out_of_sight(self, why: str) -> bool:
-        """The cluster has no more of it: something is missing, unless the stream had come to its end."""
+        """The cluster has no more of it: something is missing, unless the stream had just come to its end."""
         assert self._writer is not None
         if self._left is None:
             return self._ends(why)
         self._writer.add(self._left)
+        if time.monotonic() - self._left_at > PROMPT_SECONDS:
+            return self._ends(DOUBT)
         return self._ends(CUT if self._left else "")
 
     def _keep(self, stream: upstream.LogStream, again: Again) -> bytes:
