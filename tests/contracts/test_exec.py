@@ -182,6 +182,19 @@ def test_what_it_leaves_behind_does_not_hold_it(dial, running, seconds):
 
 
 @pytest.mark.programs
+def test_who_leaves_the_session_stays_until_the_container_ends(core, dial, running, namespace, seconds):
+    stays, ends = seconds, f"{seconds}1"
+    script = f"(setsid sh -c 'echo here; exec sleep {stays} > /dev/null 2>&1' &); exec sleep {ends}"
+    with dial(running, "sh", "-c", script) as socket:
+        until(socket, STDOUT, b"here")
+        eventually(lambda: sleeps(stays) and sleeps(ends))
+    eventually(lambda: not sleeps(ends))
+    assert sleeps(stays)
+    core.delete_namespaced_pod(running, namespace, grace_period_seconds=0)
+    eventually(lambda: not sleeps(stays))
+
+
+@pytest.mark.programs
 @pytest.mark.parametrize("tty", [True, False])
 def test_words_that_no_process_can_be_given_are_refused(dial, running, tty):
     assert refusal(dial, running, "ls", "\0", tty=tty) == 400

@@ -4,6 +4,7 @@ DIR/spec    what to run, NUL-separated (see `Spec`); gone once the shim has read
 DIR/state   `key=value` lines by the shim: starting, running or exited, both identities, times, outcome
 DIR/stop    `<grace seconds> <reason>`, read by the shim on SIGTERM
 DIR/log/    CRI log files 00000000, 00000001, ...; the highest is being written
+DIR/visited there while commands that the shim knows nothing of have run beside this one
 """
 
 import asyncio
@@ -98,6 +99,7 @@ class Attempt:
     def __init__(self, folder: Path, mark: str, changed: Callable[[], None]) -> None:
         self.folder, self.changed = folder, changed
         self.mark = f"{MARK}={mark}"
+        self._marked = {MARK: mark}
         self.record: Record | None = None
         self._shim: subprocess.Popen[bytes] | None = None
         self._pidfd = self._notified = -1
@@ -114,8 +116,7 @@ class Attempt:
     def start(self, spec: Spec) -> None:
         """Never twice for one folder: the shim claims it before it runs anything. Raises OSError."""
         (self.folder / "log").mkdir(parents=True, exist_ok=True, mode=0o700)
-        name, _, value = self.mark.partition("=")
-        data = replace(spec, env={**spec.env, name: value}).encode()
+        data = replace(spec, env=spec.env | self._marked).encode()
         beside = self.folder / "spec.new"
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -155,6 +156,18 @@ class Attempt:
             (self.folder / "stop.new").rename(self.folder / "stop")
         self._stop_asked = True
         self._pass_on_stop()
+
+    def visitor(self, environment: dict[str, str]) -> dict[str, str]:
+        """For a command that is to run beside this one: with the mark by which `end_visitors` finds it."""
+        with contextlib.suppress(OSError):  # a full disk
+            (self.folder / "visited").touch()
+        return environment | self._marked
+
+    def end_visitors(self) -> None:
+        """Kills, once the run is over, whatever commands beside it have left; also an earlier server's."""
+        if (self.folder / "visited").exists():
+            self.kill_remains()
+            (self.folder / "visited").unlink()
 
     def release(self) -> None:
         """Stops watching; the processes go on."""
@@ -244,7 +257,7 @@ class Attempt:
             self.changed()
 
     def kill_remains(self) -> None:
-        """Kills what a shim that was itself killed could not: every process that carries this run's mark."""
+        """Kills what no shim has below it, or can any more: every process that carries this run's mark."""
         for _ in range(10):
             remains = marked_with(self.mark)
             for identity in remains:

@@ -31,8 +31,7 @@ class Attendant:
         elif container.exited:
             container.started = container.ready = False
             self._leave(container)
-            for session in list(container.sessions):
-                session.kill()
+            container.end_visitors()
             self._announce(container)
 
     def end(self, containers: list[Container], grace: float) -> None:

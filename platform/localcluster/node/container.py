@@ -81,8 +81,20 @@ class Container:
     def _attempt(self) -> Attempt:
         return Attempt(self.run_folder(self.number), f"{self.mark}/{self.name}/{self.number}", self.changed)
 
+    def visitor(self) -> dict[str, str]:
+        """The environment of a command that is to run beside the present run, and to end with it."""
+        return self.attempt.visitor(self.environment) if self.attempt else self.environment
+
+    def end_visitors(self) -> None:
+        """The run is over: so is all that ran beside it, wherever it has gone. Safe to repeat."""
+        for session in list(self.sessions):
+            session.kill()
+        if self.attempt:
+            self.attempt.end_visitors()
+
     def _next_run(self) -> Attempt:
         """The present run becomes the previous; the one before that goes, with its log."""
+        self.end_visitors()
         if self.attempt is not None:
             self.attempt.release()
             self.previous = self.record

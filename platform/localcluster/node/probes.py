@@ -24,7 +24,7 @@ async def run_command(container: Container, command: list[str], timeout: float) 
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
-            env=container.environment,
+            env=container.visitor(),
             cwd=container.cwd,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

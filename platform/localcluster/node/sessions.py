@@ -1,7 +1,8 @@
 """A command that somebody runs beside a container: in its environment and folder, on a terminal or on pipes.
 
 It ends with its connection and with the container's run, and takes along all of its session, jobs of a shell
-too. The node's door starts them; `Container.sessions` holds those that run.
+too; who has left that (a daemon) ends with the run. The node's door starts them; `Container.sessions` holds
+those that run.
 """
 
 import asyncio
@@ -160,7 +161,7 @@ class Session:
 
 async def start(container: Container, command: list[str], *, tty: bool, stdin: bool) -> Session:
     """ApiError 500 where there is no such program or it cannot be started, 400 for what is no command."""
-    environment = container.environment | ({"TERM": "xterm"} if tty else {})
+    environment = container.visitor() | ({"TERM": "xterm"} if tty else {})
     program = os.path.join(container.cwd, command[0]) if "/" in command[0] else command[0]
     if not shutil.which(program, path=environment.get("PATH", os.defpath)):
         raise _failed(command, "executable file not found in $PATH")

@@ -148,6 +148,19 @@ def test_a_killed_shim_takes_its_container_with_it(server):
     assert not any(alive(pid) for pid in family)
 
 
+def test_a_daemon_of_a_hook_lives_through_the_end_of_the_server_and_ends_with_its_run(server):
+    daemon = {"exec": {"command": ["sh", "-c", "setsid sleep 600 > /dev/null 2>&1 & "]}}
+    server.create("pods", pod("one", container("sleep", "60", lifecycle={"postStart": daemon})))
+    mark = f"{MARK}={server.get('pods', 'one')['metadata']['uid']}/main/0"
+    wait_for(lambda: len(marked_with(mark)) == 2)
+    server.kill()
+    assert len(marked_with(mark)) == 2
+    server.start()
+    os.kill(process_of(server.until("one", "Running")), signal.SIGKILL)
+    server.until("one", "Failed")
+    wait_for(lambda: not marked_with(mark))
+
+
 def test_the_shim_is_small(server):
     server.create("pods", pod("one", container("sleep", "60")))
     shim = psutil.Process(process_of(server.until("one", "Running"))).parent()

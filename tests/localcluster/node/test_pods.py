@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
+import pytest
 
 from localcluster.backoff import Backoff
 from localcluster.logoptions import LogOptions
@@ -234,6 +235,17 @@ async def test_what_a_finished_command_leaves_running_is_ended(cluster):
     cluster.run("one", shell("setsid sleep 600 > /dev/null 2>&1 & echo $!"))
     await cluster.ended("one")
     assert not alive(int(await cluster.log("one")))
+
+
+@pytest.mark.parametrize("policy", ["Never", "Always"])
+async def test_what_a_hook_leaves_running_ends_with_the_run_that_it_was_for(cluster, policy):
+    daemon = {"exec": {"command": ["sh", "-c", "setsid sleep 600 > /dev/null 2>&1 &"]}}
+    one = container("sleep", "600", lifecycle={"postStart": daemon})
+    uid = cluster.run("one", one, restartPolicy=policy)["metadata"]["uid"]
+    process = process_of(await cluster.running("one"))
+    await eventually(lambda: len(marked_with(f"{MARK}={uid}/main/0")) == 2)
+    os.kill(process, signal.SIGKILL)
+    await eventually(lambda: not marked_with(f"{MARK}={uid}/main/0"))
 
 
 async def test_a_pod_that_is_force_deleted_leaves_no_process(cluster):
