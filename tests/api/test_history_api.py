@@ -60,7 +60,7 @@ def test_pages_follow_each_other_by_their_cursor_and_filters_stay(browse, ada, a
         ("type=x", "There is no type “x”"),
         ("pod=eves", "This workload has had no pod “eves”."),
         ("after=1", "This link to a page of the history is not valid any more."),
-        ("ordering=by__password", "Unknown parameter 'ordering'."),
+        ("ordering=by__password", "Unknown parameter 'ordering'; there are q, type, source"),
     ],
 )
 def test_what_there_is_not_is_refused_in_words(browse, ada, url, query, words):
@@ -133,3 +133,17 @@ def test_eve_is_told_the_same_of_what_is_not_hers_and_what_is_not_there(browse, 
     theirs, absent = client.get(f"{url}/{of}"), client.get(f"/api/v1/workloads/999999999/{of}")
     assert (theirs.status_code, absent.status_code) == (404, 404)
     assert theirs.content == absent.content
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("of=mine", "of is one of live, submitted, difference."),
+        ("managed=perhaps", "managed is true or false."),
+        ("format=json", "Unknown parameter 'format'; there are of, managed."),
+    ],
+)
+def test_of_a_manifest_likewise(browse, ada, url, query, words):
+    answer = browse(ada).get(f"{url}/yaml?{query}")
+    assert answer.status_code == 400
+    assert words in answer.json()["message"]

@@ -99,7 +99,8 @@ def test_as_text(kept, ask):
         ("follow=true&count=3", "follow has no end"),
         ("follow=perhaps", "follow is true or false"),
         ("container=other", "container is one of main"),
-        ("tail=3", "Unknown parameter 'tail'"),
+        ("tail=3", "Unknown parameter 'tail'; there are pod, container, previous, from"),
+        ("pod=0", "pod is a whole number from 1"),
         ("container=%00", "container is one of main"),
     ],
 )

@@ -11,6 +11,7 @@ from workloads import tasks
 from workloads.models import Action, Event, Workload
 
 URL = "/api/v1/workloads"
+NO_CONTAINER = "No container of this pod is known yet."
 BODY = {"name": "api-run", "project": "red", "image": "torch:2", "command": "python train.py", "gpus": 1}
 
 
@@ -258,6 +259,39 @@ def test_a_container_of_another_pod_is_not_there(browse, ada, eve_training, ada_
     url = f"{URL}/{ada_training.pk}/log"
     assert browse(ada).get(f"{url}?pod={foreign.pk}").status_code == 404
     assert browse(ada).get(f"{url}?container=../../secrets").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("follow=true", "Unknown parameter 'follow'; there are pod, container, previous, tail."),
+        ("tail=0", "tail is a whole number from 1 to 100000."),
+        ("previous=perhaps", "previous is true or false."),
+        ("container=other", "container is one of main."),
+        ("pod=x", "pod is a whole number"),
+    ],
+)
+def test_a_log_that_is_asked_for_wrongly_is_refused_in_words(browse, ada, ada_training, query, words):
+    answer = browse(ada).get(f"{URL}/{ada_training.pk}/log?{query}")
+    assert answer.status_code == 400
+    assert words in answer.json()["message"]
+
+
+def test_a_pod_of_which_no_container_is_known_has_no_log(browse, ada, ada_training):
+    ada_training.pods.update(containers=[])
+    for address in ("log", "log?tail=3", "logs"):
+        answer = browse(ada).get(f"{URL}/{ada_training.pk}/{address}")
+        assert (answer.status_code, answer.json()["message"]) == (
+            404,
+            "No container of this pod is known yet.",
+        )
+
+
+@pytest.mark.parametrize("path", ["", "/pods"])
+def test_addresses_without_parameters_take_none(browse, ada, ada_training, path):
+    answer = browse(ada).get(f"{URL}/{ada_training.pk}{path}?limit=3")
+    assert answer.status_code == 400
+    assert answer.json()["message"] == "Unknown parameter 'limit': this address takes none."
 
 
 def test_a_stranger_gets_nothing(client, ada_training):

@@ -233,6 +233,8 @@ def test_eve_is_told_there_is_no_such_workload(browse, eve, training):
     ("query", "words"),
     [
         ("?from=2026-01-02&to=2026-01-01", "ends before it begins"),
+        ("?from=2099-01-01", "begins in the future: leave from out, or name a moment that is over"),
+        ("?from=2099-01-01&to=2099-01-02", "begins in the future"),
         ("?from=soon", "is no moment"),
         ("?from=1850-01-01T00:00Z", "is no moment"),
         ("?from=1971-01-01", "longer than 400 days"),
@@ -240,7 +242,7 @@ def test_eve_is_told_there_is_no_such_workload(browse, eve, training):
         ("?points=many", "whole number"),
         ("?points=0", "1 to 2000"),
         ("?pod=sft-0", "the id of a pod"),
-        ("?colour=red", "Unknown parameter 'colour'"),
+        ("?colour=red", "Unknown parameter 'colour'; there are metric, from, to"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_400_and_words(browse, ada, training, query, words):

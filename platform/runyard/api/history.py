@@ -1,20 +1,19 @@
 """What happened to a workload and what was submitted, by the REST API: the lists and texts of the pages."""
 
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from runyard.api import shapes
+from runyard.api import asking, shapes
 from runyard.api.rendering import CsvRenderer
 from runyard.clusters.connection import ClusterError
 from runyard.kit.csv import csv_response
 from runyard.kit.values import BadQuery
-from workloads import history, queries
+from workloads import history
 from workloads.history_csv import history_csv
-from workloads.models import Workload
 from workloads.shown_manifests import DIFFERENCE, LIVE, TITLES, Shown, shown
 
 MOST = 500
@@ -26,18 +25,16 @@ class Events(APIView):
     renderer_classes = (JSONRenderer, CsvRenderer)
 
     def get(self, request: Request, pk: int) -> Response | StreamingHttpResponse:
-        workload, params = _workload(request, pk), request.query_params
+        workload = asking.workload(request, pk)
         as_file = request.accepted_renderer.format == CsvRenderer.format
-        known = {*history.PARAMETERS, *(() if as_file else ("limit",))}
-        if unknown := sorted(set(params) - known):
-            raise ValidationError({"detail": f"Unknown parameter {unknown[0][:40]!r}."})
+        params = asking.parameters(request, *history.PARAMETERS, *(() if as_file else ("limit",)))
         try:
             wanted = history.read(params, request.user, workload)
         except BadQuery as problem:
             raise ValidationError({"detail": str(problem)}) from problem
         if as_file:
             return csv_response(history_csv(request.user, workload, wanted), "history", workload.name)
-        page = history.page(request.user, workload, wanted, _limit(params.get("limit", "50")))
+        page = history.page(request.user, workload, wanted, asking.whole(params, "limit", 50, MOST))
         events = [shapes.happening(happening) for happening in page.happenings]
         return Response({"events": events, "next": page.after or None})
 
@@ -54,11 +51,11 @@ class Yaml(APIView):
     renderer_classes = (JSONRenderer, YamlRenderer)
 
     def get(self, request: Request, pk: int) -> HttpResponse:
-        workload, params = _workload(request, pk), request.query_params
+        workload, params = asking.workload(request, pk), asking.parameters(request, "of", "managed")
         of = params.get("of", LIVE)
         if of not in TITLES:
             raise ValidationError({"detail": f"of is one of {', '.join(TITLES)}."})
-        return _text(shown(workload, of, managed=params.get("managed") == "1"), of)
+        return _text(shown(workload, of, managed=asking.flag(params, "managed")), of)
 
 
 def _text(found: Shown, of: str) -> HttpResponse:
@@ -71,16 +68,3 @@ def _text(found: Shown, of: str) -> HttpResponse:
         lines = "".join(f"{line.sign}{line.text}\n" for line in found.lines)
         return HttpResponse(lines, content_type="text/plain; charset=utf-8")
     return HttpResponse(found.text, content_type="application/yaml; charset=utf-8")
-
-
-def _workload(request: Request, pk: int) -> Workload:
-    try:
-        return queries.get_workload(request.user, pk)
-    except Workload.DoesNotExist as error:
-        raise Http404 from error
-
-
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 5 and 0 < int(text) <= MOST):
-        raise ValidationError({"detail": f"limit is a whole number from 1 to {MOST}."})
-    return int(text)

@@ -1,4 +1,4 @@
-"""Logs by the REST API: a range by line or time, the whole, or as it is written; NDJSON or plain text."""
+"""Logs by the REST API: a range by line or time, the whole, its end, or as it is written."""
 
 import asyncio
 import json
@@ -8,21 +8,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.db.models import QuerySet
+from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from runyard.api import asking
 from runyard.kit.streaming import stream_response
 from runyard.tenancy.access import forget_rules, may, require
 from workloads import log_feeds, logs, queries
 from workloads.log_frames import Frame
 from workloads.models import Pod, Workload
 
-PAGE_LINES, MOST_LINES = 5_000, 2**53
+PAGE_LINES, MOST_LINES, MOST_TAIL = 5_000, 2**53, 100_000
 CHECK_SECONDS = 60.0
-PARAMETERS = {"pod", "container", "previous", "from", "count", "since", "until", "follow"}
+TEXT, NDJSON = "text/plain; charset=utf-8", "application/x-ndjson; charset=utf-8"
+OF_LOG = ("pod", "container", "previous")
 
 
 class _Raw(BaseRenderer):
@@ -49,44 +52,59 @@ class Logs(APIView):
     renderer_classes = (NdjsonRenderer, TextRenderer)
 
     def get(self, request: Request, pk: int) -> HttpResponse | StreamingHttpResponse:
-        try:
-            workload = queries.get_workload(request.user, pk)
-        except Workload.DoesNotExist as error:
-            raise Http404 from error
+        workload = asking.workload(request, pk)
         require(request.user, "read_logs", workload)
         asked = _Asked(request, workload)
         text = request.accepted_renderer.format == TextRenderer.format
-        shape, kind = (_text, TextRenderer.media_type) if text else (_ndjson, NdjsonRenderer.media_type)
+        shape, kind = (_text, TEXT) if text else (_ndjson, NDJSON)
         if asked.follow:
-            frames = _follow(request.user, asked, shape)
-            return StreamingHttpResponse(frames, content_type=f"{kind}; charset=utf-8")
-        return stream_response(_pages(asked, shape), f"{kind}; charset=utf-8")
+            return StreamingHttpResponse(_follow(request.user, asked, shape), content_type=kind)
+        return stream_response(_pages(asked, shape), kind)
+
+
+class Log(APIView):
+    """The same as text, the whole or its last `tail` lines."""
+
+    def get(self, request: Request, pk: int) -> HttpResponse | StreamingHttpResponse:
+        workload = asking.workload(request, pk)
+        require(request.user, "read_logs", workload)
+        params = asking.parameters(request, *OF_LOG, "tail")
+        previous, tail = asking.flag(params, "previous"), asking.whole(params, "tail", 0, MOST_TAIL)
+        pod, container = _container(params, queries.visible_pods(request.user, workload))
+        if not tail:
+            return stream_response(logs.whole(pod, container, previous=previous), TEXT)
+        page = logs.tail(pod, container, tail, previous=previous)
+        if page.error:
+            raise NotFound(page.error)
+        return HttpResponse(_text(Frame(), page.lines), content_type=TEXT)
+
+
+def _container(params: QueryDict, pods: QuerySet[Pod]) -> tuple[Pod, str]:
+    """The pod and the container that are named; the newest, and its first. Raises NotFound."""
+    wanted = asking.whole(params, "pod", 0, asking.MOST_KEY)
+    pod = (pods.filter(pk=wanted) if wanted else pods).select_related("cluster").last()
+    if pod is None:
+        raise NotFound("There is no such pod, or none yet.")
+    names = [one["name"] for one in pod.containers]
+    if not names:
+        raise NotFound("No container of this pod is known yet.")
+    container = params.get("container") or names[0]
+    if container not in names:
+        raise ValidationError({"detail": f"container is one of {', '.join(names)}."})
+    return pod, container
 
 
 class _Asked:
     """What a request asks for. Raises ValidationError and NotFound, in words."""
 
     def __init__(self, request: Request, workload: Workload):
-        self._params = request.query_params
-        if unknown := set(self._params) - PARAMETERS:
-            raise ValidationError({"detail": f"Unknown parameter {min(unknown)!r}."})
-        self.workload, self.previous = workload, self._flag("previous")
-        self.follow = self._flag("follow")
-        self.pod, self.container = self._container(queries.visible_pods(request.user, workload))
+        self._params = asking.parameters(request, *OF_LOG, "from", "count", "since", "until", "follow")
+        self.workload, self.previous = workload, asking.flag(self._params, "previous")
+        self.follow = asking.flag(self._params, "follow")
+        self.pod, self.container = _container(self._params, queries.visible_pods(request.user, workload))
         if self.follow and {"count", "until"} & set(self._params):
             raise ValidationError({"detail": "follow has no end: leave out count and until."})
         self.start, self.end = self._range()
-
-    def _container(self, pods: Any) -> tuple[Pod, str]:
-        wanted = self._number("pod", 0, 2**63 - 1)
-        pod = (pods.filter(pk=wanted) if wanted else pods).select_related("cluster").last()
-        if pod is None:
-            raise NotFound("There is no such pod, or none yet.")
-        names = [one["name"] for one in pod.containers]
-        container = self._params.get("container") or next(iter(names), "")
-        if container not in names:
-            raise ValidationError({"detail": f"container is one of {', '.join(names)}."})
-        return pod, container
 
     def _range(self) -> tuple[int, int]:
         """The first line, and the one after the last."""
@@ -96,33 +114,20 @@ class _Asked:
                 {"detail": "Ask by line (from, count) or by time (since, until), not both."}
             )
         if not by_time:
-            start = self._number("from", 0, MOST_LINES)
-            return start, start + self._number("count", MOST_LINES, MOST_LINES)
+            start = asking.whole(self._params, "from", 0, MOST_LINES, least=0)
+            return start, start + asking.whole(self._params, "count", MOST_LINES, MOST_LINES, least=0)
         return self._line_at("since", 0), self._line_at("until", MOST_LINES)
 
     def _line_at(self, name: str, default: int) -> int:
-        if name not in self._params:
+        text = self._params.get(name)
+        if text is None:
             return default
         try:
-            at = datetime.fromisoformat(self._params[name].replace(" ", "+"))
+            at = datetime.fromisoformat(text.replace(" ", "+"))
         except ValueError:
             raise ValidationError({"detail": f"{name} is a time such as 2026-01-31T12:00:00Z."}) from None
         at = at if at.tzinfo else at.replace(tzinfo=UTC)
         return logs.line_at(self.pod, self.container, at, self.previous)
-
-    def _number(self, name: str, default: int, most: int) -> int:
-        text = self._params.get(name)
-        if text is None:
-            return default
-        if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
-            raise ValidationError({"detail": f"{name} is a whole number from 0 to {most}."})
-        return int(text)
-
-    def _flag(self, name: str) -> bool:
-        text = self._params.get(name, "false")
-        if text not in ("true", "1", "false", "0"):
-            raise ValidationError({"detail": f"{name} is true or false."})
-        return text in ("true", "1")
 
 
 Shape = Callable[[Frame, Sequence[logs.Line]], bytes]

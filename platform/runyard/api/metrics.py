@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from django.http import Http404
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,24 +11,21 @@ from rest_framework.views import APIView
 from metrics.question import MOST_POINTS, BadQuestion, NoSuchPod, pods_named, range_of
 from metrics.reading import Reading, SourceState, series
 from metrics.series import METRICS, Series
+from runyard.api import asking
 from runyard.kit.pages import iso
 from workloads import queries
 from workloads.models import Workload
 
 USUAL = ("gpu_compute", "gpu_memory", "cpu", "memory")
-PARAMETERS = {"metric", "from", "to", "points", "pod", "gpu"}
+PARAMETERS = ("metric", "from", "to", "points", "pod", "gpu")
 
 
 class Metrics(APIView):
     """`metric` (repeated, or with commas), `from`, `to`, `points`; `pod` (ids) and `gpu` (UUIDs) choose."""
 
     def get(self, request: Request, pk: int) -> Response:
-        try:
-            workload = queries.get_workload(request.user, pk)
-        except Workload.DoesNotExist as error:
-            raise Http404 from error
-        if unknown := set(request.query_params) - PARAMETERS:
-            raise ValidationError({"detail": f"Unknown parameter {min(unknown)!r}."})
+        workload = asking.workload(request, pk)
+        asking.parameters(request, *PARAMETERS)
         try:
             return Response(_shape(_reading(request, workload)))
         except NoSuchPod as error:

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from runyard.api import bodies
+from runyard.api import asking, bodies
 from runyard.kit.pages import iso
 from runyard.tenancy.models import Project, User
 from workloads import log_limits
@@ -20,6 +20,7 @@ class LogLimits(APIView):
     """GET and PUT."""
 
     def get(self, request: Request, project: str) -> Response:
+        asking.parameters(request)
         return Response(_shape(_project(request, project)))
 
     def put(self, request: Request, project: str) -> Response:

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from runyard.api import bodies, shapes
+from runyard.api import asking, bodies, shapes
 from runyard.api.bodies import ViewChange
 from runyard.kit.looks import Look, read_address, recall
 from runyard.kit.tables import Table
@@ -29,7 +29,7 @@ class SavedViews(APIView):
     """List those the person sees, and make one."""
 
     def get(self, request: Request) -> Response:
-        table = request.query_params.get("table", "workloads")
+        table = asking.parameters(request, "table").get("table", "workloads")
         _table(table)
         return Response({"views": [_shape(row) for row in saved_views.visible_views(request.user, table)]})
 
@@ -48,6 +48,7 @@ class OneSavedView(APIView):
     """Read, change and delete."""
 
     def get(self, request: Request, view: int) -> Response:
+        asking.parameters(request)
         return Response(_shape(_view(request, view)))
 
     def patch(self, request: Request, view: int) -> Response:

@@ -1,25 +1,24 @@
 """The REST API, version 1: the same queries and actions as the pages, for programs."""
 
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import QueryDict, StreamingHttpResponse
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from runyard.api import bodies, shapes
+from runyard.api import asking, bodies, shapes
 from runyard.api.rendering import CsvRenderer
 from runyard.clusters.models import Cluster
 from runyard.kit.counting import count_exactly
 from runyard.kit.csv import csv_response, rows_export
 from runyard.kit.layout import Layout
-from runyard.kit.streaming import stream_response
 from runyard.kit.tables import Query
 from runyard.kit.values import BadQuery
-from runyard.tenancy.access import projects_where, require
+from runyard.tenancy.access import projects_where
 from runyard.tenancy.models import User
-from workloads import actions, bulk, bulk_tasks, logs, queries
+from workloads import actions, bulk, bulk_tasks, queries
 from workloads.actions import Invalid
 from workloads.models import Bulk, SubmittedThrough, Verb, Workload
 from workloads.policies import Refused
@@ -40,7 +39,7 @@ class Workloads(APIView):
     def get(self, request: Request) -> Response | StreamingHttpResponse:
         if request.accepted_renderer.format == CsvRenderer.format:
             return _csv(request)
-        limit = _whole(request, "limit", ROWS, MOST_ROWS)
+        limit = asking.whole(request.query_params, "limit", ROWS, MOST_ROWS)
         query, rows = _asked(request, "limit", "after", "count")
         total = _total(request, rows)
         every = queries.visible_workloads(request.user)
@@ -64,10 +63,11 @@ class OneWorkload(APIView):
     """Read and delete."""
 
     def get(self, request: Request, pk: int) -> Response:
-        return Response(shapes.workload(_workload(request, pk)))
+        asking.parameters(request)
+        return Response(shapes.workload(asking.workload(request, pk)))
 
     def delete(self, request: Request, pk: int) -> Response:
-        actions.delete(_workload(request, pk), _person(request))
+        actions.delete(asking.workload(request, pk), _person(request))
         return Response(status=202)
 
 
@@ -75,9 +75,9 @@ class Act(APIView):
     """Stop or run."""
 
     def post(self, request: Request, pk: int, verb: str) -> Response:
-        workload = _workload(request, pk)
+        workload = asking.workload(request, pk)
         actions.VERBS[Verb(verb)](workload, _person(request))
-        return Response(shapes.workload(_workload(request, pk)), status=202)
+        return Response(shapes.workload(asking.workload(request, pk)), status=202)
 
 
 class Batch(APIView):
@@ -105,6 +105,7 @@ class OneBatch(APIView):
     """How far a batch in the background is, and what came of each."""
 
     def get(self, request: Request, bulk: int) -> Response:
+        asking.parameters(request)
         return Response(shapes.bulk(_bulk(request, bulk)))
 
 
@@ -120,44 +121,14 @@ class EndBatch(APIView):
 
 class Pods(APIView):
     def get(self, request: Request, pk: int) -> Response:
-        pods = queries.visible_pods(request.user, _workload(request, pk))
+        asking.parameters(request)
+        pods = queries.visible_pods(request.user, asking.workload(request, pk))
         return Response({"pods": [shapes.pod(pod) for pod in pods]})
-
-
-class Log(APIView):
-    """The log of one container as text: `pod` (id), `container`, `previous`, `tail` (lines)."""
-
-    def get(self, request: Request, pk: int) -> HttpResponse | StreamingHttpResponse:
-        workload = _workload(request, pk)
-        require(request.user, "read_logs", workload)
-        pods = queries.visible_pods(request.user, workload)
-        wanted = _whole(request, "pod", 0, 2**63 - 1)
-        pod = pods.filter(pk=wanted).first() if wanted else pods.last()
-        if pod is None:
-            raise NotFound("There is no such pod, or none yet.")
-        container = request.query_params.get("container") or pod.containers[0]["name"]
-        if container not in {c["name"] for c in pod.containers}:
-            raise ValidationError({"detail": "There is no such container."})
-        previous, lines = request.query_params.get("previous") == "true", _whole(request, "tail", 0, 100_000)
-        if lines:
-            page = logs.tail(pod, container, lines, previous=previous)
-            if page.error:
-                raise NotFound(page.error)
-            body = "".join(f"{text}\n" for _, text in page.lines)
-            return HttpResponse(body, content_type="text/plain; charset=utf-8")
-        return stream_response(logs.whole(pod, container, previous=previous), "text/plain; charset=utf-8")
 
 
 def _person(request: Request) -> User:
     assert isinstance(request.user, User)  # IsAuthenticated is every view's default
     return request.user
-
-
-def _workload(request: Request, pk: int) -> Workload:
-    try:
-        return queries.get_workload(request.user, pk)
-    except Workload.DoesNotExist as error:
-        raise Http404 from error
 
 
 def _bulk(request: Request, pk: int) -> Bulk:
@@ -169,11 +140,8 @@ def _bulk(request: Request, pk: int) -> Bulk:
 
 def _asked(request: Request, *besides: str) -> tuple[Query, QuerySet[Workload]]:
     """The query, and the rows it keeps, unsorted; refuses parameters that are none, nor of `besides`."""
-    params, asked = request.query_params, QueryDict(mutable=True)
-    known = (*_OF_THE_TABLE, "search", *besides)
-    if unknown := set(params) - {*known}:
-        words = f"Unknown parameter {min(unknown)!r}; there are {', '.join(known)}."
-        raise ValidationError({"detail": words})
+    params = asking.parameters(request, *_OF_THE_TABLE, "search", *besides)
+    asked = QueryDict(mutable=True)
     for name in (*_OF_THE_TABLE, "after"):
         asked.setlist(name, params.getlist(name))
     try:
@@ -181,8 +149,8 @@ def _asked(request: Request, *besides: str) -> tuple[Query, QuerySet[Workload]]:
     except BadQuery as problem:
         raise ValidationError({"detail": str(problem)}) from problem
     rows = WorkloadTable.matching(request.user, query)
-    if "search" in params:
-        rows = rows.filter(name__icontains=params["search"].replace("\0", "")[:253])
+    if search := params.get("search"):
+        rows = rows.filter(name__icontains=search.replace("\0", "")[:253])
     return query, rows
 
 
@@ -214,13 +182,3 @@ def _cluster(name: str) -> Cluster:
         names = ", ".join(followed.values_list("name", flat=True)) or "none yet"
         raise Invalid({"cluster": f"There is no such cluster to submit to; there is: {names}."})
     return cluster
-
-
-def _whole(request: Request, name: str, default: int, most: int) -> int:
-    """A whole number of the query string, 1 to `most`; `default` when absent."""
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) <= most):
-        raise ValidationError({"detail": f"{name} is a whole number from 1 to {most}."})
-    return int(text)
