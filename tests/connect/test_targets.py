@@ -1,8 +1,10 @@
 """Where the door leads: straight to a pod where that is its pod's address, else through the cluster's API."""
 
+import asyncio
 import io
 import json
 import socket
+import threading
 
 import pytest
 
@@ -167,6 +169,84 @@ async def test_each_new_connection_looks_where_the_pod_is_now(monkeypatch):
     for host in ("17.pod.invalid", "18.pod.invalid", "0.pod.invalid", "17.pod.invalid.example.invalid"):
         with pytest.raises(OSError):
             await resolver.resolve(host, 8888)
+
+
+class Looks:
+    """Stands for `addresses.now`: each look waits until it is told to go on, and finds its own number."""
+
+    def __init__(self):
+        self.begun, self.go_on = [], threading.Semaphore(0)
+
+    def __call__(self, pk, port):
+        self.begun.append((pk, port))
+        mine = len(self.begun)
+        assert self.go_on.acquire(timeout=30)
+        if pk == 13:
+            raise NotReady("gone")
+        return f"10.0.0.{mine}"
+
+    async def until_begun(self, count):
+        async with asyncio.timeout(30):
+            while len(self.begun) < count:
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    found = Looks()
+    monkeypatch.setattr(addresses, "now", found)
+    return found
+
+
+def _wanted(resolver, count, pod=17):
+    """So many connections that are opened now."""
+    return [asyncio.create_task(resolver.resolve(f"{pod}.pod.invalid", 8888)) for _ in range(count)]
+
+
+async def _led_to(connections):
+    async with asyncio.timeout(30):
+        return [found[0]["host"] for found in await asyncio.gather(*connections)]
+
+
+async def test_connections_of_one_moment_share_a_look_that_began_after_they_were_wanted(looks):
+    resolver = Resolver()
+    first = _wanted(resolver, 3)
+    await looks.until_begun(1)
+    later = _wanted(resolver, 20)  # what is on its way may be older than the end of the tool
+    await asyncio.sleep(0)
+    later += _wanted(resolver, 20)
+    assert len(looks.begun) == 1
+    looks.go_on.release()
+    assert await _led_to(first) == ["10.0.0.1"] * 3
+    await looks.until_begun(2)
+    looks.go_on.release()
+    assert await _led_to(later) == ["10.0.0.2"] * 40
+    looks.go_on.release()
+    assert await _led_to(_wanted(resolver, 1)) == ["10.0.0.3"]
+    assert looks.begun == [(17, 8888)] * 3
+
+
+async def test_one_who_goes_away_leaves_the_look_to_the_others(looks):
+    resolver = Resolver()
+    gone, stays = _wanted(resolver, 2)
+    await looks.until_begun(1)
+    gone.cancel()
+    looks.go_on.release()
+    assert await _led_to([stays]) == ["10.0.0.1"]
+    assert gone.cancelled()
+
+
+async def test_a_look_that_finds_nobody_is_no_answer_for_who_comes_later_and_none_for_other_pods(looks):
+    resolver = Resolver()
+    lost = _wanted(resolver, 2, pod=13)
+    await looks.until_begun(1)
+    others = _wanted(resolver, 1)
+    await looks.until_begun(2)
+    again = _wanted(resolver, 1, pod=13)
+    looks.go_on.release(3)
+    assert [str(one) for one in await asyncio.gather(*lost, *again, return_exceptions=True)] == ["gone"] * 3
+    assert await _led_to(others) == ["10.0.0.2"]
+    assert looks.begun == [(13, 8888), (17, 8888), (13, 8888)]
 
 
 def test_the_pod_of_another_projects_workload_is_no_target(api, pod, eve):

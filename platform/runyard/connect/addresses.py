@@ -2,8 +2,10 @@
 
 A pod within the cluster's `pod_network` is gone to directly, under a host of its own (`17.pod.invalid`) that
 each new connection looks up again: an address that another pod was given meanwhile is never connected to.
+Connections of one moment share a look, and never one that began before they were wanted.
 """
 
+import asyncio
 import re
 import socket
 from typing import Any
@@ -20,6 +22,7 @@ from workloads.models import Pod
 from workloads.tools import load
 
 REACHED_SECONDS, ANSWER_SECONDS = 1.0, 5.0  # clusters that are silent hold up the tools of others
+Where = tuple[int, int]  # the row of a pod, and a port
 _HOST = re.compile(r"([1-9][0-9]{0,17})\.pod\.invalid\Z")
 
 
@@ -78,6 +81,8 @@ class Resolver(AbstractResolver):
 
     def __init__(self) -> None:
         self._dns = ThreadedResolver()
+        self._looks: dict[Where, asyncio.Task[str]] = {}
+        self._next: dict[Where, asyncio.Task[str]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -87,13 +92,38 @@ class Resolver(AbstractResolver):
         if match is None:
             return await self._dns.resolve(host, port, family)
         try:
-            address = await asked(now, int(match[1]), port)
+            address = await self._now((int(match[1]), port))
         except NotReady as error:
             raise OSError(str(error)) from error
         return [_result(host, address, port)]
 
     async def close(self) -> None:
         await self._dns.close()
+
+    async def _now(self, where: Where) -> str:
+        """What a look finds that has not begun yet: however many connections come at once, they ask twice.
+
+        The answer to one that is on its way may be older than the end of a tool, whose port is anybody's.
+        """
+        if where not in self._next:
+            self._next[where] = asyncio.create_task(self._look(where, self._looks.get(where)))
+            self._next[where].add_done_callback(_heard)
+        return await asyncio.shield(self._next[where])
+
+    async def _look(self, where: Where, before: asyncio.Task[str] | None) -> str:
+        if before:
+            await asyncio.wait([before])
+        self._looks[where] = self._next.pop(where)
+        try:
+            return await asked(now, *where)
+        finally:
+            del self._looks[where]
+
+
+def _heard(look: asyncio.Task[str]) -> None:
+    """What it raises is nobody's where all who wanted it have gone."""
+    if not look.cancelled():
+        look.exception()
 
 
 def now(pk: int, port: int) -> str:
