@@ -11,6 +11,10 @@ export async function page(url, signal) {
 
 export const parse = (html) => parser.parseFromString(html, "text/html");
 
+// Whether something in `part` was clicked and is answered soon. htmx reads off what stands around it where that answer
+// goes: until then it stays where it is.
+export const awaits = (part) => part.querySelector(".htmx-request") !== null;
+
 // Runs `work` at most once every `apart` milliseconds, never twice at a time; calls in between are one call later.
 // A server that is slow is asked less often: work rests as long as it took.
 export function paced(work, apart = 250) {
@@ -18,6 +22,8 @@ export function paced(work, apart = 250) {
   let busy = false;
   let again = false;
   let next = 0;
+  let stopped = false;
+  const after = (wait) => { timer = stopped ? 0 : setTimeout(run, wait); };
   const run = async () => {
     timer = 0;
     busy = true;
@@ -25,7 +31,7 @@ export function paced(work, apart = 250) {
     try {
       await work();
     } catch {
-      timer = setTimeout(run, TRY_AGAIN); // the connection badge says that the server is away
+      after(TRY_AGAIN); // the connection badge says that the server is away
     }
     const ended = performance.now();
     next = Math.max(began + apart, ended + (ended - began));
@@ -37,8 +43,11 @@ export function paced(work, apart = 250) {
   };
   const call = () => {
     if (busy) again = true;
-    else if (!timer) timer = setTimeout(run, Math.max(0, next - performance.now()));
+    else if (!timer) after(Math.max(0, next - performance.now()));
   };
-  call.stop = () => clearTimeout(timer);
+  call.stop = () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
   return call;
 }

@@ -5,7 +5,7 @@
 // behind an "n changes" pill while it is over the table. The socket is told what is shown, and sends the rows of
 // it that change; where it only names them they are fetched.
 import { announce } from "./announcer.js";
-import { page, paced, parse } from "./fetching.js";
+import { awaits, page, paced, parse } from "./fetching.js";
 import { watch } from "./live.js";
 import { RowPages } from "./row-pages.js";
 import { addressOf } from "./table-address.js";
@@ -56,6 +56,7 @@ export function start(grid) {
 
   // Puts rows into the table that were drawn since.
   const take = (drawn, entering = []) => {
+    if (!grid.isConnected) return; // another table stands here by now
     swapPart(drawn, "tally");
     swapping((flashes) => {
       for (const row of drawn.querySelectorAll("tr[data-row]")) if (apply(row, flashes)) waiting.add(row.dataset.row);
@@ -105,10 +106,11 @@ export function start(grid) {
     const counted = section.querySelector("#total[data-counted]") ? { count: "exact" } : {};
     const fetched = await tableAt(pages.addressWith(counted), addressOf(location.pathname, "", counted));
     const fresh = fetched.querySelector(".grid");
-    if (!fresh) return;
+    if (!fresh || !grid.isConnected) return;
     for (const part of ["tally", "foot", "workload-count"]) swapPart(fetched, part);
     pages.soon(); // says again in the foot which rows are seen
     if (alike(grid, fresh)) await rearrange(fresh.querySelector("table"));
+    else if (awaits(grid)) everything = true;
     else pages.redraw(fresh.childNodes);
     forced = false;
     show(section);
@@ -251,7 +253,7 @@ function same(old, cell) {
 
 function swapPart(fetched, id) {
   const [old, fresh] = [document.getElementById(id), fetched.getElementById(id)];
-  if (old && fresh && old.innerHTML !== fresh.innerHTML) {
+  if (old && fresh && old.innerHTML !== fresh.innerHTML && !awaits(old)) {
     old.replaceChildren(...fresh.childNodes);
     htmx.process(old);
   }

@@ -1,5 +1,5 @@
 // The panel of saved views: finds one by name, walks the list by arrow keys, and speaks of the address as it is.
-import { page } from "./fetching.js";
+import { awaits, page } from "./fetching.js";
 
 export function start(panel) {
   const items = () => [...panel.querySelectorAll("[data-label]")];
@@ -44,7 +44,7 @@ export function start(panel) {
     if (panel.dataset.at === location.pathname + location.search) return;
     const fetched = await page(location.href).catch(() => null);
     const fresh = fetched?.getElementById("views");
-    if (!fresh) return;
+    if (!fresh || awaits(panel)) return;
     panel.dataset.at = fresh.dataset.at;
     panel.replaceChildren(...fresh.childNodes);
     const [button, named] = [document, fetched].map((one) => one.querySelector("[popovertarget=views]"));
