@@ -3,6 +3,7 @@
 One call answers all charts of a page, all on one time axis. Raises `question.BadQuestion` in words.
 """
 
+import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,8 @@ from metrics.sources.source import SourceState as SourceState
 from runyard.clusters.models import Cluster
 from workloads import queries
 from workloads.models import Pod, Workload
+
+YOUNG_SECONDS = 60  # sources are asked a few times a minute, and what is used in a second takes two answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,4 +147,7 @@ def _reason(question: Question, workload: Workload, scope: Scope, states: list[S
             return " ".join(filter(None, (f"{state.why}{since}.", state.advice)))
     if not states:
         return "No source of figures is known for its cluster yet."
-    return f"{' and '.join(sorted({state.name for state in states}))} had no such figures of it in this time."
+    names = " and ".join(sorted({state.name for state in states}))
+    if any(pod.until is None and time.time() - pod.since < YOUNG_SECONDS for pod in question.pods):
+        return f"Its first figures come in a moment; {names} told too few to draw so far."
+    return f"{names} had no such figures of it in this time."

@@ -187,6 +187,15 @@ def test_figures_that_a_healthy_source_does_not_have_are_said_to_be_missing(ada,
     )
 
 
+def test_what_has_just_begun_is_told_to_have_figures_soon(ada, training, cluster):
+    Health.objects.create(cluster=cluster, source="kubelet", node="node-1", ok=True, since=START, seen_at=END)
+    began = timezone.now() - timedelta(seconds=20)
+    training.pods.update(created_at=began, scheduled_at=began)
+    found = reading.series(ada, training, ["cpu"], began, timezone.now(), 10)
+    words = "Its first figures come in a moment; kubelet of node node-1 told too few to draw so far."
+    assert found.empty["cpu"] == words
+
+
 def test_without_any_source_the_page_still_answers(ada, training, monkeypatch):
     monkeypatch.setattr(reading, "sources_of", lambda cluster: [])
     assert why(ada, training, "cpu") == "No source of figures is known for its cluster yet."
