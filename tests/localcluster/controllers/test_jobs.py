@@ -5,6 +5,7 @@ import pytest
 from localcluster.backoff import Backoff
 from localcluster.controllers import JOB_BACKOFF, indexes, jobpods
 from localcluster.controllers.jobs import JobController
+from tests.embedded import free_port
 from tests.localcluster.running import Cluster, condition, container, eventually, job, shell
 
 
@@ -279,3 +280,31 @@ async def test_a_job_made_anew_under_the_same_name_lets_the_old_one_s_pods_go(cl
     cluster.create("jobs.batch", job("work", shell("true")))  # before any controller could look
     await ended(cluster)
     await eventually(lambda: old not in [one["metadata"]["name"] for one in cluster.pods()])
+
+
+PEER = """
+import os, socket, time
+where, rank = (os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])), int(os.environ["RANK"])
+if rank == 0:
+    with socket.create_server(where) as master:
+        print(*sorted(master.accept()[0].makefile().readline().strip() for _ in range(2)), flush=True)
+while rank:
+    try:
+        with socket.create_connection(where) as peer:
+            peer.sendall(f"rank {rank} of {os.environ['HOSTNAME']}\\n".encode())
+            break
+    except ConnectionRefusedError:
+        time.sleep(0.05)
+"""
+
+
+async def test_the_pods_of_a_training_meet_at_the_machine(cluster):
+    """As the page of the embedded cluster tells who finds no names of pods."""
+    where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    script = 'RANK=$JOB_COMPLETION_INDEX exec python -c "$0"'
+    env = [{"name": name, "value": value} for name, value in where.items()]
+    peers = container("sh", "-c", script, PEER, env=env)
+    cluster.create("jobs.batch", job("train", peers, completions=3, parallelism=3, completionMode="Indexed"))
+    assert (await ended(cluster, "train"))["status"]["succeeded"] == 3
+    [master] = [pod["metadata"]["name"] for pod in cluster.pods() if "train-0-" in pod["metadata"]["name"]]
+    assert await cluster.log(master) == b"rank 1 of train-1 rank 2 of train-2\n"
