@@ -36,7 +36,7 @@ LABELS = {
     "memory": "Memory",
     "retries": "Retries",
 }
-BROUGHT = ("image", "command")  # by a tool that people know, where they are left empty
+EXAMPLES = {"image": "registry.example/torch:2.6", "command": "python train.py"}
 TEXTS = ("name", "image", "command", "arguments", "gpus", "cpu", "memory", "retries")
 LONGEST_TEXT = 1024 * 1024
 _UNIT = re.compile(r"\s*([KMGTPE])i?B?\Z", re.IGNORECASE)
@@ -83,16 +83,25 @@ class Draft:
     def asked(self) -> WorkloadSpec:
         texts = {name: self.texts[name] for name in TEXTS if name != "retries"}
         texts |= {"gpus": self.texts["gpus"].strip() or "0", "memory": memory(self.texts["memory"])}
-        tools = self.tools
-        for name in BROUGHT:
-            texts[name] = texts[name] or next(filter(None, (getattr(tool, name) for tool in tools)), "")
+        texts |= {name: self.texts[name] or words for name, words in self.brought.items()}
         return WorkloadSpec(
             **texts,
             kind=self.kind,
-            tools=tools,
+            tools=self.tools,
             environment=self.environment,
             retries=_whole(self.texts["retries"]),
         )
+
+    @property
+    def brought(self) -> dict[str, str]:
+        """What a tool that people know brings to these fields where they are left empty, by field."""
+        tools = self.tools
+        return {name: next(filter(None, (getattr(tool, name) for tool in tools)), "") for name in EXAMPLES}
+
+    @property
+    def placeholders(self) -> dict[str, str]:
+        """What these fields show where they are empty: what they come to, or else an example."""
+        return {name: words or EXAMPLES[name] for name, words in self.brought.items()}
 
     @property
     def tools(self) -> list[Tool]:
@@ -125,7 +134,7 @@ class Draft:
         """Fill `errors`, but for what only the database knows at submit."""
         found = spec.problems(self.asked)
         if self.kind == "workspace" and not self.tools:  # the one that is missing may bring these
-            found = {name: words for name, words in found.items() if name not in BROUGHT or self.texts[name]}
+            found = {name: words for name, words in found.items() if name not in EXAMPLES or self.texts[name]}
         if not self.texts["command"] and sum(bool(tool.command) for tool in self.tools) > 1:
             found["command"] = "Each of these tools has a command of its own: give one that starts them all."
         if self.project is None:

@@ -15,6 +15,8 @@ export function start(form) {
       const field = form.elements[error.id.replace(/-error$/, "")];
       if (field instanceof HTMLElement) field.setAttribute("aria-invalid", String(error.textContent.trim() !== ""));
     }
+    const { placeholders } = form.querySelector("[data-placeholders]").dataset;
+    for (const [field, words] of Object.entries(JSON.parse(placeholders))) form.elements[field].placeholder = words;
   };
   form.addEventListener("click", click);
   form.addEventListener("htmx:configRequest", name);

@@ -1,6 +1,7 @@
 """New Workload: the form, its preview, what it refuses and in which words, copies and the sample."""
 
 import html
+import json
 import re
 
 import pytest
@@ -115,6 +116,18 @@ def test_a_tool_that_people_know_brings_its_image_and_its_command(form):
     assert form(**workspace("jupyter"))["Location"]
     [container] = Workload.objects.get().manifest["spec"]["template"]["spec"]["containers"]
     assert (container["image"], container["command"][:2]) == ("jupyter/minimal-notebook", ["jupyter", "lab"])
+
+
+def test_what_a_tool_brings_stands_in_the_fields_that_are_left_empty(ada, cluster, browse):
+    def placeholders(**changed):
+        [told] = re.findall("data-placeholders='([^']*)'", preview(browse(ada), **changed))
+        return json.loads(html.unescape(told))
+
+    brought = placeholders(**workspace("", "jupyter") | {"tool-port": ["", "9999"]})
+    assert brought["image"] == "jupyter/minimal-notebook"
+    assert brought["command"].startswith("jupyter lab --ip=$(POD_IP) --port=9999")
+    examples = placeholders(image="", command="")
+    assert examples == {"image": "registry.example/torch:2.6", "command": "python train.py"}
 
 
 def test_of_two_tools_none_is_left_out_in_silence(form):
