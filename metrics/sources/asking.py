@@ -73,7 +73,7 @@ class Direct:
             raise _late() from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise SourceError(
-                f"Prometheus at {self._where} does not answer: {says('it', error)}",
+                f"Prometheus at {self._where} does not answer: {says('that address', error)}",
                 "Check its address, and that Runyard can reach it.",
             ) from error
         return understood(body, status, kind, self._where, location)

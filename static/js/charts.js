@@ -20,6 +20,7 @@ export function start(section) {
   let asked = null; // what can be called off
   let timer = 0;
   let drawing = 0;
+  let pressed = null; // until a pointer that is down on a chart is let go: a drag does not outlive a chart that is drawn anew
 
   for (const card of section.querySelectorAll("[data-chart]")) add(card.dataset.chart, card);
 
@@ -66,13 +67,17 @@ export function start(section) {
   async function others(first, Plotly, signal) {
     const told = await read("more", signal);
     for (const one of [...first.filter(({ key }) => !charts.has(key)), ...told.charts]) {
-      if (one.figure && !charts.has(one.key)) part("more").append(card(one.key));
+      if (one.figure && !charts.has(one.key)) {
+        if (one.key.startsWith("gpu_")) part("none")?.remove(); // it asks for none, and has one all the same
+        part("more").append(card(one.key));
+      }
       if (charts.has(one.key)) await show(one, Plotly, signal, told);
     }
   }
 
   // One at a time, so that the page answers in between.
   async function show(one, Plotly, signal, times = frame) {
+    await pressed;
     if (signal.aborted) return;
     const chart = charts.get(one.key);
     chart.plot.toggleAttribute("data-away", false);
@@ -102,7 +107,6 @@ export function start(section) {
     const trouble = told.trouble.join(" ");
     part("note").textContent = trouble || ended || (told.live ? LIVE : `${full(new Date(told.since))} – ${full(new Date(told.until))}`);
     part("note").toggleAttribute("data-trouble", Boolean(trouble));
-    reset.hidden = !new URLSearchParams(location.search).has("to");
   }
 
   function complain(words) {
@@ -133,7 +137,10 @@ export function start(section) {
     let down = null;
     plot.addEventListener("pointermove", (event) => point(chart.place(event.clientX)));
     plot.addEventListener("pointerleave", () => point(null));
-    plot.addEventListener("pointerdown", (event) => { down = { x: event.clientX, type: event.pointerType }; }, true);
+    plot.addEventListener("pointerdown", (event) => {
+      down = { x: event.clientX, type: event.pointerType };
+      pressed = new Promise((done) => { for (const end of ["pointerup", "pointercancel"]) addEventListener(end, done, { once: true }); });
+    }, true);
     plot.addEventListener("click", (event) => {
       const still = down && Math.abs(event.clientX - down.x) < 4;
       if (still && down.type !== "touch" && event.detail < 2) openLog(chart.place(event.clientX), event);
@@ -202,8 +209,20 @@ export function start(section) {
     moved();
   }
 
-  // What links of the page lead to has changed with it: live-page.js fetches those.
+  // The tabs keep the range, and a part of one is no preset: at once, for the rest live-page.js fetches the page, which
+  // waits its turn behind the figures.
+  function keep() {
+    const here = new URLSearchParams(location.search);
+    reset.hidden = !here.has("to");
+    if (here.has("to")) for (const link of section.querySelectorAll("a[data-range]")) link.removeAttribute("aria-current");
+    for (const link of document.querySelectorAll("a[data-keeps]")) {
+      const kept = link.dataset.keeps.split(" ").map((name) => [name, value(here, name)]).filter(([, text]) => text);
+      link.setAttribute("href", `${link.pathname}${kept.length ? `?${new URLSearchParams(kept)}` : ""}`);
+    }
+  }
+
   function moved() {
+    keep();
     document.body.dispatchEvent(new Event("workloads-changed"));
     renew();
   }
@@ -226,6 +245,7 @@ export function start(section) {
   reset.addEventListener("click", () => go({ from: null, to: null }));
   addEventListener("popstate", moved);
   const unwatch = onTheme(recolour);
+  keep();
   renew();
   return () => {
     asked?.abort();
@@ -233,4 +253,11 @@ export function start(section) {
     unwatch();
     removeEventListener("popstate", moved);
   };
+}
+
+// What a tab keeps of the address `here` under `name`; the log begins at the moment that the range begins.
+function value(here, name) {
+  if (name === "at") return here.get("from")?.includes("T") ? here.get("from") : "";
+  const text = here.get(name);
+  return text === "start" ? "" : text;
 }

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.journeys.browser import NARROW, assert_accessible, assert_no_sideways_scroll
 from tests.journeys.pages import LATER, python, until
@@ -123,6 +123,54 @@ def test_a_drag_sets_one_range_for_charts_events_and_log(signed_in: Page, busy: 
     expect(signed_in.get_by_role("button", name="Reset zoom")).to_be_hidden()
     signed_in.get_by_role("link", name="6 h", exact=True).click()
     signed_in.wait_for_url("**/metrics?from=6h")
+
+
+def test_links_have_the_range_before_the_page_is_fetched_again(signed_in: Page, busy: int) -> None:
+    """The fetch of live-page.js is held up: it waits behind the figures where a server has much to do."""
+    drawn(signed_in, busy)
+    refetched = {"x-runyard-refresh": "1"}
+    signed_in.route(
+        f"**/workloads/{busy}/metrics*",
+        lambda route: None if route.request.headers.items() >= refetched.items() else route.continue_(),
+    )
+    logs, events = (
+        signed_in.locator(".tabs").get_by_role("link", name=name) for name in ("Logs", "Event history")
+    )
+    signed_in.get_by_role("link", name="6 h", exact=True).click()
+    expect(events).to_have_attribute("href", f"/workloads/{busy}/events?from=6h")
+    expect(logs).to_have_attribute("href", f"/workloads/{busy}/logs?from=6h")
+    box = signed_in.locator("[data-chart=cpu] .plot").bounding_box()
+    assert box
+    signed_in.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 80)
+    signed_in.mouse.down()
+    signed_in.mouse.move(box["x"] + box["width"] * 0.95, box["y"] + 80, steps=10)
+    signed_in.mouse.up()
+    signed_in.wait_for_url(re.compile(r"from=\d{4}-.*to=\d{4}-"))
+    since, until_ = re.search(r"from=([^&]+)&to=([^&]+)", signed_in.url).groups()
+    expect(events).to_have_attribute("href", f"/workloads/{busy}/events?from={since}&to={until_}")
+    expect(logs).to_have_attribute("href", f"/workloads/{busy}/logs?at={since}&from={since}&to={until_}")
+    expect(signed_in.locator("a[data-range][aria-current]")).to_have_count(0)
+    signed_in.get_by_role("button", name="Reset zoom").click()
+    expect(events).to_have_attribute("href", f"/workloads/{busy}/events")
+    signed_in.unroute_all(behavior="ignoreErrors")
+
+
+def test_of_what_asks_for_no_gpu_and_has_one_it_is_not_said_that_it_has_none(
+    signed_in: Page, busy: int
+) -> None:
+    """No GPU is here: the figures of its CPU stand for those that a source may have."""
+
+    def told(route: Route) -> None:
+        answer = route.fetch(url=route.request.url.replace("part=more", "part=first"))
+        [cpu] = [one for one in answer.json()["charts"] if one["key"] == "cpu"]
+        gpu = cpu | {"key": "gpu_compute", "title": "GPU compute"}
+        route.fulfill(response=answer, json=answer.json() | {"charts": [gpu]})
+
+    signed_in.route("**/figures?*part=more*", told)
+    drawn(signed_in, busy)
+    expect(signed_in.locator("[data-chart=gpu_compute] .main-svg").first).to_be_visible(timeout=LATER)
+    expect(signed_in.locator(".metric-none")).to_have_count(0)
+    signed_in.unroute_all(behavior="ignoreErrors")
 
 
 def test_a_click_takes_the_log_to_that_time(signed_in: Page, busy: int) -> None:
