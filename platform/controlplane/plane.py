@@ -6,17 +6,19 @@ Used by `__main__` (in the foreground) and by the tests, which also reach into i
 import atexit
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import httpx
 
-from controlplane import kubeconfig, kwok, nodes
+from controlplane import claims, kubeconfig, kwok, nodes
 from controlplane.building import Kit
 from controlplane.client import Client
 from controlplane.commandlines import HOST, CommandLines, Ports
 from controlplane.pki import Pki
+from controlplane.ports import becomes_free
 from controlplane.process import Process
 from controlplane.profile import Profile
 from controlplane.trouble import CannotStart
@@ -81,12 +83,14 @@ class ControlPlane:
 
     def stop(self) -> None:
         """End everything, the last started first. Idempotent."""
+        for process in reversed(self.processes.values()):
+            if process.name == "kube-apiserver":  # who makes folders has ended by now
+                self._remove_folders()
+            process.end()
+        self.processes.clear()
         if self._client:
             self._client.close()
             self._client = None
-        for process in reversed(self.processes.values()):
-            process.end()
-        self.processes.clear()
 
     def dead(self) -> Process | None:
         """A process that ended by itself, None while all run."""
@@ -121,8 +125,20 @@ class ControlPlane:
         nodes.create(client, self.profile.nodes)
         self._wait_for_nodes()
 
+    def _remove_folders(self) -> None:
+        """A server that does not answer is not waited for."""
+        if self.profile.runs and self.client.is_ready():
+            with suppress(httpx.HTTPError):
+                claims.remove_folders(self.client)
+
     def _ports(self) -> Ports:
-        return Ports(api=self._port) if self._port else Ports()
+        if self._port is None:
+            return Ports()
+        if not becomes_free(self._port):
+            raise CannotStart(
+                f"port {self._port} of {HOST} is taken by another program; end that, or choose another port"
+            )
+        return Ports(api=self._port)
 
     def _run(self, name: str, argv: list[str], is_ready: Callable[[], bool]) -> None:
         (self.home / "logs").mkdir(exist_ok=True)

@@ -2,7 +2,10 @@
 
 import random
 import socket
+import time
 from contextlib import suppress
+
+FREED_SECONDS = 10.0  # one that was killed may be about to go
 
 
 def free() -> int:
@@ -12,3 +15,17 @@ def free() -> int:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def becomes_free(port: int) -> bool:
+    """Whether one can listen on it, now or within seconds."""
+    ends = time.monotonic() + FREED_SECONDS
+    while True:
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            if time.monotonic() > ends:
+                return False
+            time.sleep(0.1)
+        else:
+            return True

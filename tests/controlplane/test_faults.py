@@ -1,14 +1,18 @@
 """A control plane as tests of faults need it: smaller profiles, processes that die, nothing left behind."""
 
+import json
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from controlplane import ports
 from controlplane.plane import ControlPlane
-from controlplane.profile import API
+from controlplane.profile import API, FULL
 from controlplane.trouble import CannotStart
 from tests.embedded import until
 
@@ -50,12 +54,72 @@ def test_a_second_start_finds_what_the_first_left_and_nothing_runs_between(kit, 
         assert again.client.get("/api/v1/namespaces/default/configmaps/one")["data"] == {"rate": "0.1"}
 
 
+def test_folders_that_it_made_for_claims_go_with_it(kit, tmp_path):
+    with ControlPlane(kit, tmp_path, FULL) as plane:
+        for path, manifest in (
+            ("/apis/storage.k8s.io/v1/storageclasses/folders", FOLDERS),
+            ("/api/v1/namespaces/default/persistentvolumeclaims/data", CLAIM),
+        ):
+            plane.client.apply(path, json.dumps(manifest))
+        [volume] = until(lambda: plane.client.get("/api/v1/persistentvolumes")["items"], 60, "a volume")
+        folder = Path(volume["spec"]["hostPath"]["path"])
+        assert folder.is_dir()
+    assert not folder.exists()
+
+
+FOLDERS = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {"name": "folders"},
+    "provisioner": "kubernetes.io/host-path",
+}
+CLAIM = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolumeClaim",
+    "metadata": {"name": "data"},
+    "spec": {
+        "storageClassName": "folders",
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": "1Gi"}},
+    },
+}
+
+
 def test_a_state_that_cannot_be_read_is_told_with_the_log(kit, tmp_path):
     (tmp_path / "etcd").write_text("not a folder")
     plane = ControlPlane(kit, tmp_path, API)
     with pytest.raises(CannotStart, match=r"etcd ended with exit code 1: .*--data-dir"):
         plane.start()
     assert plane.processes == {}
+
+
+def test_a_port_that_somebody_has_is_told_in_words(kit, tmp_path, monkeypatch):
+    monkeypatch.setattr(ports, "FREED_SECONDS", 0)
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        port = somebody.getsockname()[1]
+        with pytest.raises(CannotStart, match=f"^port {port} of 127.0.0.1 is taken by another program; end"):
+            ControlPlane(kit, tmp_path, API, port).start()
+
+
+def test_who_is_killed_leaves_nothing_that_runs_and_its_port_to_the_next(kit, tmp_path):
+    words = (
+        "--home",
+        tmp_path,
+        "--profile",
+        "api",
+        "--port",
+        ports.free(),
+        "--ready-file",
+        tmp_path / "ready",
+    )
+    for _ in range(3):
+        with subprocess.Popen([sys.executable, "-m", "controlplane", "run", *map(str, words)]) as runs:
+            until((tmp_path / "ready").exists, 90, "its start")
+            children = psutil.Process(runs.pid).children()
+            runs.kill()
+        until(lambda: all(map(gone, children)), what="the end of its processes")  # noqa: B023
+        assert len(children) == 2
+        (tmp_path / "ready").unlink()
 
 
 def test_who_is_asked_to_end_in_the_middle_of_the_start_does(kit, tmp_path):
