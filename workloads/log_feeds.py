@@ -24,7 +24,7 @@ from workloads.models import Pod
 
 KEPT_LINES, GATHER_SECONDS = 1_000, 0.025
 LINGER_SECONDS, RETRY_SECONDS, RESET_SECONDS = 10.0, 1.0, 3.0
-ENDED = "The container has ended."
+ENDED, RAN_AGAIN = "The container has ended.", "This run has ended; the container ran again after it."
 log = logging.getLogger(__name__)
 
 
@@ -44,6 +44,7 @@ class Feed:
         self._stream: logs.LogStream | None = None
         self._stopped = threading.Event()
         self._number, self._place = 0, Place()
+        self._ended_so = RAN_AGAIN if previous else ENDED
         threading.Thread(target=self._read, name=f"log-{pod.name}", daemon=True).start()
 
     async def watch(self, start: int) -> AsyncGenerator[Frame, None]:
@@ -135,7 +136,7 @@ class Feed:
             stream = self._open()
         except ApiError as error:
             over = error.code == 404 or (self._previous and error.code == 400)
-            self._say(ENDED if over and self._place.seen else logs.unavailable(error), ended=over)
+            self._say(self._ended_so if over and self._place.seen else logs.unavailable(error), ended=over)
             return over
         except (ClusterError, StoreError) as error:
             self._say(logs.unavailable(error))
@@ -152,7 +153,7 @@ class Feed:
         self._place = whole.place()
         self._start(whole)
         if whole.complete:
-            self._say(ENDED, ended=True)
+            self._say(self._ended_so, ended=True)
         return whole.complete
 
     def _start(self, whole: logs.Whole) -> None:
@@ -179,7 +180,7 @@ class Feed:
             self._start(now)
             return False
         if self._has_ended():
-            self._say(ENDED, ended=True)
+            self._say(self._ended_so, ended=True)
             return True
         return False
 

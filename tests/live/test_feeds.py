@@ -195,6 +195,16 @@ async def test_an_error_of_ours_ends_the_feed_in_words(script, pod):
     assert "reload" in (await lines_of(pod))[1][0]
 
 
+@pytest.mark.parametrize(
+    ("previous", "words"),
+    [(False, "The container has ended."), (True, "This run has ended; the container ran")],
+)
+async def test_of_which_run_the_end_is_told(script, pod, previous, words):
+    script([line(1, "one")], ApiError(400, "BadRequest", "no previous run"))
+    last = [frame async for frame in feeds.watch(pod, "main", 0, previous=previous)][-1]
+    assert (last.end, last.note.startswith(words)) == (True, True), last
+
+
 async def test_the_reader_ends_with_its_last_watcher(script, pod, monkeypatch):
     monkeypatch.setattr(feeds, "LINGER_SECONDS", 0.05)
     script([line(1, "one"), WAIT])
