@@ -19,7 +19,7 @@ from workloads import spec
 from workloads.models import Workload
 from workloads.queries import is_taken
 from workloads.spec import WorkloadSpec
-from workloads.tools import Tool, completed
+from workloads.tools import Tool, brought, completed
 
 LABELS = {
     "kind": "Kind",
@@ -83,7 +83,7 @@ class Draft:
     def asked(self) -> WorkloadSpec:
         texts = {name: self.texts[name] for name in TEXTS if name != "retries"}
         texts |= {"gpus": self.texts["gpus"].strip() or "0", "memory": memory(self.texts["memory"])}
-        texts |= {name: self.texts[name] or words for name, words in self.brought.items()}
+        texts |= {name: self.texts[name] or words for name, words in brought(self.tools).items()}
         return WorkloadSpec(
             **texts,
             kind=self.kind,
@@ -93,15 +93,9 @@ class Draft:
         )
 
     @property
-    def brought(self) -> dict[str, str]:
-        """What a tool that people know brings to these fields where they are left empty, by field."""
-        tools = self.tools
-        return {name: next(filter(None, (getattr(tool, name) for tool in tools)), "") for name in EXAMPLES}
-
-    @property
     def placeholders(self) -> dict[str, str]:
         """What these fields show where they are empty: what they come to, or else an example."""
-        return {name: words or EXAMPLES[name] for name, words in self.brought.items()}
+        return {name: words or EXAMPLES[name] for name, words in brought(self.tools).items()}
 
     @property
     def tools(self) -> list[Tool]:

@@ -115,6 +115,15 @@ def completed(kind: str, name: str = "", port: int | None = None, path: str = ""
     return Tool(name or known.name, known.port if port is None else port, kind, path or known.path)
 
 
+def brought(tools: Sequence[Tool]) -> dict[str, str]:
+    """What they bring where it is left empty: an image, and a command where just one of them has one."""
+    images, commands = (
+        [one.image for one in tools if one.image],
+        [one.command for one in tools if one.command],
+    )
+    return {"image": images[0] if images else "", "command": commands[0] if len(commands) == 1 else ""}
+
+
 def problem(tools: Sequence[Tool]) -> str:
     """What is wrong with `tools`, in words that say what to do; empty when all is well."""
     if len(tools) > MOST_TOOLS:

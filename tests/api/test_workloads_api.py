@@ -331,6 +331,20 @@ def test_a_tool_that_cannot_be_is_refused_in_words(browse, ada, red, cluster, to
     assert words in answer.text
 
 
+def test_a_tool_that_people_know_brings_image_and_command_to_a_workspace_alone(browse, ada, red, cluster):
+    client, body = browse(ada), {"name": "nb", "project": "red", "tools": [{"kind": "jupyter", "port": 9999}]}
+    training = client.post("/api/v1/workloads", body, content_type="application/json")
+    assert set(training.json()["fields"]) >= {"image", "command"}
+    body["kind"] = "workspace"
+    assert client.post("/api/v1/workloads", body, content_type="application/json").status_code == 202
+    told = Workload.objects.get(name="nb").spec
+    assert told["image"] == "jupyter/minimal-notebook"
+    assert told["command"].startswith("jupyter lab --ip=$(POD_IP) --port=9999")
+    two = body | {"name": "two", "tools": [{"kind": "jupyter"}, {"kind": "tensorboard"}]}
+    refused = client.post("/api/v1/workloads", two, content_type="application/json")
+    assert set(refused.json()["fields"]) == {"command"}
+
+
 def test_a_workspace_says_how_its_tools_are_reached(browse, ada, red, cluster):
     body = {"name": "nb", "project": "red", "image": "i", "command": "c", "kind": "workspace"}
     answer = browse(ada).post(

@@ -25,8 +25,9 @@ def parameters(request: Request, *known: str) -> QueryDict:
     """Those of the request, which must be among the `known`: a wrong name must not pass for none."""
     params = request.query_params
     if unknown := set(params) - {*known}:
-        there_are = f"; there are {', '.join(known)}" if known else ": this address takes none"
-        raise ValidationError({"detail": f"Unknown parameter {min(unknown)[:40]!r}{there_are}."})
+        verb = "is" if len(known) == 1 else "are"
+        there = f"; there {verb} {', '.join(known)}" if known else ": this address takes none"
+        raise ValidationError({"detail": f"Unknown parameter {min(unknown)[:40]!r}{there}."})
     return params
 
 

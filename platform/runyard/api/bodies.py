@@ -8,7 +8,7 @@ from workloads.actions import Invalid
 from workloads.bulk import AT_MOST, Choice
 from workloads.models import Verb
 from workloads.spec import WorkloadSpec
-from workloads.tools import Tool, completed
+from workloads.tools import Tool, brought, completed
 
 
 class SubmittedTool(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -41,18 +41,20 @@ class Submission(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     tools: list[SubmittedTool] = []
 
     def spec(self) -> WorkloadSpec:
+        tools = [tool.tool() for tool in self.tools]
+        usual = brought(tools if self.kind == "workspace" else [])
         return WorkloadSpec(
             name=self.name,
             kind=self.kind,
-            image=self.image,
-            command=self.command,
+            image=self.image or usual["image"],
+            command=self.command or usual["command"],
             arguments=self.arguments,
             environment=list(self.environment.items()),
             gpus=str(self.gpus),
             cpu=self.cpu,
             memory=self.memory,
             retries=self.retries,
-            tools=[tool.tool() for tool in self.tools],
+            tools=tools,
         )
 
 
