@@ -14,7 +14,6 @@ from controlplane.client import Client
 from controlplane.recipe import HERE
 
 _GROUP = "kwok.x-k8s.io"
-_DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _STAGES = f"/apis/{_GROUP}/v1alpha1/stages"
 _CLUSTER_LOGS = f"/apis/{_GROUP}/v1alpha1/clusterlogs"
 _KINDS_SECONDS = 30.0

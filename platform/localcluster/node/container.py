@@ -61,9 +61,6 @@ class Container:
     def succeeded(self) -> bool:
         return self.exited and self.record is not None and self.record.exit_code == 0
 
-    def limit_bytes_text(self) -> str | None:
-        return ((self.spec.get("resources") or {}).get("limits") or {}).get("memory")
-
     def run_folder(self, number: int) -> Path:
         return self.folder / str(number)
 
