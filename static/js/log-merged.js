@@ -49,6 +49,11 @@ export class MergedLog {
     for (const [n, words] of Object.entries(notes ?? {})) this.lacks.set(nameOf({ pod, n }), words);
   }
 
+  // The highest number that a line has, at most.
+  get highest() {
+    return Math.max(...this.pods.map((pod) => this.totalOf(pod)));
+  }
+
   podOf(id) {
     return this.pods.find((pod) => pod.id === id);
   }

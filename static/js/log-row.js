@@ -33,7 +33,7 @@ export function drawNote(words, n) {
 }
 
 // Its class says how wide it is.
-function numberOf(n) {
+export function numberOf(n) {
   const digits = COUNT.format(n + 1);
   return element("a", `d${digits.length}`, digits);
 }

@@ -309,7 +309,7 @@ class LogView {
   }
 
   get columns() {
-    const width = this.viewport.clientWidth - this.window.textLeft(this.merged ? 4 : 3) - MARGIN;
+    const width = this.viewport.clientWidth - this.window.textLeft(this.merged ? 4 : 3, this.log.highest) - MARGIN;
     return Math.max(20, Math.floor(width / this.window.character));
   }
 

@@ -35,6 +35,11 @@ export class WholeLog {
     return this.held.total;
   }
 
+  // The highest number that a line has, at most.
+  get highest() {
+    return this.count;
+  }
+
   // The line at `index`, which is its number; null where there is none to show yet.
   line(index) {
     const found = this.held.get(index);

@@ -1,5 +1,7 @@
 // A window on any number of lines: only those in sight, and some around them, are in the page. Beyond what a browser
 // lets an element be tall the scroll bar still stands for all: small moves go line by line, long ones in proportion.
+import { numberOf } from "./log-row.js";
+
 const AROUND = 20;
 const MOST_NODES = 200;
 const TALLEST = 8e6; // pixels; Firefox ends before 18 million
@@ -33,10 +35,10 @@ export class LogWindow {
     this.tall = this.viewport.clientHeight; // asked for only when it changes: the answer costs a layout
   }
 
-  // Where the text of a line begins, in pixels from the left.
-  textLeft(cells) {
+  // Where the text of a line begins that has the number `n`, in pixels from the left.
+  textLeft(cells, n) {
     const row = Object.assign(document.createElement("li"), { className: "log-row" });
-    row.append(...Array.from({ length: cells }, () => document.createElement("span")));
+    row.append(numberOf(n), ...Array.from({ length: cells - 1 }, () => document.createElement("span")));
     this.sheet.append(row);
     const left = row.lastChild.offsetLeft;
     row.remove();

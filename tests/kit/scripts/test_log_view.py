@@ -372,6 +372,31 @@ def test_numbers_of_any_length_end_and_texts_begin_at_the_same_place(log, before
     stage.wait_for(aligned, widths)
 
 
+@pytest.mark.parametrize("wrap", [False, True])
+@pytest.mark.parametrize("width", [390, 1000])
+def test_a_long_number_stands_beside_its_time_and_never_over_it(log, width, wrap):
+    stage = log(["text " * 40] * 4, first=1_234_567, whole=range(1_234_571))
+    stage.page.set_viewport_size({"width": width, "height": 700})
+    if wrap:
+        stage.page.get_by_role("button", name="Wrap").click()
+    apart = """() => {
+      const rows = [...document.querySelectorAll(".log-row:has(time:not(:empty))")];
+      const boxes = rows.map((row) => [...row.children].map((cell) => cell.getBoundingClientRect()));
+      const bottom = (node) => node.getBoundingClientRect().bottom;
+      const lines = (node) => {
+        const words = document.createRange();
+        words.selectNodeContents(node);
+        return words.getClientRects().length;
+      };
+      return rows.length === 4
+        && boxes.every(([number, time, text]) => number.right <= time.left + 1 && time.right <= text.left + 1)
+        && rows.every((row) => row.firstChild.scrollWidth <= row.firstChild.clientWidth)
+        && rows.every((row) => lines(row.firstChild) === 1)
+        && rows.every((row) => bottom(row.lastChild) <= bottom(row) + 1);
+    }"""
+    stage.wait_for(apart)
+
+
 def test_it_goes_on_following_when_the_window_becomes_taller(log):
     stage = log([f"line {n}" for n in range(300)])
     for height in (200, 700, 300, 900):
