@@ -13,7 +13,7 @@ from metrics.models import Gpu
 from runyard.clusters.models import Node
 from workloads import queries
 from workloads.models import Workload
-from workloads.status import Phase
+from workloads.status import ENDED, Phase
 
 MOST_IDLE = 10
 _RUNS, _WAITS = (Phase.RUNNING, Phase.DEGRADED), (Phase.PENDING,)
@@ -73,7 +73,8 @@ def overview(user: Any) -> Overview:
 def _sums(user: Any) -> Sums:
     nodes = Node.objects.filter(ready=True)
     offer = nodes.aggregate(gpus=Sum("gpus"), cpu=Sum("cpu_millis"), memory=Sum("memory_bytes"))
-    held = queries.present_workloads(user).aggregate(
+    live = queries.present_workloads(user).exclude(phase__in=ENDED)  # figures are known for minutes longer
+    held = live.aggregate(
         gpu=Sum("gpu_millis_allocated", default=0),
         cpu=Sum("cpu_millis_allocated", default=0),
         memory=Sum("memory_bytes_allocated", default=0),

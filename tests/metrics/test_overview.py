@@ -10,7 +10,7 @@ from metrics.models import Gpu, Snapshot
 from metrics.overview import overview
 from runyard.clusters.models import Node
 from tests.make import make_workload
-from workloads.models import Usage
+from workloads.models import Usage, Workload
 
 NOW = timezone.now()
 
@@ -67,6 +67,12 @@ def test_sums_are_of_what_one_may_see(ada, dee, world):
         4,
     )
     assert (all_.gpu_millis, all_.gpus_seen, all_.gpus_busy, all_.cpu_millis_used) == (12_000, 12, 5.0, 3000)
+
+
+def test_what_has_ended_uses_nothing_though_its_last_figures_are_still_known(dee, world):
+    Workload.objects.filter(pk=world["busy"].pk).update(phase="Completed", gpu_millis_allocated=0)
+    sums = overview(dee).sums
+    assert (sums.gpus_seen, sums.gpus_busy, sums.cpu_millis_used) == (8, 2.0, 2000)
 
 
 def test_who_leaves_gpus_idle_is_named_with_what_was_lost(ada, world, browse):
