@@ -139,7 +139,9 @@ export function start(section) {
     plot.addEventListener("pointerleave", () => point(null));
     plot.addEventListener("pointerdown", (event) => {
       down = { x: event.clientX, type: event.pointerType };
-      pressed = new Promise((done) => { for (const end of ["pointerup", "pointercancel"]) addEventListener(end, done, { once: true }); });
+      pressed = new Promise((done) => { // a task later: Plotly hears of it by the mouseup that follows
+        for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(done), { once: true });
+      });
     }, true);
     plot.addEventListener("click", (event) => {
       const still = down && Math.abs(event.clientX - down.x) < 4;
