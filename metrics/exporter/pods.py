@@ -58,6 +58,7 @@ class Kubelet:
         options = [
             ("grpc.default_authority", "localhost"),
             ("grpc.max_receive_message_length", _LARGEST_BYTES),
+            ("grpc.max_reconnect_backoff_ms", RECONNECT_MS),
         ]
         channel = grpc.insecure_channel(f"unix://{Path(socket).absolute()}", options)
         self._list: Callable[..., bytes] = channel.unary_unary(
