@@ -14,7 +14,7 @@ from django.utils import timezone
 from controlplane.plane import ControlPlane
 from controlplane.profile import API
 from runyard.clusters.models import Cluster
-from runyard.sync import lease
+from runyard.sync import lease, runner
 from runyard.sync.freshness import freshness_of
 from runyard.sync.models import SyncState
 from tests.embedded import until
@@ -23,6 +23,7 @@ from workloads.models import Pod
 
 PODS = "/api/v1/namespaces/default/pods"
 ROLES = "/apis/rbac.authorization.k8s.io/v1"
+BEAT = 0.5  # seconds between two words of a worker on how fresh it is; nobody here waits for more
 HEALS = 120  # seconds: a follower may be told to wait 30 before it asks again
 
 
@@ -31,6 +32,11 @@ def plane(kit, tmp_path_factory):
     """An API server of these tests' own: nothing lives there but what they make."""
     with ControlPlane(kit, tmp_path_factory.mktemp("faults"), API) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def beat(monkeypatch):
+    monkeypatch.setattr(runner, "BEAT_SECONDS", BEAT)
 
 
 class Real:
@@ -100,7 +106,7 @@ def real(plane, transactional_db, valkey):
 
 def worker(real):
     """A worker that follows it, as a process of its own."""
-    return process(FOLLOW, real.row.pk)
+    return process(f"from runyard.sync import runner; runner.BEAT_SECONDS = {BEAT}\n{FOLLOW}", real.row.pk)
 
 
 def test_workers_that_are_killed_at_any_moment_lose_nothing_together(real):
