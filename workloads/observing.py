@@ -29,7 +29,7 @@ from workloads.queueing import guarantees
 from workloads.queueing.entries import Entries
 from workloads.queueing.saying import is_switched, summed
 from workloads.queueing.schedulers import SCHEDULERS, is_queued
-from workloads.reading import pod_fields, storable, workload_fields
+from workloads.reading import news_of, pod_fields, workload_fields
 from workloads.spec import KEY_LABEL
 from workloads.status import Desired
 
@@ -186,7 +186,7 @@ def _root(batch: Batch, seen: Seen) -> None:
         and not _is_by_queue(workload, fields)
     ):
         workload.desired = Desired.STOPPED if fields["suspended"] else Desired.RUNNING
-    news = _news(workload, fields)
+    news = news_of(workload, fields)
     if _is_confirmed(batch, workload, news):
         _assign(workload, news)
         batch.confirmed[seen.uid] = workload
@@ -198,15 +198,6 @@ def _root(batch: Batch, seen: Seen) -> None:
     if batch.entries.of(workload.namespace, [seen.uid]):
         _sum_up(batch, workload)
     _settle(batch, workload)
-
-
-def _news(row: Model, fields: dict[str, Any]) -> dict[str, Any]:
-    """What of `fields`, as it can be stored, `row` does not say yet."""
-    had = vars(row)
-    if had["id"] is None:
-        return storable(fields)
-    news = storable({name: value for name, value in fields.items() if had[name] != value})
-    return {name: value for name, value in news.items() if had[name] != value}
 
 
 def _is_confirmed(batch: Batch, workload: Workload, news: Mapping[str, Any]) -> bool:
@@ -309,7 +300,7 @@ def _pod(batch: Batch, seen: Seen) -> None:
         return  # it went with its workload, and takes its time
     elif pod.resource_version == fields["resource_version"] and not pod.gone_at:
         return
-    news = _news(pod, fields)
+    news = news_of(pod, fields)
     if pod.id and not pod.gone_at and news.keys() <= _CONFIRMED:
         _assign(pod, news)
         batch.confirmed_pods[pod.uid] = pod

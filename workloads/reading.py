@@ -6,6 +6,8 @@ The facts are the object's own; nothing is looked up and no clock is read.
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Model
+
 from runyard.clusters import objects
 from workloads import amounts
 from workloads.belonging import belonging, role
@@ -19,7 +21,7 @@ _BIG = frozenset(amounts.FIELDS)
 
 
 def workload_fields(kind: Kind, root: Any) -> dict[str, Any]:
-    """The columns of a Workload row that its root object decides, not `storable` yet."""
+    """The columns of a Workload row that its root object decides; `news_of` makes them storable."""
     facts: Facts = kind.facts(root)
     meta: objects.Meta = root.metadata
     pods = facts.pods_requested
@@ -48,7 +50,7 @@ def workload_fields(kind: Kind, root: Any) -> dict[str, Any]:
 
 
 def pod_fields(pod: objects.Pod) -> dict[str, Any]:
-    """The columns of a Pod row, not `storable` yet."""
+    """The columns of a Pod row; `news_of` makes them storable."""
     found = objects.conditions(pod.status)
     scheduled = found.get("PodScheduled")
     statuses = [*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())]
@@ -172,6 +174,15 @@ def event_fields(event: objects.Event) -> dict[str, Any]:
             "last_at": last,
         }
     )
+
+
+def news_of(row: Model, fields: dict[str, Any]) -> dict[str, Any]:
+    """What of `fields`, as it can be stored, `row` does not say yet."""
+    had = vars(row)
+    if had["id"] is None:
+        return storable(fields)
+    news = storable({name: value for name, value in fields.items() if had[name] != value})
+    return {name: value for name, value in news.items() if had[name] != value}
 
 
 def storable(fields: dict[str, Any]) -> dict[str, Any]:
