@@ -100,15 +100,20 @@ def test_the_pointer_and_the_keyboard_show_a_moment_in_all_charts(signed_in: Pag
     expect(times[1]).not_to_have_text(was)
 
 
+def drag(page: Page) -> None:
+    """Across a part of the chart of CPU; returns when the address has its range."""
+    box = page.locator("[data-chart=cpu] .plot").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 80)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.95, box["y"] + 80, steps=10)
+    page.mouse.up()
+    page.wait_for_url(re.compile(r"from=\d{4}-.*to=\d{4}-"))
+
+
 def test_a_drag_sets_one_range_for_charts_events_and_log(signed_in: Page, busy: int) -> None:
     drawn(signed_in, busy)
-    box = signed_in.locator("[data-chart=cpu] .plot").bounding_box()
-    assert box
-    signed_in.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 80)
-    signed_in.mouse.down()
-    signed_in.mouse.move(box["x"] + box["width"] * 0.95, box["y"] + 80, steps=10)
-    signed_in.mouse.up()
-    signed_in.wait_for_url(re.compile(r"from=\d{4}-.*to=\d{4}-"))
+    drag(signed_in)
     expect(signed_in.get_by_role("button", name="Reset zoom")).to_be_visible()
     since = re.search(r"from=([^&]+)", signed_in.url)[1]
     for tab in ("Event history", "Logs"):
@@ -139,13 +144,7 @@ def test_links_have_the_range_before_the_page_is_fetched_again(signed_in: Page, 
     signed_in.get_by_role("link", name="6 h", exact=True).click()
     expect(events).to_have_attribute("href", f"/workloads/{busy}/events?from=6h")
     expect(logs).to_have_attribute("href", f"/workloads/{busy}/logs?from=6h")
-    box = signed_in.locator("[data-chart=cpu] .plot").bounding_box()
-    assert box
-    signed_in.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 80)
-    signed_in.mouse.down()
-    signed_in.mouse.move(box["x"] + box["width"] * 0.95, box["y"] + 80, steps=10)
-    signed_in.mouse.up()
-    signed_in.wait_for_url(re.compile(r"from=\d{4}-.*to=\d{4}-"))
+    drag(signed_in)
     since, until_ = re.search(r"from=([^&]+)&to=([^&]+)", signed_in.url).groups()
     expect(events).to_have_attribute("href", f"/workloads/{busy}/events?from={since}&to={until_}")
     expect(logs).to_have_attribute("href", f"/workloads/{busy}/logs?at={since}&from={since}&to={until_}")
