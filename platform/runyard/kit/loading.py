@@ -96,6 +96,7 @@ class Among(Lookup):
 
 
 def _array(values: Iterable[object]) -> str:
-    """As PostgreSQL reads one."""
-    quoted = [str(value).replace("\\", "\\\\").replace('"', '\\"') for value in values]
+    """As PostgreSQL reads one; None is equal to nothing."""
+    texts = [str(value) for value in values if value is not None]
+    quoted = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts]
     return '{"' + '","'.join(quoted) + '"}' if quoted else "{}"
