@@ -110,7 +110,10 @@ export function start(grid) {
     for (const part of ["tally", "foot", "workload-count"]) swapPart(fetched, part);
     pages.soon(); // says again in the foot which rows are seen
     if (alike(grid, fresh)) await rearrange(fresh.querySelector("table"));
-    else if (awaits(grid)) everything = true;
+    else if (awaits(grid)) {
+      everything = true;
+      soon();
+    }
     else pages.redraw(fresh.childNodes);
     forced = false;
     show(section);

@@ -73,6 +73,36 @@ def test_what_is_typed_while_a_search_is_answered_is_not_taken_away(table):
     assert table.page.url.endswith("q=llama")
 
 
+def test_what_is_typed_beside_a_click_is_searched_in_what_it_brings(table):
+    table.page.get_by_text("0 running").click()
+    table.held.until_asked(1)
+    search = table.page.locator("#table-search")
+    search.press_sequentially("lla")
+    table.held.until_asked(2)
+    filtered = '<input type="hidden" name="phase" value="Running">'
+    table.held.answer(table.held.by_htmx[1], section(9, typed="lla"))
+    table.held.answer(table.held.by_htmx[0], section(1).replace("<input", f"{filtered}<input", 1))
+    table.page.get_by_text("1 running").wait_for()
+    expect(search).to_have_value("lla")
+    expect(search).to_be_focused()
+    table.held.until_asked(3)
+    assert {"phase=Running", "q=lla"} <= set(table.held.by_htmx[2].request.url.partition("?")[2].split("&"))
+    search.press_sequentially("ma")
+    expect(search).to_have_value("llama")
+
+
+def test_what_was_typed_right_before_a_click_is_searched_in_what_it_brings(table):
+    search = table.page.locator("#table-search")
+    search.press_sequentially("lla")
+    table.page.get_by_text("0 running").click()
+    table.held.until_asked(1)
+    [clicked] = [one for one in table.held.by_htmx if "phase=Running" in one.request.url]
+    table.held.answer(clicked, section(1))
+    table.page.get_by_text("1 running").wait_for()
+    expect(search).to_have_value("lla")
+    table.until(lambda: "q=lla" in table.held.by_htmx[-1].request.url)
+
+
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_of_two_clicks_the_later_counts_whichever_is_answered_first(table, order):
     table.page.get_by_text("by name").click()
