@@ -29,6 +29,7 @@ from tests.embedded import until
 
 SMALL, USUAL, LARGE = 1_000, 10_000, 50_000
 HUNDREDTH, BURST, ROUNDS, PATIENCE = USUAL // 100, 1_000, 3, 120
+ATTEMPTS = 5
 RUN = "tests.bench.cluster_run"
 RESTARTED = "SELECT count(*) FROM workloads_pod WHERE restarts = %s"
 
@@ -74,7 +75,8 @@ class _Room:
         decode, copy = (median([one[name] for one in copied]) for name in ("decode", "copy"))
         ours, yardstick = _cpu(first), f"bare decode and COPY, {decode:.2f} + {copy:.2f} CPU s"
         ratio = ours / (decode + copy)
-        yield Result(f"{what}, list to rows", f"{ours:.2f} CPU s", yardstick, ratio, "<= 2x", ratio <= 2)
+        spent = f"{ours:.2f} CPU s{_refused(first)}"
+        yield Result(f"{what}, list to rows", spent, yardstick, ratio, "<= 2x", ratio <= 2)
         kubectl, listing = median([self._kubectl() for _ in range(ROUNDS)]), same["cpu"]
         gain, words = kubectl / listing, f"kubectl get pods -A, {kubectl:.2f} CPU s"
         yield Result(f"{what}, list", f"{listing:.2f} CPU s", words, gain, ">= 5x less", gain >= 5)
@@ -112,7 +114,10 @@ class _Room:
     def _first(self, count: int) -> dict[str, Any]:
         """So many pods there, and read into empty tables."""
         self._pods.grow(count)
-        return self._one("first")
+        for refused in range(ATTEMPTS):
+            if "late" not in (found := self._one("first")):
+                return found | {"refused": refused}
+        raise RuntimeError(found["late"])
 
     def _kubectl(self) -> float:
         """CPU seconds."""
@@ -134,11 +139,16 @@ def _cpu(run: dict[str, Any]) -> float:
     return run["cpu"] + run["database"]
 
 
+def _refused(run: dict[str, Any]) -> str:
+    """How many lists the API server refused before this one: their time is in no figure."""
+    return f", {run['refused']} lists refused before" if run["refused"] else ""
+
+
 def _growth(runs: dict[int, dict[str, Any]]) -> Iterator[Result]:
     """What a pod costs, of few and of many."""
     each = {count: _cpu(run) / count * 1e6 for count, run in runs.items()}
     for count, cost in each.items():
         grown, words = cost / each[USUAL], f"{each[USUAL]:.0f} CPU µs each of {USUAL:,}"
         goal = "<= 1.2x" if count > USUAL else ""
-        what, spent = f"list of {count:,} pods to rows", f"{cost:.0f} CPU µs each"
+        what, spent = f"list of {count:,} pods to rows", f"{cost:.0f} CPU µs each{_refused(runs[count])}"
         yield Result(what, spent, words, grown, goal, not goal or grown <= 1.2)
