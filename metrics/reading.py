@@ -78,7 +78,9 @@ def figures_of(
     shared = sharing_of(pods)
     times = (*map(PodTime.of, pods), *shared.reservations)
     lived = tuple(
-        pod for pod in times if pod.since <= grid.end and (pod.until is None or pod.until > grid.start)
+        pod
+        for pod in times
+        if pod.since < grid.end + grid.step and (pod.until is None or pod.until > grid.start)
     )
     question = Question(
         cluster or pods[0].cluster, metrics, lived, grid, None if gpus is None else frozenset(gpus)
@@ -147,7 +149,11 @@ def _reason(question: Question, workload: Workload, scope: Scope, states: list[S
             return " ".join(filter(None, (f"{state.why}{since}.", state.advice)))
     if not states:
         return "No source of figures is known for its cluster yet."
-    names = " and ".join(sorted({state.name for state in states}))
-    if any(pod.until is None and time.time() - pod.since < YOUNG_SECONDS for pod in question.pods):
-        return f"Its first figures come in a moment; {names} told too few to draw so far."
-    return f"{names} had no such figures of it in this time."
+    able = [state for state in states if scope in state.scopes]
+    if able and all(time.time() - pod.since < YOUNG_SECONDS for pod in question.pods):
+        return f"Its first figures come in a moment; {_names(able)} told too few to draw so far."
+    return f"{_names(states)} had no such figures of it in this time."
+
+
+def _names(states: Sequence[SourceState]) -> str:
+    return " and ".join(sorted({state.name for state in states}))

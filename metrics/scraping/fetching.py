@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import urllib3
 
 from runyard.clusters.connection import ApiError, ClusterError, Connection, Silent
-from runyard.clusters.unreached import words
+from runyard.clusters.unreached import says
 
 MOST_BYTES = 64 * 2**20
 #: Requests at the same time; each takes a thread that waits.
@@ -65,7 +65,7 @@ def _answer(endpoint: Endpoint, done: "Future[bytes]") -> Answer:
     except ClusterError as error:
         return Answer(endpoint, why=str(error))
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        return Answer(endpoint, why=words("it", error))
+        return Answer(endpoint, why=says("it", error))
 
 
 def _fetch(connection: Connection, path: str, deadline: float) -> bytes:

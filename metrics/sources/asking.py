@@ -17,7 +17,7 @@ import urllib3
 from metrics.sources.source import SourceError
 from runyard.clusters.connection import ApiError, ClusterError, Connection, connect
 from runyard.clusters.models import Cluster
-from runyard.clusters.unreached import says, words
+from runyard.clusters.unreached import says
 
 MOST_BYTES = 10 * 2**20
 CONNECT_SECONDS, READ_SECONDS = 5.0, 20.0
@@ -73,8 +73,8 @@ class Direct:
             raise _late() from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise SourceError(
-                f"Prometheus at {self._where} does not answer: {says('that address', error)}",
-                "Check its address, and that Runyard can reach it.",
+                f"Prometheus at {self._where} does not answer: {_why(error)}",
+                "Check its address and its CA file, and that Runyard can reach it.",
             ) from error
         return understood(body, status, kind, self._where, location)
 
@@ -94,6 +94,15 @@ class Direct:
                     f"The token for Prometheus cannot be read: {error}", "Check its token file."
                 ) from error
         return headers
+
+
+def _why(error: Exception) -> str:
+    """In words; httpx has errors of its own, that come of no other."""
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
+        return "that is no address of http or https"
+    if isinstance(error, httpx.RemoteProtocolError):
+        return "what listens there closed the connection, or speaks no HTTP"
+    return says("that address", error)
 
 
 @lru_cache(maxsize=16)
@@ -141,7 +150,7 @@ def _told(where: str) -> Iterator[None]:
     except ClusterError as error:
         raise SourceError(f"Prometheus at {where} does not answer: {error}") from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise SourceError(f"Prometheus at {where} does not answer: {words('it', error)}") from error
+        raise SourceError(f"Prometheus at {where} does not answer: {says('it', error)}") from error
 
 
 def number(text: str) -> float:

@@ -139,8 +139,11 @@ export function start(section) {
     plot.addEventListener("pointerleave", () => point(null));
     plot.addEventListener("pointerdown", (event) => {
       down = { x: event.clientX, type: event.pointerType };
+      if (event.button) return; // a menu opens, and may take what ends it
+      const own = new AbortController();
       pressed = new Promise((done) => { // a task later: Plotly hears of it by the mouseup that follows
-        for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(done), { once: true });
+        const end = () => { own.abort(); setTimeout(done); };
+        for (const name of ["pointerup", "pointercancel", "blur"]) addEventListener(name, end, own);
       });
     }, true);
     plot.addEventListener("click", (event) => {
@@ -211,12 +214,18 @@ export function start(section) {
     moved();
   }
 
-  // The tabs keep the range, and a part of one is no preset: at once, for the rest live-page.js fetches the page, which
-  // waits its turn behind the figures.
+  // The tabs keep the range, and of the presets that one is marked which it is: at once, for the rest live-page.js
+  // fetches the page, which waits its turn behind the figures.
   function keep() {
     const here = new URLSearchParams(location.search);
     reset.hidden = !here.has("to");
-    if (here.has("to")) for (const link of section.querySelectorAll("a[data-range]")) link.removeAttribute("aria-current");
+    if (here.has("from") || here.has("to")) {
+      for (const link of section.querySelectorAll("a[data-range]")) {
+        const its = new URL(link.href).searchParams;
+        if (["from", "to"].every((name) => its.get(name) === here.get(name))) link.setAttribute("aria-current", "true");
+        else link.removeAttribute("aria-current");
+      }
+    }
     for (const link of document.querySelectorAll("a[data-keeps]")) {
       const kept = link.dataset.keeps.split(" ").map((name) => [name, value(here, name)]).filter(([, text]) => text);
       link.setAttribute("href", `${link.pathname}${kept.length ? `?${new URLSearchParams(kept)}` : ""}`);
@@ -234,8 +243,6 @@ export function start(section) {
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
     const params = new URLSearchParams(new URL(link.href).search);
-    for (const other of section.querySelectorAll("a[data-range]")) other.toggleAttribute("aria-current", false);
-    link.setAttribute("aria-current", "true");
     go({ from: params.get("from"), to: params.get("to") });
   }
 

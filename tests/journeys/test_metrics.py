@@ -130,6 +130,19 @@ def test_a_drag_sets_one_range_for_charts_events_and_log(signed_in: Page, busy: 
     signed_in.wait_for_url("**/metrics?from=6h")
 
 
+def test_the_preset_of_what_has_ended_stays_marked(signed_in: Page, api: Api) -> None:
+    pk = api.submit("soon-over", "true")
+    api.wait(pk, "Completed")
+    signed_in.goto(f"/workloads/{pk}/metrics")
+    chosen = signed_in.get_by_role("link", name="15 min", exact=True)
+    chosen.click()
+    signed_in.wait_for_url(re.compile(r"from=\d{4}-.*to=\d{4}-"))
+    expect(chosen).to_have_attribute("aria-current", "true")
+    signed_in.reload()
+    expect(signed_in.get_by_role("button", name="Reset zoom")).to_be_visible()
+    expect(chosen).to_have_attribute("aria-current", "true")
+
+
 def test_links_have_the_range_before_the_page_is_fetched_again(signed_in: Page, busy: int) -> None:
     """The fetch of live-page.js is held up: it waits behind the figures where a server has much to do."""
     drawn(signed_in, busy)
@@ -141,9 +154,9 @@ def test_links_have_the_range_before_the_page_is_fetched_again(signed_in: Page, 
     logs, events = (
         signed_in.locator(".tabs").get_by_role("link", name=name) for name in ("Logs", "Event history")
     )
-    signed_in.get_by_role("link", name="6 h", exact=True).click()
-    expect(events).to_have_attribute("href", f"/workloads/{busy}/events?from=6h")
-    expect(logs).to_have_attribute("href", f"/workloads/{busy}/logs?from=6h")
+    signed_in.get_by_role("link", name="1 h", exact=True).click()
+    expect(events).to_have_attribute("href", f"/workloads/{busy}/events?from=1h")
+    expect(logs).to_have_attribute("href", f"/workloads/{busy}/logs?from=1h")
     drag(signed_in)
     since, until_ = re.search(r"from=([^&]+)&to=([^&]+)", signed_in.url).groups()
     expect(events).to_have_attribute("href", f"/workloads/{busy}/events?from={since}&to={until_}")

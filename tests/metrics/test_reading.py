@@ -194,6 +194,11 @@ def test_what_has_just_begun_is_told_to_have_figures_soon(ada, training, cluster
     found = reading.series(ada, training, ["cpu"], began, timezone.now(), 10)
     words = "Its first figures come in a moment; kubelet of node node-1 told too few to draw so far."
     assert found.empty["cpu"] == words
+    long = reading.series(ada, training, ["cpu"], began - timedelta(hours=6), timezone.now(), 240)
+    assert long.empty["cpu"] == words, "it began within the last step"
+    training.pods.filter(name="sft-0").update(scheduled_at=began - timedelta(hours=1))
+    found = reading.series(ada, training, ["cpu"], began, timezone.now(), 10)
+    assert found.empty["cpu"] == "kubelet of node node-1 had no such figures of it in this time."
 
 
 def test_without_any_source_the_page_still_answers(ada, training, monkeypatch):

@@ -18,7 +18,7 @@ ADDRESS = "Check `server:` in the kubeconfig (`kubectl cluster-info` shows what 
 PROXY = "Check `proxy-url` in the kubeconfig, or HTTPS_PROXY where Runyard runs"
 #: Numbers of OpenSSL's X509_V_ERR_ -> what is wrong with "the certificate of X", and what to do.
 _NO_AUTHORITY = (
-    "is signed by an authority that the kubeconfig does not name",
+    "is signed by an authority that is not known here",
     "Put the cluster's CA into `certificate-authority-data` of the kubeconfig.",
 )
 _OTHER_NAME = (
