@@ -17,6 +17,14 @@ from workloads.status import ENDED, Phase
 
 MOST_IDLE = 10
 _RUNS, _WAITS = (Phase.RUNNING, Phase.DEGRADED), (Phase.PENDING,)
+#: Workloads that use what their last figures say: those stay known for minutes after the end. What has ended
+#: holds and uses until its last pod is gone.
+USES = (
+    ~Q(phase__in=ENDED)
+    | Q(gpu_millis_allocated__gt=0)
+    | Q(cpu_millis_allocated__gt=0)
+    | Q(memory_bytes_allocated__gt=0)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +81,15 @@ def overview(user: Any) -> Overview:
 def _sums(user: Any) -> Sums:
     nodes = Node.objects.filter(ready=True)
     offer = nodes.aggregate(gpus=Sum("gpus"), cpu=Sum("cpu_millis"), memory=Sum("memory_bytes"))
-    live = queries.present_workloads(user).exclude(phase__in=ENDED)  # figures are known for minutes longer
-    held = live.aggregate(
+    held = queries.present_workloads(user).aggregate(
         gpu=Sum("gpu_millis_allocated", default=0),
         cpu=Sum("cpu_millis_allocated", default=0),
         memory=Sum("memory_bytes_allocated", default=0),
-        seen=Sum("usage__gpus_seen"),
-        busy=Sum(F("usage__gpu_compute") * F("usage__gpus_seen") / 100.0),
-        idle=Sum("usage__gpus_idle"),
-        cpu_used=Sum("usage__cpu_millis"),
-        memory_used=Sum("usage__memory_bytes"),
+        seen=Sum("usage__gpus_seen", filter=USES),
+        busy=Sum(F("usage__gpu_compute") * F("usage__gpus_seen") / 100.0, filter=USES),
+        idle=Sum("usage__gpus_idle", filter=USES),
+        cpu_used=Sum("usage__cpu_millis", filter=USES),
+        memory_used=Sum("usage__memory_bytes", filter=USES),
     )
     return Sums(
         offer["gpus"] or 0, held["gpu"], held["seen"], held["busy"], held["idle"],
@@ -120,7 +127,7 @@ def _places(counted: Any) -> list[Place]:
 def _idle(user: Any) -> list[Idle]:
     """Those that lost most first."""
     now = timezone.now()
-    rows = queries.visible_workloads(user).filter(usage__gpus_idle__gte=1)
+    rows = queries.visible_workloads(user).filter(USES, usage__gpus_idle__gte=1)
     found = {row.pk: row for row in rows.order_by("-usage__idle_gpu_seconds", "-usage__gpus_idle")[:200]}
     since: dict[int, list[datetime]] = {}
     idling = Gpu.objects.filter(Q(workload__in=found), idle_since__lte=now - IDLE_TIME)

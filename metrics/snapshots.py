@@ -8,17 +8,19 @@ from django.conf import settings
 from django.db.models import F, Sum
 
 from metrics.models import Snapshot
+from metrics.overview import USES
 from metrics.question import Grid
 from metrics.series import Values
 from workloads.models import Workload
 
 SECONDS = 300
 _FIELDS = ("gpu_millis_allocated", "gpu_millis_busy", "cpu_millis_allocated", "cpu_millis_used")
+#: In their order, under names that no column has: USES reads columns.
 _SUMS = {
-    "gpu_millis_allocated": Sum("gpu_millis_allocated", default=0),
-    "gpu_millis_busy": Sum(F("usage__gpu_compute") * F("usage__gpus_seen") * 10.0),
-    "cpu_millis_allocated": Sum("cpu_millis_allocated", default=0),
-    "cpu_millis_used": Sum("usage__cpu_millis"),
+    "gpu": Sum("gpu_millis_allocated", default=0),
+    "gpu_busy": Sum(F("usage__gpu_compute") * F("usage__gpus_seen") * 10.0, filter=USES),
+    "cpu": Sum("cpu_millis_allocated", default=0),
+    "cpu_used": Sum("usage__cpu_millis", filter=USES),
 }
 
 
@@ -30,7 +32,7 @@ def take(at: datetime) -> None:
     projects = Workload.objects.filter(deleted_at=None).order_by().values("project").annotate(**_SUMS)
     Snapshot.objects.bulk_create(
         Snapshot(project_id=project, at=moment, **dict(zip(_FIELDS, map(_whole, sums), strict=True)))
-        for project, *sums in projects.values_list("project", *_FIELDS)
+        for project, *sums in projects.values_list("project", *_SUMS)
     )
     Snapshot.objects.filter(at__lt=at - timedelta(days=settings.METRICS_MIDDLE_DAYS)).delete()
 

@@ -70,9 +70,33 @@ def test_sums_are_of_what_one_may_see(ada, dee, world):
 
 
 def test_what_has_ended_uses_nothing_though_its_last_figures_are_still_known(dee, world):
-    Workload.objects.filter(pk=world["busy"].pk).update(phase="Completed", gpu_millis_allocated=0)
+    held = {"gpu_millis_allocated": 0, "cpu_millis_allocated": 0}
+    Workload.objects.filter(pk=world["busy"].pk).update(phase="Completed", **held)
     sums = overview(dee).sums
     assert (sums.gpus_seen, sums.gpus_busy, sums.cpu_millis_used) == (8, 2.0, 2000)
+
+
+@pytest.mark.parametrize("what", ["gpu_millis_allocated", "cpu_millis_allocated", "memory_bytes_allocated"])
+def test_what_has_failed_holds_and_uses_until_its_last_pod_is_gone(dee, world, what):
+    allocated = {"gpu_millis_allocated": 0, "cpu_millis_allocated": 0, what: 4000}
+    Workload.objects.filter(pk=world["busy"].pk).update(phase="Failed", **allocated)
+    sums = overview(dee).sums
+    held = {
+        "gpu_millis_allocated": sums.gpu_millis - 8000,
+        "cpu_millis_allocated": sums.cpu_millis - 16_000,
+        "memory_bytes_allocated": sums.memory,
+    }
+    assert held[what] == 4000
+    assert (sums.gpus_seen, sums.gpus_busy, sums.cpu_millis_used) == (12, 5.0, 3000)
+
+
+def test_what_has_ended_leaves_no_gpus_idle_but_what_still_holds_them_does(ada, world):
+    lazy = Workload.objects.filter(pk=world["lazy"].pk)
+    lazy.update(phase="Failed")
+    assert [one.workload.name for one in overview(ada).idle] == ["lazy"]
+    lazy.update(gpu_millis_allocated=0, cpu_millis_allocated=0)
+    found = overview(ada)
+    assert (found.idle, found.sums.gpus_idle) == ([], 0)
 
 
 def test_who_leaves_gpus_idle_is_named_with_what_was_lost(ada, world, browse):
@@ -136,6 +160,19 @@ def test_the_last_day_is_drawn_from_what_was_noted(ada, dee, eve, world, browse)
             ("allocated", [held, held]),
             ("busy", [busy, busy]),
         ]
+
+
+def test_the_last_day_has_nothing_busy_by_what_has_ended_and_holds_nothing(dee, world):
+    held = {"gpu_millis_allocated": 0, "cpu_millis_allocated": 0}
+    Workload.objects.filter(pk=world["busy"].pk).update(phase="Completed", **held)
+    Workload.objects.filter(pk=world["other"].pk).update(phase="Failed")
+    snapshots.take(NOW)
+    noted = Snapshot.objects.order_by("project__name")
+    assert list(noted.values_list("project__name", "gpu_millis_allocated", "gpu_millis_busy")) == [
+        ("blue", 4000, 2000),
+        ("red", 4000, 0),
+    ]
+    assert list(noted.values_list("cpu_millis_allocated", "cpu_millis_used")) == [(8000, 1000), (8000, 1000)]
 
 
 def test_what_is_not_known_leaves_a_gap_and_no_zero(ada, world, browse):
