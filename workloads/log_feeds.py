@@ -24,7 +24,7 @@ from workloads.models import Pod
 
 KEPT_LINES, GATHER_SECONDS = 1_000, 0.025
 LINGER_SECONDS, RETRY_SECONDS, RESET_SECONDS = 10.0, 1.0, 3.0
-ENDED, RAN_AGAIN = "The container has ended.", "This run has ended; the container ran again after it."
+ENDED, RUN_ENDED = "The container has ended.", "This run has ended."
 log = logging.getLogger(__name__)
 
 
@@ -44,7 +44,7 @@ class Feed:
         self._stream: logs.LogStream | None = None
         self._stopped = threading.Event()
         self._number, self._place = 0, Place()
-        self._ended_so = RAN_AGAIN if previous else ENDED
+        self._ended_so = RUN_ENDED if previous else ENDED
         threading.Thread(target=self._read, name=f"log-{pod.name}", daemon=True).start()
 
     async def watch(self, start: int) -> AsyncGenerator[Frame, None]:
