@@ -17,6 +17,7 @@ from controlplane.profile import FULL, PROFILES
 from controlplane.trouble import CannotBuild, CannotStart, NoGo
 
 LOOK_SECONDS = 1.0
+MOST_PORT = 65_535
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -70,11 +71,17 @@ def _parser() -> argparse.ArgumentParser:
         subparsers.add_parser(name).set_defaults(act=act)
     run = subparsers.choices["run"]
     run.add_argument("--home", type=Path, required=True, help="folder for its state, logs and kubeconfigs")
-    run.add_argument("--port", type=int, help="where the API server listens on 127.0.0.1 (default: any)")
+    run.add_argument("--port", type=_port, help="where the API server listens on 127.0.0.1 (default: any)")
     run.add_argument("--profile", choices=PROFILES, default=FULL.name)
     run.add_argument("--nodes", type=int, help="how many simulated nodes, other than the profile says")
     run.add_argument("--ready-file", type=Path, help="touched once everything is ready")
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > MOST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: give 1 to {MOST_PORT}, or 0 for any")
+    return int(text)
 
 
 def _say(trouble: Exception, code: int) -> int:

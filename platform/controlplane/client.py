@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+SECONDS = 30.0
 _MANAGER = {"fieldManager": "runyard-kit", "force": "true"}
 
 
@@ -17,7 +18,9 @@ class Client:
         trust = ssl.create_default_context(cafile=str(authority))
         headers = {"Authorization": f"Bearer {token}"}
         # It is on this machine: no proxy of the environment is on the way.
-        self._http = httpx.Client(base_url=url, verify=trust, headers=headers, timeout=30, trust_env=False)
+        self._http = httpx.Client(
+            base_url=url, verify=trust, headers=headers, timeout=SECONDS, trust_env=False
+        )
 
     @classmethod
     def of(cls, kubeconfig: Path) -> "Client":
@@ -37,14 +40,15 @@ class Client:
         except httpx.HTTPError:
             return False
 
-    def get(self, path: str, **query: str) -> Any:
-        return self._read(path, query).json()
+    def get(self, path: str, patience: float = SECONDS, **query: str) -> Any:
+        """The object at `path`; a server that is silent for `patience` seconds has not answered."""
+        return self._read(path, query, patience).json()
 
     def text(self, path: str, **query: str) -> str:
         return self._read(path, query).text
 
-    def _read(self, path: str, query: dict[str, str]) -> httpx.Response:
-        return self._checked(self._http.get(path, params=query))
+    def _read(self, path: str, query: dict[str, str], patience: float = SECONDS) -> httpx.Response:
+        return self._checked(self._http.get(path, params=query, timeout=patience))
 
     def apply(self, path: str, manifest: str, subresource: str = "") -> None:
         """Have the object at `path` be as `manifest` (YAML or JSON) says, by server-side apply."""

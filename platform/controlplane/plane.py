@@ -4,9 +4,10 @@ Used by `__main__` (in the foreground) and by the tests, which also reach into i
 """
 
 import atexit
+import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -29,7 +30,10 @@ _TAKEN = "address already in use"
 
 
 class ControlPlane:
-    """The one in `home` (state, logs, kubeconfigs). `with` it: running inside, nothing left afterwards."""
+    """The one in `home` (state, logs, kubeconfigs). `with` it: running inside, nothing left afterwards.
+
+    `port` is the API server's, from 0 to 65535; None or 0: any that is free.
+    """
 
     def __init__(self, kit: Kit, home: Path, profile: Profile, port: int | None = None) -> None:
         self.kit, self.home, self.profile = kit, home, profile
@@ -82,15 +86,13 @@ class ControlPlane:
                 return
 
     def stop(self) -> None:
-        """End everything, the last started first. Idempotent."""
-        for process in reversed(self.processes.values()):
-            if process.name == "kube-apiserver":  # who makes folders has ended by now
-                self._remove_folders()
-            process.end()
-        self.processes.clear()
-        if self._client:
-            self._client.close()
-            self._client = None
+        """End everything, the last started first; what goes wrong is raised once all ended. Idempotent."""
+        with ExitStack() as last_first:
+            last_first.callback(self._forget)
+            for process in self.processes.values():
+                last_first.callback(process.end)
+                if process.name == "kube-apiserver":  # who makes folders has ended before
+                    last_first.callback(self._remove_folders)
 
     def dead(self) -> Process | None:
         """A process that ended by itself, None while all run."""
@@ -126,19 +128,28 @@ class ControlPlane:
         self._wait_for_nodes()
 
     def _remove_folders(self) -> None:
-        """A server that does not answer is not waited for."""
-        if self.profile.runs and self.client.is_ready():
+        """A server that does not answer leaves them."""
+        if self.profile.runs:
             with suppress(httpx.HTTPError):
                 claims.remove_folders(self.client)
 
+    def _forget(self) -> None:
+        self.processes.clear()
+        if self._client:
+            self._client.close()
+            self._client = None
+
     def _ports(self) -> Ports:
-        if self._port is None:
+        if not self._port:
             return Ports()
-        if not becomes_free(self._port):
-            raise CannotStart(
-                f"port {self._port} of {HOST} is taken by another program; end that, or choose another port"
-            )
-        return Ports(api=self._port)
+        place = f"port {self._port} of {HOST}"
+        try:
+            if becomes_free(self._port):
+                return Ports(api=self._port)
+        except OSError as error:
+            why = os.strerror(error.errno or 0)
+            raise CannotStart(f"cannot listen on {place}: {why}; choose another port") from error
+        raise CannotStart(f"{place} is taken by another program; end that, or choose another port")
 
     def _run(self, name: str, argv: list[str], is_ready: Callable[[], bool]) -> None:
         (self.home / "logs").mkdir(exist_ok=True)

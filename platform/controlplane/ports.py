@@ -1,5 +1,6 @@
 """Free TCP ports of the loopback address, below those that outgoing connections take meanwhile."""
 
+import errno
 import random
 import socket
 import time
@@ -18,12 +19,14 @@ def free() -> int:
 
 
 def becomes_free(port: int) -> bool:
-    """Whether one can listen on it, now or within seconds."""
+    """Whether one can listen on it, now or within seconds. Raises OSError where waiting would not help."""
     ends = time.monotonic() + FREED_SECONDS
     while True:
         try:
             socket.create_server(("127.0.0.1", port)).close()
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
             if time.monotonic() > ends:
                 return False
             time.sleep(0.1)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,14 +58,18 @@ class Process:
             time.sleep(0.05)
 
     def end(self) -> None:
-        """Ask it to end, after the grace kill its whole group; returns once it is gone. Idempotent."""
-        self.signal(signal.SIGCONT)  # a paused one would not hear the question
-        self.signal(signal.SIGTERM)
-        if self._running:
-            try:
-                self._running.wait(GRACE_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.kill()
+        """Ask it to end, after the grace kill its whole group; returns once it is gone. Idempotent.
+
+        An exception in the middle, as of a second Ctrl-C, is the end of the grace.
+        """
+        try:
+            self.signal(signal.SIGCONT)  # a paused one would not hear the question
+            self.signal(signal.SIGTERM)
+            if self._running:
+                with suppress(subprocess.TimeoutExpired):
+                    self._running.wait(GRACE_SECONDS)
+        finally:
+            self.kill()
 
     def kill(self) -> None:
         """End its whole group at once, as a crash would; returns once it is gone."""

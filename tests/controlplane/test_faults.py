@@ -1,5 +1,6 @@
 """A control plane as tests of faults need it: smaller profiles, processes that die, nothing left behind."""
 
+import errno
 import json
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import psutil
 import pytest
 
 from controlplane import ports
+from controlplane.__main__ import main
 from controlplane.plane import ControlPlane
 from controlplane.profile import API, FULL
 from controlplane.trouble import CannotStart
@@ -99,6 +101,34 @@ def test_a_port_that_somebody_has_is_told_in_words(kit, tmp_path, monkeypatch):
         port = somebody.getsockname()[1]
         with pytest.raises(CannotStart, match=f"^port {port} of 127.0.0.1 is taken by another program; end"):
             ControlPlane(kit, tmp_path, API, port).start()
+
+
+def test_a_port_that_nobody_lets_us_have_is_told_at_once(kit, tmp_path, monkeypatch):
+    asked = []
+
+    def refuse(address):
+        asked.append(address)
+        raise PermissionError(errno.EACCES, "Permission denied (while attempting to bind)")
+
+    monkeypatch.setattr(socket, "create_server", refuse)
+    told = "^cannot listen on port 443 of 127.0.0.1: Permission denied; choose another port$"
+    with pytest.raises(CannotStart, match=told):
+        ControlPlane(kit, tmp_path, API, 443).start()
+    assert asked == [("127.0.0.1", 443)]
+
+
+@pytest.mark.parametrize("port", ["70000", "65536", "-1", "https", ""])
+def test_what_is_no_port_is_told_in_a_line(tmp_path, capsys, port):
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--home", str(tmp_path), "--port", port])
+    assert ended.value.code == 2
+    assert f"argument --port: '{port}' is no port: give 1 to 65535, or 0 for any\n" in capsys.readouterr().err
+
+
+def test_port_0_is_any_that_is_free(kit, tmp_path):
+    with ControlPlane(kit, tmp_path, API, 0) as plane:
+        assert plane.client.get("/version")["major"] == "1"
+    assert "https://127.0.0.1:0" not in plane.kubeconfig().read_text()
 
 
 def test_who_is_killed_leaves_nothing_that_runs_and_its_port_to_the_next(kit, tmp_path):

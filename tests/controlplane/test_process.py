@@ -25,6 +25,14 @@ DEAF = [
 ]
 
 
+class Asked(Exception):
+    pass
+
+
+def ask(*_):
+    raise Asked
+
+
 def gone(pid):
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
@@ -57,6 +65,31 @@ def test_one_that_is_deaf_is_killed_after_the_grace(tmp_path, monkeypatch):
     assert gone(pid)
 
 
+TELLS = [
+    sys.executable,
+    "-c",
+    "import os, pathlib, signal, sys, time;"
+    "signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getppid(), signal.SIGUSR1));"
+    "pathlib.Path(sys.argv[1]).touch(); [time.sleep(1) for _ in range(600)]",
+]
+
+
+def test_one_that_is_deaf_is_killed_at_once_when_we_are_asked_once_more(tmp_path, monkeypatch):
+    """The second asking comes when the first has been heard, in the middle of the grace."""
+    monkeypatch.setattr(process, "GRACE_SECONDS", 60)
+    heard = tmp_path / "heard"
+    deaf = Process("etcd", [*TELLS, str(heard)], tmp_path / "log", heard.exists)
+    before = signal.signal(signal.SIGUSR1, ask)
+    try:
+        deaf.start()
+        pid = deaf.pid
+        with pytest.raises(Asked):
+            deaf.end()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert gone(pid)
+
+
 def test_a_paused_one_ends_too(tmp_path):
     one = Process("etcd", SLEEP, tmp_path / "log", lambda: True)
     one.start()
@@ -81,16 +114,9 @@ def test_none_outlives_a_starter_that_is_killed(tmp_path):
     until(lambda: gone(pid), what="it to be gone")
 
 
-class Asked(Exception):
-    pass
-
-
 @pytest.fixture
 def asked_at_birth(monkeypatch):
     """Whoever starts a process is asked to end before it has got to know it."""
-
-    def ask(*_):
-        raise Asked
 
     class Popen(subprocess.Popen):
         def __init__(self, *args, **how):
