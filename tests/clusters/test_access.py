@@ -167,7 +167,7 @@ def test_a_certificate_for_another_name_is_refused(cluster, port):
 def test_a_certificate_of_an_authority_that_nobody_named_is_refused(cluster, tmp_path):
     (other := tmp_path / "other").mkdir()
     named = cluster(**{"certificate-authority": str(Papers(other).certificate), "tls-server-name": NAME})
-    with pytest.raises(Unreachable, match="signed by an authority that the kubeconfig does not name; put"):
+    with pytest.raises(Unreachable, match="signed by an authority that is not known here; put"):
         connect(named).read("GET", "/x")
 
 

@@ -162,7 +162,7 @@ def test_a_certificate_of_an_unknown_authority(api, kubeconfig, certificate):
     _, *files = certificate()
     api.speak_tls(*files)
     said = only_problem(examine(kubeconfig(api.url)))
-    assert "signed by an authority that the kubeconfig does not name" in said
+    assert "signed by an authority that is not known here" in said
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ async def test_an_error_of_ours_ends_the_feed_in_words(script, pod):
 
 @pytest.mark.parametrize(
     ("previous", "words"),
-    [(False, "The container has ended."), (True, "This run has ended; the container ran")],
+    [(False, "The container has ended."), (True, "This run has ended.")],
 )
 async def test_of_which_run_the_end_is_told(script, pod, previous, words):
     script([line(1, "one")], ApiError(400, "BadRequest", "no previous run"))
