@@ -141,7 +141,7 @@ def _cpu(run: dict[str, Any]) -> float:
 
 def _refused(run: dict[str, Any]) -> str:
     """How many lists the API server refused before this one: their time is in no figure."""
-    return f", {run['refused']} lists refused before" if run["refused"] else ""
+    return f", lists refused before: {run['refused']}" if run["refused"] else ""
 
 
 def _growth(runs: dict[int, dict[str, Any]]) -> Iterator[Result]:
