@@ -45,6 +45,7 @@ class LogView {
       moved: (by) => this.moved(by),
       swapped: () => this.swapped(),
       complain: (words) => this.complain(words),
+      following: () => this.following,
     });
     this.window = new LogWindow(this.viewport, {
       heights: this.heights,

@@ -7,9 +7,10 @@ const WAIT = 40; // milliseconds in which one may scroll on before anything is a
 const AGAIN = 3000;
 
 export class WholeLog {
-  // `changed(from, to)`: those lines are other ones now; `complain(words)`: why lines do not come, "" when they do.
-  constructor(section, list, { changed, complain }) {
-    Object.assign(this, { changed, complain });
+  // `changed(from, to)`: those lines are other ones now; `complain(words)`: why lines do not come, "" when they do;
+  // `following()`: whether the end is what will be drawn next.
+  constructor(section, list, { changed, complain, following }) {
+    Object.assign(this, { changed, complain, following });
     this.address = section.dataset.lines;
     this.previous = section.dataset.previous === "1";
     this.topics = section.dataset.topic ? [section.dataset.topic] : [];
@@ -117,7 +118,7 @@ export class WholeLog {
     this.next = Math.max(this.next, from + count);
     if (count) this.held.putBytes(from, count, bytes);
     this.held.total = Math.max(this.count, this.next);
-    this.held.trim(...this.sight);
+    this.held.trim(...(this.following() ? [this.count, this.count] : this.sight));
   }
 
   restart() {

@@ -295,6 +295,15 @@ def test_the_place_is_the_same_however_the_lines_came(cut):
     assert (where.since, where.seen) == ("2026-01-02T03:00:02", 2)
 
 
+@pytest.mark.parametrize("cut", [1, 2, 3, 7])
+def test_the_place_is_the_same_read_from_the_end_to_the_beginning(cut):
+    numbers, where = [990, 995, 1000, 2001, 2002, 2500, 2600], Place()
+    for end in range(len(numbers), 0, -cut):
+        where = where.preceded_by(block(numbers[max(0, end - cut) : end]))
+    assert where == place(*numbers)
+    assert (where.since, where.seen) == ("2026-01-02T03:00:02", 4)
+
+
 @pytest.mark.parametrize("text", [b"", b"no time\n", b"no time\n\n", block([500, 900])])
 def test_a_place_stays_where_it_is_for_what_has_no_time_or_an_earlier_one(text):
     assert place(1000, 1001).after(text) == place(1000, 1001)

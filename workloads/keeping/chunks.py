@@ -35,7 +35,7 @@ def _lines(key: str) -> list[bytes]:
 
 def place_of(log: KeptLog, where: Store | None = None) -> Place:
     """Where the first `log.lines` lines of it end, though more may be kept by now."""
-    text, place = b"", Place()
+    place = Place()
     rows, before = KeptChunk.objects.filter(log=log).order_by("first_line"), log.lines
     while chunk := rows.filter(first_line__lt=before).last():
         before = chunk.first_line
@@ -44,8 +44,8 @@ def place_of(log: KeptLog, where: Store | None = None) -> Place:
         except Missing:
             return _by_index(chunk)
         ours = len(more) if chunk.end <= log.lines else offset_of(more, log.lines - before)
-        text = more[:ours] + text
-        place = Place().after(text)
+        text = more[:ours]
+        place = place.preceded_by(text)
         if time_of(text)[:SECONDS] < place.since:
             break
     return place

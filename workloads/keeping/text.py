@@ -4,7 +4,7 @@ Each line is `<RFC 3339 time> <text>\n`, as the cluster wrote it. Text may be an
 """
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -135,6 +135,13 @@ class Place:
         if second == self.since:
             return Place(second, self.seen + seen, self.first, last)
         return Place(second, seen, time_of(text[start : start + 40]), last)
+
+    def preceded_by(self, text: bytes) -> "Place":
+        """The place once these whole lines, which come right before all that it counts, are known too."""
+        place = Place().after(text)
+        if not self.since or place.since != self.since:
+            return self if self.since else place
+        return replace(place, seen=place.seen + self.seen, last=self.last)
 
     def options(self) -> dict[str, str]:
         """What to ask the server for."""

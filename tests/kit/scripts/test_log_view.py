@@ -532,6 +532,19 @@ def test_what_is_in_sight_is_held_whatever_it_takes_and_nothing_beside_it(log):
     assert blocks(log(), work) == [5, 25, True, True, False]
 
 
+def test_of_what_rushes_by_between_two_drawings_the_end_is_held(log):
+    stage = log(["first"])
+    frames = "() => { window.frame = requestAnimationFrame; window.later = []; requestAnimationFrame = (work) => later.push(work) }"
+    stage.page.evaluate(frames)
+    for start in range(1, 321, 16):
+        write(stage, start, [f"{n} {'x' * 65_000}" for n in range(start, start + 16)])
+    stage.say(topic=TOPIC, note="All of it came.")
+    stage.page.get_by_text("All of it came.").wait_for()
+    draw = "() => new Promise((done) => { requestAnimationFrame = frame; later.forEach(frame); frame(() => frame(done)) })"
+    stage.page.evaluate(draw)
+    assert "320 xxx" in stage.page.locator(".log-row").last.text_content()
+
+
 def test_what_is_no_text_is_shown_with_replacement_characters(log):
     stage = log()
     head = json.dumps({"topic": TOPIC, "from": 0, "count": 2}).encode()
