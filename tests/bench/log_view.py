@@ -74,8 +74,9 @@ def measure() -> Iterator[Result]:
         session = Session(browser, up.url)
         page = session.page()
         _sign_in(page, up)
-        stage = Stage(up, api, Path(folder))
-        with unwatched(page.context.cookies(), up.url) as bare:
+        stage, cookies = Stage(up, api, Path(folder)), page.context.cookies()
+        page.goto("about:blank")  # a table of workloads that come and go beside it would be measured too
+        with unwatched(cookies, up.url) as bare:
             yield _against_curl(stage, bare)
         yield from _scrolling(stage, page)
         session.close()
