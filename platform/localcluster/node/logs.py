@@ -171,9 +171,10 @@ async def _records(
 async def _of_file(
     file: BinaryIO, number: int, files: Files, ended: Callable[[], bool]
 ) -> AsyncIterator[list[bytes]]:
-    rest, wait = b"", FIRST_WAIT
+    rest, wait, fell_behind = b"", FIRST_WAIT, False
     while True:
-        final = ended() or files.path(number + 1).exists()  # asked before reading: what is read then is all
+        # Asked before reading: what is read then is all.
+        final = fell_behind or ended() or files.path(number + 1).exists()
         data = file.read(CHUNK_BYTES)
         *records, rest = (rest + data).split(b"\n")
         if records:
@@ -185,6 +186,7 @@ async def _of_file(
         elif not data:
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
+            fell_behind = files.after(number) is not None  # the next one may be gone already
 
 
 async def nothing() -> AsyncIterator[bytes]:

@@ -140,6 +140,16 @@ async def test_a_follower_misses_nothing_over_rotations(tmp_path):
     assert len(list((tmp_path / "run" / "log").iterdir())) > 1
 
 
+async def test_a_follower_that_was_left_behind_goes_on_with_what_there_is(folder):
+    over = False
+    following = logs.read(folder, LogOptions(follow=True), lambda: over)
+    assert (await anext(following)).decode() == lines(0, 3)
+    (folder / "00000001").unlink()  # as rotation does meanwhile
+    assert (await asyncio.wait_for(anext(following), 20)).decode() == lines(8)
+    over = True
+    assert [chunk async for chunk in following] == []
+
+
 async def test_rotation_keeps_the_newest_five_files(tmp_path):
     attempt = printing(100_000, tmp_path / "run")
     await eventually(lambda: attempt.exited)
