@@ -21,6 +21,7 @@ def test_a_wrong_address_is_a_400_in_words_without_rows(ada, ada_training, brows
     assert response.status_code == 400
     assert "asks for something the table does not have" in response.content.decode()
     assert b"redwood-sft" not in response.content.split(b"<tbody")[-1]
+    assert b"live-table" not in response.content  # what is wrong stays said: no refresh puts other rows there
 
 
 @pytest.mark.parametrize("text", HARMLESS)
