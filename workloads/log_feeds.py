@@ -2,8 +2,8 @@
 
 Lines go from the cluster to the watchers in blocks of bytes, numbered by their first line, made ready to be
 sent once for all, and never taken apart on the way. A feed begins where the kept part of the log ends and has
-its newest blocks in a ring; it reads no further ahead of the fastest watcher than memory allows. A slower one
-is told what is kept, or how many lines it lost.
+its newest blocks in a ring; it reads no further ahead of the fastest watcher than memory allows, while the
+cluster can be kept waiting. Who is slower is told what is kept, or how many lines it lost.
 """
 
 import asyncio

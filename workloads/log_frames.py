@@ -5,6 +5,7 @@ For `log_feeds`; a reader of its own thread fills `Coming`, all the rest is of t
 
 import json
 import threading
+import time
 from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from workloads.keeping.text import lines_in, offset_of
 from workloads.keeping.upstream import Line, lines_of
 
 RING_BYTES, AHEAD_BYTES, BLOCK_BYTES = 8 * 2**20, 2 * 2**20, 128 * 1024
+STALL_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +95,37 @@ class Ring:
 
 
 class Coming:
-    """Lines on their way from the reader thread to the loop: never much more than AHEAD_BYTES."""
+    """Lines on their way from the reader thread to the loop: never much more than AHEAD_BYTES while it waits.
+
+    It waits for those who watch no longer than STALL_SECONDS more than it read: a cluster lets go of a log
+    that is not read, a file at a time and without a word, and what follows would be numbered wrongly. From
+    then on lines are passed on as they come, and the ring lets go of them, which those who are slower are told.
+    """
 
     def __init__(self) -> None:
         self._blocks: deque[bytes] = deque()
         self._changed = threading.Condition()
         self._ahead, self._open = 0, True
+        self._patience, self._put_at = STALL_SECONDS, time.monotonic()
         self.size = 0
 
     def put(self, block: bytes) -> bool:
         """In the reader, which waits for room; whether the loop is to be told."""
         with self._changed:
-            self._changed.wait_for(lambda: self.size + self._ahead < AHEAD_BYTES or not self._open)
+            self._wait()
             before, self.size = self.size, self.size + len(block)
             self._blocks.append(block)
             return not before or before < BLOCK_BYTES <= self.size
+
+    def _wait(self) -> None:
+        began = time.monotonic()
+        self._patience = min(STALL_SECONDS, self._patience + began - self._put_at)
+        self._changed.wait_for(self._has_room, timeout=self._patience)
+        self._put_at = time.monotonic()
+        self._patience -= min(self._patience, self._put_at - began)
+
+    def _has_room(self) -> bool:
+        return self.size + self._ahead < AHEAD_BYTES or not self._open
 
     def take(self) -> bytes:
         """On the loop: what came first, about BLOCK_BYTES of it; b"" where there is nothing."""

@@ -12,7 +12,7 @@ export function timeOf(iso, mode, began) {
 }
 
 // Browsers read milliseconds, the cluster writes nanoseconds.
-function moment(iso) {
+export function moment(iso) {
   return new Date(iso.replace(/(\.\d{3})\d*/, "$1"));
 }
 

@@ -2,6 +2,7 @@
 import { BLOCK } from "./log-blocks.js";
 import { LogHeights } from "./log-heights.js";
 import { LogFinder } from "./log-finder.js";
+import { LogLag } from "./log-lag.js";
 import { LogMarks } from "./log-marks.js";
 import { MergedLog } from "./log-merged.js";
 import { drawLine, drawNote, LONG } from "./log-row.js";
@@ -34,6 +35,8 @@ class LogView {
     this.paused = null; // {frames: [frame, topic] that came while paused, lines, bytes}
     this.dirty = [Infinity, -1]; // lines from..to are others than those drawn
     this.drawn = { at: -Infinity, rest: 0 }; // when what came was drawn last, and for how long that is enough
+    this.lag = new LogLag(() => this.tellState());
+    this.heardAt = 0; // when the newest lines came that were not drawn yet
     this.wrap = false;
     this.opened = new Set(); // lines that are shown whole
     this.ended = new Set(); // topics
@@ -99,6 +102,7 @@ class LogView {
 
   receive(frame, topic) {
     if (this.paused && !frame.end) return this.keep(frame, topic);
+    if (frame.bytes) this.heardAt = Date.now();
     if (this.log.receive(frame, topic)) return this.part("error").hidden ? undefined : this.complain("");
     if (frame.end) this.end(topic, frame.why || "The log has ended.");
     else if (frame.denied || frame.error || frame.note) this.complain(frame.denied ?? frame.error ?? frame.note);
@@ -175,6 +179,8 @@ class LogView {
     else this.window.paint();
     this.finder.more();
     if (this.log.passed) this.tellFoot();
+    if (this.heardAt) this.lag.heard(this.heardAt, this.log.line(this.log.count - 1)?.time);
+    this.heardAt = 0;
     this.tellState();
     const at = performance.now();
     this.drawn = { at, rest: Math.min(LONGEST, SHARE * (at - began)) };
@@ -257,6 +263,7 @@ class LogView {
     const { frames } = this.paused ?? {};
     this.paused = frames ? null : { frames: [], lines: 0, bytes: 0 };
     for (const [frame, topic] of frames ?? []) this.receive(frame, topic);
+    this.heardAt = 0; // these were held back on purpose
     this.tellState();
   }
 
@@ -277,7 +284,7 @@ class LogView {
     }
     if (this.socket && this.socket.name !== "live") return this.say("reconnecting");
     if (!this.part("error").hidden) return this.say("waiting");
-    return this.say(this.following ? "following" : "");
+    return this.say(this.following ? `following${this.lag.words}` : "");
   }
 
   say(words) {
@@ -402,6 +409,7 @@ class LogView {
   stop() {
     this.stopped = true;
     for (const stop of this.stops) stop();
+    this.lag.stop();
     this.finder.stop();
     this.marks.stop();
     this.log.stop();

@@ -122,6 +122,7 @@ def small(monkeypatch):
     """Memory for a few lines, each a block of its own."""
     monkeypatch.setattr(log_frames, "RING_BYTES", 300)
     monkeypatch.setattr(log_frames, "AHEAD_BYTES", 1)
+    monkeypatch.setattr(log_frames, "STALL_SECONDS", 60)
     monkeypatch.setattr(feeds, "GATHER_SECONDS", 0)
 
 
@@ -129,6 +130,28 @@ async def test_of_a_log_beyond_all_memory_no_line_is_lost_to_who_reads_slowly(sc
     every = [f"line {n}" for n in range(200)]
     script([line(0, text) for text in every])
     assert await lines_of(pod) == (every, [feeds.ENDED])
+
+
+async def test_a_log_is_read_on_though_nobody_takes_it_and_lines_keep_their_numbers(
+    script, pod, small, monkeypatch
+):
+    monkeypatch.setattr(log_frames, "STALL_SECONDS", 0.01)
+    read = threading.Event()
+
+    def flood():
+        yield from (line(0, f"line {n}") for n in range(200))
+        read.set()
+
+    script(flood())
+    frames = feeds.watch(pod, "main", 0, previous=False)
+    async with asyncio.timeout(60):
+        found = [await anext(frames)]
+        assert await asyncio.to_thread(read.wait, 60)  # all of it, while the watcher does nothing
+        found += [frame async for frame in frames]
+    told = numbered(found)
+    assert told[-1] == (199, "line 199")
+    assert all(text == f"line {n}" for n, text in told)
+    assert len(told) + sum(frame.skipped for frame in found) == 200 > len(told)
 
 
 async def test_who_comes_after_the_others_is_told_what_it_lost(script, pod, small):

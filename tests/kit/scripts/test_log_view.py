@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from types import SimpleNamespace
 from urllib.parse import parse_qsl
@@ -534,15 +535,37 @@ def test_what_is_in_sight_is_held_whatever_it_takes_and_nothing_beside_it(log):
 
 def test_of_what_rushes_by_between_two_drawings_the_end_is_held(log):
     stage = log(["first"])
-    frames = "() => { window.frame = requestAnimationFrame; window.later = []; requestAnimationFrame = (work) => later.push(work) }"
-    stage.page.evaluate(frames)
+    hold = """() => {
+      [window.frame, window.later] = [requestAnimationFrame, []];
+      window.requestAnimationFrame = (work) => later.push(work);
+    }"""
+    stage.page.evaluate(hold)
     for start in range(1, 321, 16):
         write(stage, start, [f"{n} {'x' * 65_000}" for n in range(start, start + 16)])
     stage.say(topic=TOPIC, note="All of it came.")
     stage.page.get_by_text("All of it came.").wait_for()
-    draw = "() => new Promise((done) => { requestAnimationFrame = frame; later.forEach(frame); frame(() => frame(done)) })"
+    draw = """() => new Promise((done) => {
+      window.requestAnimationFrame = frame;
+      later.forEach((work) => frame(work));
+      frame(() => frame(done));
+    })"""
     stage.page.evaluate(draw)
     assert "320 xxx" in stage.page.locator(".log-row").last.text_content()
+
+
+def test_who_falls_behind_is_told_by_how_much_until_all_is_there(log):
+    stage = log()
+    pill, now = stage.page.locator(".state-pill"), datetime.now(UTC)
+    ago = lambda seconds: (now - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")  # noqa: E731
+    stage.say_lines(TOPIC, 0, [(ago(3600), "of an hour ago, when nobody looked")])
+    stage.page.get_by_text("of an hour ago").wait_for()
+    expect(pill).to_have_text("following")
+    stage.say_lines(TOPIC, 1, [(ago(0), "new")])
+    stage.page.get_by_text("new", exact=True).wait_for()
+    expect(pill).to_have_text("following")
+    stage.say_lines(TOPIC, 2, [(ago(300), "late")])
+    expect(pill).to_have_text(re.compile(r"following, (4|5) m( \d\d s)? behind"))
+    expect(pill).to_have_text("following")
 
 
 def test_what_is_no_text_is_shown_with_replacement_characters(log):
