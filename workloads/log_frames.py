@@ -99,7 +99,7 @@ class Coming:
 
     It waits for those who watch no longer than STALL_SECONDS more than it read: a cluster lets go of a log
     that is not read, a file at a time and without a word, and what follows would be numbered wrongly. From
-    then on lines are passed on as they come, and the ring lets go of them, which those who are slower are told.
+    then on lines are passed on as they come, the ring lets go of them, and who is slower is told.
     """
 
     def __init__(self) -> None:
