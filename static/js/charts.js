@@ -1,7 +1,7 @@
 // The charts of a workload on one range of time, which is the page's address: presets, a drag across any of them, and
 // the pointer or arrow keys show all of them in step. Fetched again as time goes on while the range ends now.
 import { announce } from "./announcer.js";
-import { Chart } from "./chart.js";
+import { Chart, figures } from "./chart.js";
 import { load, onTheme } from "./plotly.js";
 import { full } from "./times.js";
 
@@ -32,13 +32,10 @@ export function start(section) {
 
   // -- reading
 
-  async function read(name, signal) {
+  function read(name, signal) {
     const params = new URLSearchParams(location.search);
     params.set("part", name);
-    const answer = await fetch(`${section.dataset.figures}?${params}`, { signal });
-    const told = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Error(told.problem ?? `The figures cannot be read: the server answered ${answer.status}.`);
-    return told;
+    return figures(`${section.dataset.figures}?${params}`, signal);
   }
 
   async function renew() {
@@ -58,7 +55,7 @@ export function start(section) {
     } catch (error) {
       if (error.name === "AbortError" || own.signal.aborted) return;
       complain(error.message);
-      wait = AGAIN;
+      wait = error.lasts ? 0 : AGAIN;
     }
     if (wait && !own.signal.aborted) timer = setTimeout(later, wait);
   }

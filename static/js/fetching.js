@@ -2,10 +2,11 @@
 const TRY_AGAIN = 5000;
 const parser = new DOMParser();
 
-// The document at `url`, whatever would be opened there by now; throws when the server does not answer with it (down, signed out).
-export async function page(url, signal) {
-  const answer = await fetch(url, { headers: { Accept: "text/html", "X-Runyard-Refresh": "1" }, signal });
-  if (answer.redirected || !answer.ok) throw new Error(`${url}: ${answer.status}`);
+// The document at `url`, whatever would be opened there by now; throws when the server does not answer with it (down, signed
+// out). A page of words on what is wrong with its address has one of the statuses in `wrong`.
+export async function page(url, wrong = []) {
+  const answer = await fetch(url, { headers: { Accept: "text/html", "X-Runyard-Refresh": "1" } });
+  if (answer.redirected || !(answer.ok || wrong.includes(answer.status))) throw new Error(`${url}: ${answer.status}`);
   return parse(await answer.text());
 }
 

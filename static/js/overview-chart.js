@@ -1,5 +1,5 @@
 // The chart of the overview: what was allocated and used in the last day, fetched again every five minutes.
-import { Chart } from "./chart.js";
+import { Chart, figures } from "./chart.js";
 import { load, onTheme } from "./plotly.js";
 import { full } from "./times.js";
 
@@ -12,9 +12,7 @@ export function start(card) {
   const renew = async () => {
     let wait = OFTEN;
     try {
-      const [answer, Plotly] = await Promise.all([fetch(card.dataset.figures), load(card.dataset.plotly)]);
-      if (!answer.ok) throw new Error(`The figures cannot be read: the server answered ${answer.status}.`);
-      const told = await answer.json();
+      const [told, Plotly] = await Promise.all([figures(card.dataset.figures), load(card.dataset.plotly)]);
       if (card.isConnected) chart.show(told.charts[0], told, Plotly);
       if (!told.charts[0].figure) wait = AGAIN;
     } catch (error) {

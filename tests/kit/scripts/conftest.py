@@ -37,7 +37,7 @@ class Stage:
         self.answers = {
             "/page": self._html,
             **(answers or {}),
-        }  # path: HTML, or a function from the query string to it
+        }  # path: HTML, or a status and that, or a function from the query string to either
         self.page = browser.new_page(viewport={"width": 1000, "height": 700})
         self.page.set_default_timeout(PATIENCE * 1_000)
         self.page.route("**/*", self._serve)
@@ -51,8 +51,9 @@ class Stage:
         file = STATIC / path.removeprefix("/static/")
         if path in self.answers:
             answer = self.answers[path]
-            html = answer(query) if callable(answer) else answer
-            route.fulfill(body=html, content_type="text/html; charset=utf-8")
+            found = answer(query) if callable(answer) else answer
+            status, html = found if isinstance(found, tuple) else (200, found)
+            route.fulfill(status=status, body=html, content_type="text/html; charset=utf-8")
         elif path.startswith("/static/") and file.is_file():
             route.fulfill(path=file, content_type=mimetypes.guess_type(file.name)[0])
         else:
