@@ -15,6 +15,7 @@ from metrics.question import Grid
 from metrics.series import Unit
 from metrics.telling import json_answer, told_alone
 from metrics.views import spark_answer
+from runyard.tenancy.access import may_somewhere
 
 HOURS = 24
 TITLES = {"gpu": "GPUs, allocated and busy", "cpu": "CPU cores, allocated and used"}
@@ -24,7 +25,10 @@ NOTHING = "Nothing was noted yet: the first figures come within five minutes."
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
     """Sums, who waits and runs where, who leaves GPUs idle."""
-    return render(request, "metrics/overview.html", {"overview": overview(request.user)})
+    can_create = may_somewhere(request.user, "create", noun="workload")
+    return render(
+        request, "metrics/overview.html", {"overview": overview(request.user), "can_create": can_create}
+    )
 
 
 @require_safe

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from workloads.models import Pod
+from workloads.status import TERMINAL
 
 NO_POD = "There is no pod yet, and so no log. It appears here by itself when the first pod starts."
 BUFFERED = (
@@ -35,6 +36,8 @@ def of_workload(workload: Any) -> Silence:
     """Where there is no pod."""
     if workload.deleted_at:
         return Silence("It was deleted before it had a pod, and so it never wrote a log.", "events")
+    if workload.phase in TERMINAL:
+        return Silence("It has ended, and no pod of it is known: there is no log.", "overview")
     return Silence(NO_POD, "overview")
 
 

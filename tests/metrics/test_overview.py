@@ -195,3 +195,10 @@ def test_the_page_costs_as_many_queries_however_many_workloads(
         make_workload(red, cluster)
     with django_assert_max_num_queries(16):
         page(client)
+
+
+def test_only_who_may_submit_is_offered_it(ada, vi, red, cluster, browse):
+    for person, offered in ((ada, True), (vi, False)):
+        shown = page(browse(person))
+        assert "Nothing runs and nothing waits." in shown
+        assert ("/workloads/new" in shown) is offered

@@ -169,6 +169,20 @@ def test_without_pods_the_tab_says_that_they_will_come(ada, ada_training, browse
     assert "No pod yet" in text(page(browse(ada), ada_training))
 
 
+def test_of_what_failed_without_a_pod_no_page_promises_pods_or_a_log(ada, ada_training, browse):
+    ada_training.pods.all().delete()
+    ada_training.phase = "Failed"
+    ada_training.save()
+    for tab, said in (
+        ("", "there is no log"),
+        ("logs", "there is no log"),
+        ("pods", "no pod of it is known"),
+    ):
+        words = text(browse(ada).get(f"/workloads/{ada_training.pk}/{tab}"))
+        assert fact in words
+        assert "appear here" not in words
+
+
 def pod(**fields):
     return Pod(**{"phase": "Failed", **fields})
 

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from runyard.tenancy.access import may
-from workloads import history, queries, timeline, tool_states
+from workloads import history, queries, silence, timeline, tool_states
 from workloads.availability import Availability
 from workloads.models import Pod, Workload
 from workloads.queueing.place import place as place_in_queue
@@ -67,6 +67,7 @@ def overview(request: HttpRequest, pk: int) -> HttpResponse:
         "happened": history.latest(request.user, workload, SHOWN),
         "explained": why(request.user, workload, context["pods"]),
         "pod": latest(context["pods"]),
+        "no_log": silence.of_workload(workload),
         "may_read_logs": may(request.user, "read_logs", workload),
     }
     return render(request, "workloads/overview.html", context)

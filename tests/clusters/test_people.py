@@ -6,8 +6,11 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from runyard.clusters.connection import connect
+from runyard.clusters.models import Cluster
 from runyard.tenancy.access import may, readable_projects
 from runyard.tenancy.models import Project, User
+from tests.embedded import embedded
 
 
 def said(*words):
@@ -46,6 +49,16 @@ def test_a_project_comes_with_its_department_and_its_namespace(db):
     assert said("project", "teal", "--department", "vision") == words
     assert said("project", "teal", "--department", "vision") == words
     assert Project.objects.get(name="teal").department.name == "vision"
+
+
+def test_the_namespace_is_made_where_there_is_none_and_said_where_it_cannot_be(cluster, tmp_path):
+    with embedded(tmp_path) as near:
+        Cluster.objects.create(name="near", kubeconfig=near.kubeconfig)
+        words = said("project", "teal")
+        assert "Cluster near: namespace teal made\n" in words
+        assert "Cluster local: namespace teal is not made: There is no kubeconfig" in words
+        assert connect(Cluster.objects.get(name="near")).meta("/api/v1/namespaces/teal").name == "teal"
+        assert "Cluster near: namespace teal is there\n" in said("project", "teal")
 
 
 @pytest.mark.parametrize(
