@@ -173,7 +173,7 @@ def test_of_what_failed_without_a_pod_no_page_promises_pods_or_a_log(ada, ada_tr
     ada_training.pods.all().delete()
     ada_training.phase = "Failed"
     ada_training.save()
-    for tab, said in (
+    for tab, fact in (
         ("", "there is no log"),
         ("logs", "there is no log"),
         ("pods", "no pod of it is known"),
