@@ -2,8 +2,11 @@
 
 import json
 import os
+import socket
 import threading
+import time
 from concurrent import futures
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import grpc
@@ -12,7 +15,7 @@ import pytest
 from metrics.exporter import fleet, pods, wire
 from metrics.exporter.holders import Holder
 from metrics.exporter.owners import Owner, owner_of
-from metrics.exporter.pods import EmbeddedNode, Kubelet
+from metrics.exporter.pods import Attribution, EmbeddedNode, Known, Kubelet
 from tests.metrics.exporter.driver import GIB, Gpu, Slice
 
 UID = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
@@ -57,15 +60,21 @@ def kubelet(tmp_path):
                 context.abort(self.answer, "no")
             return self.answer
 
+        def start(self):
+            handler = grpc.unary_unary_rpc_method_handler(self.list)
+            self.server = grpc.server(futures.ThreadPoolExecutor(2))
+            handlers = grpc.method_handlers_generic_handler("v1.PodResourcesLister", {"List": handler})
+            self.server.add_generic_rpc_handlers((handlers,))
+            self.server.add_insecure_port(f"unix://{self.socket}")
+            self.server.start()
+
+        def stop(self):
+            self.server.stop(None).wait()
+
     one = Kubelet()
-    handler = grpc.unary_unary_rpc_method_handler(one.list)
-    server = grpc.server(futures.ThreadPoolExecutor(2))
-    handlers = grpc.method_handlers_generic_handler("v1.PodResourcesLister", {"List": handler})
-    server.add_generic_rpc_handlers((handlers,))
-    server.add_insecure_port(f"unix://{one.socket}")
-    server.start()
+    one.start()
     yield one
-    server.stop(None)
+    one.stop()
 
 
 def test_gpus_and_slices_carry_the_pods_that_the_kubelet_names(exporter, kubelet):
@@ -125,6 +134,56 @@ def test_a_kubelet_that_goes_away_takes_its_names_along_and_is_told(exporter, ku
         assert not page.all("DCGM_FI_DEV_GPU_UTIL", pod="train-0")
     kubelet.answer = given("train-1", "GPU-0")
     assert asked.metrics().all("DCGM_FI_DEV_GPU_UTIL", pod="train-1")
+
+
+@contextmanager
+def hanging_up(path):
+    """A socket at `path` that hangs up on whoever comes; a list that grows with each."""
+    came = []
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(path)
+        door.listen()
+        door.settimeout(0.05)
+        over = threading.Event()
+
+        def receive():
+            while not over.is_set():
+                with suppress(TimeoutError):
+                    door.accept()[0].close()
+                    came.append(path)
+
+        receiving = threading.Thread(target=receive)
+        receiving.start()
+        try:
+            yield came
+        finally:
+            over.set()
+            receiving.join()
+            os.unlink(path)
+
+
+def test_a_kubelet_that_was_away_is_knocked_at_often_and_believed_once_it_is_back(kubelet, monkeypatch):
+    """By itself gRPC knocks ever less often, nine times in the first 90 s: up to two minutes lie between."""
+    assert pods.RECONNECT_MS <= 5000
+    monkeypatch.setattr(pods, "RECONNECT_MS", 250)
+    kubelet.answer = given("train-0", "GPU-0")
+    known = Attribution(Kubelet(kubelet.socket))
+    monkeypatch.setattr(pods, "FRESH_SECONDS", -1.0)
+    assert known.now().holders
+    kubelet.stop()
+    with hanging_up(kubelet.socket) as came:
+        ends = time.monotonic() + 90
+        while len(came) < 12:
+            assert time.monotonic() < ends, f"it came {len(came)} times only"
+            assert known.now() == Known("kubelet", "unreachable")
+            time.sleep(0.02)
+    kubelet.start()
+    kubelet.answer = given("train-1", "GPU-0")
+    ends = time.monotonic() + 90
+    while not (found := known.now()).holders:
+        assert time.monotonic() < ends, found
+        time.sleep(0.02)
+    assert found == Known("kubelet", "", {"GPU-0": [Holder("red", "train-1", "main")]})
 
 
 def test_scrapes_at_once_share_the_kubelets_answer(exporter, kubelet, monkeypatch):
