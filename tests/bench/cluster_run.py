@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 # isort: off
-from tests.bench.sync_run import RESOURCES, Sync, database_cpu, peak, prepare  # sets Django up
+from tests.bench.sync_run import RESOURCES, Sync, database_cpu, prepare  # sets Django up
 
 # isort: on
 from django.db import connection
@@ -28,6 +28,7 @@ from runyard.sync.runner import WATCHED, Runner
 from runyard.sync.source import PAGE
 from runyard.tenancy.models import Department
 from tests.bench.cluster_pods import NAMESPACES, namespace
+from tests.bench.memory import peak
 
 TABLES = ("workloads_workload", "workloads_searchtext", "workloads_pod", "workloads_phasechange")
 LATE = "Too large resource version"  # its cache is not yet where etcd is

@@ -6,12 +6,12 @@ Each way runs in a process of its own (`python -m tests.bench.reading WAY URL`),
 import gc
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import urllib.request
 
+from tests.bench.memory import peak
 from tests.bench.pods import COUNT, EVENTS, cpu, serving
 from tests.bench.report import Result, median
 
@@ -24,7 +24,7 @@ def measure() -> list[Result]:
         found = {way: [_run(way, url) for _ in range(REPEATS)] for way in WAYS}
     seconds = {way: median([f["cpu"] for f in runs]) for way, runs in found.items()}
     growth = max(f["peak_mib"] - f["base_mib"] for f in found["ours-list"])
-    peak = max(f["peak_mib"] for f in found["ours-list"])
+    most = max(f["peak_mib"] for f in found["ours-list"])
     per_second = {way: EVENTS / seconds[way] for way in ("ours-watch",)}
     per_second["official-watch"] = EVENTS / 10 / seconds["official-watch"]
     bare, official = (
@@ -35,14 +35,14 @@ def measure() -> list[Result]:
     ours = f"{seconds['ours-list']:.2f} CPU s"
     with_bare = f"bare msgspec decode, {seconds['bare']:.2f} CPU s"
     with_models = f"official models, {seconds['official-list'] * 10:.1f} CPU s"
-    memory = f"{peak:.0f} MiB, {growth:.0f} of it growth"
+    memory = f"{most:.0f} MiB, {growth:.0f} of it growth"
     events = f"{per_second['ours-watch']:,.0f}"
     with_watch = f"official Watch, {per_second['official-watch']:,.0f}"
     what = "list and decode 10,000 pods"
     return [
         Result(what, ours, with_bare, bare, "<= 2x", bare <= 2),
         Result(what, ours, with_models, official, ">= 15x less", official >= 15),
-        Result(f"{what}, peak memory", memory, "", None, "<= 150 MiB", peak <= 150),
+        Result(f"{what}, peak memory", memory, "", None, "<= 150 MiB", most <= 150),
         Result("watch events per CPU second", events, with_watch, watch, ">= 15x", watch >= 15),
     ]
 
@@ -158,11 +158,7 @@ WAYS = {
 }
 
 
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 if __name__ == "__main__":
     job = WAYS[sys.argv[1]](sys.argv[2])
-    base = _peak()
-    print(json.dumps({"base_mib": base, "cpu": cpu(job), "peak_mib": _peak()}))
+    base = peak()
+    print(json.dumps({"base_mib": base, "cpu": cpu(job), "peak_mib": peak()}))

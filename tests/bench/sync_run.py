@@ -5,7 +5,6 @@ it is sent, with another hundredth changed. Prints a line of JSON after each.
 """
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -33,6 +32,7 @@ from runyard.sync.source import Source
 from runyard.sync.store import Store
 from runyard.tenancy.models import Department, Project
 from tests.bench.big_cluster import BigCluster, namespaces
+from tests.bench.memory import peak
 
 RESOURCES = ("jobs", "pods")
 WRITES = "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)::bigint FROM pg_stat_user_tables"
@@ -120,11 +120,6 @@ def _seconds(pid: str) -> float:
     with suppress(OSError):  # it has just ended
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
     return 0.0
-
-
-def peak() -> float:
-    """MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def first(jobs: int) -> Iterator[dict[str, Any]]:
