@@ -1,6 +1,7 @@
 """How well the clusters are used, in what one person may see: sums, who waits and runs where, who idles."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -47,12 +48,13 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A project or a node pool: how many run and wait there."""
+    """A project or a node pool: how many run and wait there, and hold GPUs though they do neither."""
 
     name: str
     running: int
     pending: int
-    gpu_millis: int = 0
+    others: int
+    gpu_millis: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,28 +101,29 @@ def _sums(user: Any) -> Sums:
 
 
 def _projects(user: Any) -> list[Place]:
-    rows = queries.present_workloads(user).filter(phase__in=[*_RUNS, *_WAITS]).order_by()
-    counted = rows.values_list("project__name", "phase").annotate(
-        count=Count("pk"), gpus=Sum("gpu_millis_allocated")
-    )
-    return _places((name or "", phase, count, gpus) for name, phase, count, gpus in counted)
+    return _places((name or "", *counted) for name, *counted in _counted(user, "project__name"))
 
 
 def _pools(user: Any) -> list[Place]:
     """What has no node yet waits in no pool."""
-    rows = queries.present_workloads(user).filter(phase__in=[*_RUNS, *_WAITS]).order_by()
-    counted = rows.values_list("node_pools", "phase").annotate(
-        count=Count("pk"), gpus=Sum("gpu_millis_allocated")
-    )
-    return _places((", ".join(pools), phase, count, gpus) for pools, phase, count, gpus in counted)
+    return _places((", ".join(pools), *counted) for pools, *counted in _counted(user, "node_pools"))
 
 
-def _places(counted: Any) -> list[Place]:
-    running, pending, gpus = Counter[str](), Counter[str](), Counter[str]()
-    for name, phase, count, held in counted:
-        (pending if phase in _WAITS else running)[name] += count
-        gpus[name] += held or 0
-    places = [Place(name, running[name], pending[name], gpus[name]) for name in {*running, *pending}]
+def _counted(user: Any, by: str) -> Any:
+    """Rows of `by`, phase, how many, their GPUs; with all that `_sums` counts GPUs of, so that both agree."""
+    counts = Q(phase__in=[*_RUNS, *_WAITS]) | Q(gpu_millis_allocated__gt=0)
+    rows = queries.present_workloads(user).filter(counts).order_by()
+    return rows.values_list(by, "phase").annotate(count=Count("pk"), gpus=Sum("gpu_millis_allocated"))
+
+
+def _places(counted: Iterable[tuple[str, str, int, int]]) -> list[Place]:
+    found: dict[str, Counter[str]] = {}
+    for name, phase, count, gpus in counted:
+        sums = found.setdefault(name, Counter())
+        sums["running" if phase in _RUNS else "pending" if phase in _WAITS else "others"] += count
+        sums["gpu_millis"] += gpus
+    fields = ("running", "pending", "others", "gpu_millis")
+    places = [Place(name, *(sums[field] for field in fields)) for name, sums in found.items()]
     return sorted(places, key=lambda place: (-place.gpu_millis, -place.running, -place.pending, place.name))
 
 

@@ -11,6 +11,7 @@ from metrics.overview import overview
 from runyard.clusters.models import Node
 from tests.make import make_workload
 from workloads.models import Usage, Workload
+from workloads.status import Phase
 
 NOW = timezone.now()
 
@@ -115,6 +116,31 @@ def test_projects_and_pools_tell_what_runs_and_waits(ada, dee, world):
     ]
     assert {p.name for p in overview(dee).projects} == {"red", "blue"}
     assert [(p.name, p.running, p.pending) for p in overview(ada).pools] == [("a100", 2, 0), ("", 0, 1)]
+
+
+@pytest.mark.parametrize(
+    "phase", [phase for phase in Phase if phase not in ("Running", "Degraded", "Pending")]
+)
+def test_projects_and_pools_hold_together_the_gpus_that_the_tile_tells(
+    dee, red, cluster, world, browse, phase
+):
+    make_workload(red, cluster, phase=phase, gpu_millis_allocated=2500, node_pools=["h100"])
+    make_workload(red, cluster, phase=phase, gpu_millis_allocated=0)
+    found = overview(dee)
+    for places in (found.projects, found.pools):
+        assert sum(place.gpu_millis for place in places) == found.sums.gpu_millis == 14_500
+        assert sum(place.others for place in places) == 1, "what holds nothing is not counted"
+    [pool] = [place for place in found.pools if place.name == "h100"]
+    assert (pool.running, pool.pending, pool.gpu_millis) == (0, 0, 2500)
+    words = "GPUs held are also those of 1 workload starting, stopping, or ended with pods left."
+    assert page(browse(dee)).count(words) == 2
+
+
+def test_places_that_are_not_shown_hold_what_is_missing_from_the_tile(dee, red, cluster, world, browse):
+    for number in range(21):
+        make_workload(red, cluster, gpu_millis_allocated=1000, node_pools=[f"pool-{number:02}"])
+    assert "and 3 more, with 2 GPUs held" in page(browse(dee))
+    assert "GPUs held are also" not in page(browse(dee))
 
 
 def test_eve_counts_nothing_of_red(eve, world, browse):
