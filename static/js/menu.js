@@ -1,4 +1,4 @@
-// A <details> menu that closes when one looks elsewhere.
+// A <details> menu that closes when one goes elsewhere, by pointer or by key.
 export function start(menu) {
   const close = (event) => {
     if (menu.open && !menu.contains(event.target)) menu.open = false;
@@ -9,7 +9,8 @@ export function start(menu) {
       menu.querySelector("summary").focus();
     }
   };
-  document.addEventListener("click", close);
+  const elsewhere = ["click", "focusin"];
+  for (const name of elsewhere) document.addEventListener(name, close);
   menu.addEventListener("keydown", escape);
-  return () => document.removeEventListener("click", close);
+  return () => { for (const name of elsewhere) document.removeEventListener(name, close); };
 }

@@ -1,4 +1,5 @@
-// Puts the popover of a button under the button, inside the window; without this it stands in the middle.
+// Puts the popover of a button under the button, inside the window; without this it stands in the middle. The focus
+// goes into it, and where the focus goes on it closes: it covers nothing that one works on.
 export function start(button) {
   const panel = document.getElementById(button.getAttribute("popovertarget"));
   const place = (event) => {
@@ -8,8 +9,15 @@ export function start(button) {
     const left = at.left + width + 8 > innerWidth ? at.right - width : at.left;
     panel.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
     panel.style.top = `${Math.max(8, Math.min(at.bottom + 6, innerHeight - height - 8))}px`;
-    panel.querySelector("[data-find], [aria-current], select:enabled")?.focus();
+    (panel.querySelector("[data-find], [aria-current], select:enabled") ?? panel.querySelector("a, button"))?.focus();
+  };
+  const leave = (event) => {
+    if (event.target !== button && !panel.contains(event.target) && panel.matches(":popover-open")) panel.hidePopover();
   };
   panel.addEventListener("toggle", place);
-  return () => panel.removeEventListener("toggle", place);
+  document.addEventListener("focusin", leave);
+  return () => {
+    panel.removeEventListener("toggle", place);
+    document.removeEventListener("focusin", leave);
+  };
 }

@@ -155,3 +155,48 @@ def test_both_popovers_stay_inside_the_window_and_pass_axe(choices, width):
         assert box["x"] + box["width"] <= width
         assert box["y"] + box["height"] <= 844
         assert_accessible(page)
+
+
+def test_a_panel_takes_the_focus_and_closes_where_the_focus_goes_on(choices):
+    page = choices.page
+    page.keyboard.press("Escape")
+    button = page.get_by_role("button", name="Filter", exact=True)
+    button.press("Enter")
+    expect(page.locator("#filter").get_by_label("Column")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#filter")).to_be_hidden()
+    expect(button).to_be_focused()
+    button.press("Enter")
+    page.locator("#filter").get_by_role("button", name="Add filter").focus()
+    page.keyboard.press("Tab")
+    expect(page.locator("#filter")).to_be_hidden()
+    assert page.evaluate("document.activeElement.closest('#filter')") is None
+
+
+def test_a_panel_of_links_alone_takes_the_focus_too(stage):
+    page = stage(
+        '<main><button popovertarget="more" data-behaviour="popup">More</button>'
+        '<div id="more" popover><a href="#one">One</a><a href="#two">Two</a></div></main>'
+    ).page
+    page.get_by_role("button", name="More").press("Enter")
+    expect(page.get_by_role("link", name="One")).to_be_focused()
+
+
+def test_a_menu_closes_where_the_focus_goes_on_and_gives_it_back_at_escape(stage):
+    page = stage(
+        '<main><details data-behaviour="menu"><summary>Project</summary><a href="#red">red</a></details>'
+        "<button>Next</button></main>"
+    ).page
+    summary, menu = page.get_by_text("Project"), page.locator("details")
+    summary.press("Enter")
+    expect(menu).to_have_attribute("open", "")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Escape")
+    expect(menu).not_to_have_attribute("open", "")
+    expect(summary).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(menu).to_have_attribute("open", "")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Next")).to_be_focused()
+    expect(menu).not_to_have_attribute("open", "")
