@@ -228,7 +228,7 @@ def test_kueue_from_its_installation_to_its_end(dee, soon, syncing):
         rows = Workload.objects.filter(name="theirs", phase=phase, message__contains=words)
         return until(rows.first, what=f"{phase} {words}; it is {list(Workload.objects.values())}")
 
-    workload = is_(Phase.PENDING, "waits for quota: 2 more CPU needed in flavor any")
+    workload = is_(Phase.PENDING, "waits for quota of CPU in flavor any: 2 more needed")
     assert workload.queueing["queue"] == "team-a"
 
     kueue.say(condition("QuotaReserved"), condition("Admitted"))

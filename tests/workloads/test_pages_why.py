@@ -307,13 +307,13 @@ def queued(red, cluster, ada):
 
 def test_what_kueue_says_is_the_answer_with_its_own_words_below(ada, queued, browse):
     found = answer(ada, queued)
-    assert found.words == "Waits for quota: 2 more GPUs needed in flavor a100."
+    assert found.words == "Waits for quota of GPUs in flavor a100: 2 more needed."
     assert "It starts when others in the queue end" in found.step
     assert [(one.by, one.reason, one.message, one.at.year) for one in found.sources] == [
         ("Kueue", "Pending", QUOTA, 2026)
     ]
     page = text(browse(ada).get(f"/workloads/{queued.pk}/"))
-    assert "Waits for quota: 2 more GPUs needed in flavor a100." in page
+    assert "Waits for quota of GPUs in flavor a100: 2 more needed." in page
     assert "team-a" in page
 
 
@@ -322,8 +322,8 @@ def test_an_eviction_is_told_before_what_is_missing_since(ada, queued):
     queued.queueing["says"].insert(0, say("Preempted", taken, evicted=True))
     found = answer(ada, queued)
     assert found.words == (
-        "Evicted: it gave way to another workload (reclamation within the cohort); waits for quota: 2 more "
-        "GPUs needed in flavor a100."
+        "Evicted: it gave way to another workload (reclamation within the cohort); waits for quota of "
+        "GPUs in flavor a100: 2 more needed."
     )
     assert "It starts when others in the queue end" in found.step
     assert [one.reason for one in found.sources] == ["Preempted", "Pending"]
@@ -344,6 +344,32 @@ def test_an_admission_check_is_told_with_whose_it_is(ada, queued):
     found = answer(ada, queued)
     assert found.words == "Waits for the admission check “prov”: no nodes for <b>now</b>."
     assert found.sources[0].by == "Kueue, check prov"
+
+
+def test_a_check_that_failed_before_is_told_in_words_of_ours(ada, queued):
+    again = "Reset to Pending after eviction. Previously: Retry"
+    queued.queueing["says"] = [say("Pending", again, check="budget")]
+    found = answer(ada, queued)
+    assert found.words == "Waits for the admission check “budget”, which it did not pass before."
+    assert found.sources[0].message == again
+
+
+def test_why_a_check_refused_it_stands_before_that_it_did(ada, queued):
+    refused = "The workload is deactivated due to Admission check(s): budget, were rejected"
+    queued.queueing["says"] = [say("DeactivatedDueToAdmissionCheck", refused)]
+    queued.phase = "Stopped"
+    queued.save()
+    assert answer(ada, queued).words == "It was refused by the admission checks of its queue (budget)."
+    says(
+        queued, "AdmissionCheckRejected",
+        "Deactivating workload because AdmissionCheck for budget was Rejected: the project has no budget",
+        regarding_kind="Workload", regarding_uid="claim",
+    )  # fmt: skip
+    found = answer(ada, queued)
+    assert found.words == "The admission check “budget” refused it (the project has no budget)."
+    assert {one.reason for one in found.sources} == {
+        "AdmissionCheckRejected", "DeactivatedDueToAdmissionCheck"
+    }  # fmt: skip
 
 
 def test_hostile_words_of_a_queue_are_escaped(ada, queued, browse):

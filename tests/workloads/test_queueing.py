@@ -82,7 +82,7 @@ def test_a_job_that_kueue_holds_is_pending_in_kueues_words(red, cluster, order, 
     for index in order:
         observe(cluster, [seen[index]])
     assert (row().phase, row().reason) == (Phase.PENDING, Reason.QUEUED)
-    assert row().message == "waits for quota: 2 more GPUs needed in flavor a100"
+    assert row().message == "waits for quota of GPUs in flavor a100: 2 more needed"
     assert row().queueing["queue"] == "team-a"
 
 
@@ -132,7 +132,7 @@ def test_evicted_it_ends_its_pods_and_waits_again_and_says_so(red, cluster):
     assert (row().phase, row().reason) == (Phase.PENDING, Reason.EVICTED)
     assert row().message == (
         "evicted: it gave way to another workload (prioritization in the ClusterQueue); "
-        "waits for quota: 2 more GPUs needed in flavor a100"
+        "waits for quota of GPUs in flavor a100: 2 more needed"
     )
     assert row().desired == "Running"
     observe(cluster, [claim(*ADMITTED, condition("Evicted", "False"), version="3"), job(version="3")])
@@ -178,9 +178,12 @@ def test_kueue_that_gives_up_says_why(red, cluster, dee):
     told = "The workload is deactivated due to exceeding the maximum number of re-queuing retries"
     gave_up = condition("Evicted", reason="DeactivatedDueToRequeuingLimitExceeded", message=told)
     observe(cluster, [job(spec=HELD), claim(gave_up, active=False)])
-    words = "it was switched off in its queue because of exceeding the maximum number of re-queuing retries"
+    words = "its pods were not ready in time too often, so it was switched off in its queue"
     assert (row().phase, row().why) == (Phase.STOPPED, words)
-    assert why(dee, row(), []).words.startswith("It was switched off in its queue because of exceeding")
+    assert (
+        why(dee, row(), []).words
+        == "Its pods were not ready in time too often, so it was switched off in its queue."
+    )
 
 
 def test_a_stop_that_was_asked_for_stands_until_kueue_is_told(red, cluster, bo):
@@ -375,6 +378,20 @@ def test_each_change_of_a_condition_is_told_once(red, cluster):
     observe(cluster, [claim(*admitted, version="2")])
     assert told()[1:] == [("QuotaReserved", "Normal", "Kueue"), ("Admitted", "Normal", "Kueue")]
     assert set(Event.objects.values_list("workload", flat=True)) == {row().pk}
+
+
+def test_what_kueue_says_again_in_other_conditions_is_told_once(red, cluster):
+    gone = "The workload is deactivated due to exceeding the maximum number of re-queuing retries"
+    reason = "DeactivatedDueToRequeuingLimitExceeded"
+    nothing_yet = condition("PodsReady", "False", "WaitForStart", "Not all pods are ready or succeeded")
+    observe(cluster, [job(spec=HELD), claim(nothing_yet)])
+    target = condition(
+        "DeactivationTarget", "True", "RequeuingLimitExceeded", "exceeding the maximum number of retries"
+    )
+    evicted = condition("Evicted", "True", reason, gone)
+    again = [waits(message=gone), condition("Requeued", "False", reason, gone)]
+    observe(cluster, [claim(nothing_yet, target, evicted, *again, version="2", active=False)])
+    assert told() == [(f"EvictedDueTo{reason}", "Warning", "Kueue")]
 
 
 def test_what_is_said_before_the_job_is_known_is_told_of_it_as_well(red, cluster):

@@ -202,7 +202,7 @@ CASES = {
         "Pending",
         "couldn't assign flavors to pod set main: insufficient unused quota for nvidia.com/gpu in flavor h100, 8 "
         "more needed",
-        "waits for quota: 8 more GPUs needed in flavor h100",
+        "waits for quota of GPUs in flavor h100: 8 more needed",
         "others in the queue end",
     ),
     "Kueue: more than there ever is": (
@@ -256,6 +256,148 @@ CASES = {
         "preemptor path: /pool/team-b; preemptee path: /pool/team-a",
         "it gave way to another workload (reclamation within the cohort)",
         "queued again",
+    ),
+    "Kueue 0.15: one flavor is too small, the other is taken": (
+        "Pending",
+        "couldn't assign flavors to pod set main: insufficient quota for nvidia.com/gpu in flavor l4, previously "
+        "considered podsets requests (0) + current podset request (6) > maximum capacity (4), insufficient unused "
+        "quota for nvidia.com/gpu in flavor h100, 2 more needed",
+        "waits for quota of GPUs in flavor h100: 2 more needed",
+        "others in the queue end",
+    ),
+    "Kueue 0.15: both flavors are too small": (
+        "Pending",
+        "couldn't assign flavors to pod set main: insufficient quota for nvidia.com/gpu in flavor h100, previously "
+        "considered podsets requests (0) + current podset request (12) > maximum capacity (8), insufficient quota for "
+        "nvidia.com/gpu in flavor l4, previously considered podsets requests (0) + current podset request (12) > "
+        "maximum capacity (4)",
+        "asks for more GPUs than its queue can ever have: 12, where flavor h100 has 8",
+        "never starts",
+    ),
+    "Kueue 0.15: a queue that is not there": (
+        "Inadmissible",
+        "LocalQueue q-missing doesn't exist",
+        "its queue does not exist (LocalQueue q-missing)",
+        "create the queue",
+    ),
+    "Kueue 0.15: a queue that leads nowhere": (
+        "Inadmissible",
+        "ClusterQueue missing-cq doesn't exist",
+        "its queue does not exist (ClusterQueue missing-cq)",
+        "create the queue",
+    ),
+    "Kueue 0.15: a queue that is held, or lacks a flavor or a check": (
+        "Inadmissible",
+        "LocalQueue q-lheld is inactive",
+        "its queue takes nothing now (LocalQueue q-lheld)",
+        "a flavor or admission check it names is missing",
+    ),
+    "Kueue: a queue that was taken away": (
+        "Inadmissible",
+        "LocalQueue q-goes is terminating or missing",
+        "its queue does not exist (LocalQueue q-goes)",
+        "create the queue",
+    ),
+    "Kueue 0.15: drained": (
+        "ClusterQueueStopped",
+        "The ClusterQueue is stopped",
+        "an administrator stopped its queue",
+        "starts by itself",
+    ),
+    "Kueue 0.15: a resource without a quota": (
+        "Pending",
+        "couldn't assign flavors to pod set main: resource example.com/foo unavailable in ClusterQueue",
+        "its queue gives out no example.com/foo",
+        "never starts",
+    ),
+    "Kueue 0.15: a tainted flavor": (
+        "Pending",
+        "couldn't assign flavors to pod set main: untolerated taint {dedicated inference NoSchedule <nil>} in flavor "
+        "tainted",
+        "no flavor of its queue fits: tainted has a taint it does not tolerate",
+        "Add a toleration",
+    ),
+    "Kueue 0.15: another namespace's queue": (
+        "Pending",
+        "Workload namespace doesn't match ClusterQueue selector",
+        "its queue does not take workloads of this namespace",
+        "open to the namespace",
+    ),
+    "Kueue 0.15: a limit range": (
+        "Pending",
+        "resources didn't satisfy LimitRange constraints: spec.podSets[0].template.spec.containers[0]: Invalid value: "
+        '["cpu"]: requests must not be above the limitRange max',
+        "it asks for more or less than its namespace allows: spec.podSets[0].template.spec.containers[0]: Invalid "
+        'value: ["cpu"]: requests must not be above the limitRange max',
+        "limit range",
+    ),
+    "Kueue 0.15: one pod that fits nowhere": (
+        "Pending",
+        "couldn't assign flavors to pod set main: topology \"racks\" doesn't allow to fit any of 1 pod(s)",
+        "no place has room for its pod (topology racks)",
+        "ask for less",
+    ),
+    "Kueue 0.15: a topology in a queue without": (
+        "Pending",
+        'couldn\'t assign flavors to pod set main: Flavor "any" does not support TopologyAwareScheduling',
+        "its queue cannot place its pods by the topology it asks for (flavor any)",
+        "Drop the topology",
+    ),
+    "Kueue 0.15: a level that is not there": (
+        "Pending",
+        'couldn\'t assign flavors to pod set main: Flavor "tas" does not contain the requested level',
+        "its queue cannot place its pods by the topology it asks for (flavor tas)",
+        "name a level that is there",
+    ),
+    "Kueue 0.15: another one was faster": (
+        "Pending",
+        "Workload no longer fits after processing another workload",
+        "another workload of the queue went first and took the room",
+        "by itself",
+    ),
+    "Kueue 0.15: preempted": (
+        "Preempted",
+        "Preempted to accommodate a workload (UID: 9da5e543-a89e-422b-9d77-977f13b83b7a, JobUID: "
+        "ea22494a-6010-42e3-8630-f0d16eab802f) due to prioritization in the ClusterQueue; preemptor path: /prio; "
+        "preemptee path: /prio",
+        "it gave way to another workload (prioritization in the ClusterQueue)",
+        "starts by itself",
+    ),
+    "Kueue 0.15: pods that were not ready": (
+        "PodsReadyTimeout",
+        "Exceeded the PodsReady timeout team/job-v-notready-c5c27",
+        "its pods were not ready in time, so it was queued again",
+        "images, volumes",
+    ),
+    "Kueue 0.15: pods that were never ready": (
+        "DeactivatedDueToRequeuingLimitExceeded",
+        "The workload is deactivated due to exceeding the maximum number of re-queuing retries",
+        "its pods were not ready in time too often, so it was switched off in its queue",
+        "Then run it again",
+    ),
+    "Kueue 0.15: a check that failed for now": (
+        "AdmissionCheck",
+        "At least one admission check is false",
+        "an admission check took its quota back",
+        "queued again",
+    ),
+    "Kueue 0.15: a check that refused": (
+        "DeactivatedDueToAdmissionCheck",
+        "The workload is deactivated due to Admission check(s): budget, were rejected",
+        "it was refused by the admission checks of its queue (budget)",
+        "Put right",
+    ),
+    "Kueue 0.15: why the check refused": (
+        "AdmissionCheckRejected",
+        "Deactivating workload because AdmissionCheck for budget was Rejected: the project has no budget",
+        "the admission check “budget” refused it (the project has no budget)",
+        "Put right",
+    ),
+    "Kueue 0.15: it ran too long": (
+        "DeactivatedDueToMaximumExecutionTimeExceeded",
+        "The workload is deactivated due to exceeding the maximum execution time",
+        "it ran longer than the longest time it was given in its queue",
+        "more time",
     ),
     "Volcano: a gang": (
         "Unschedulable",
@@ -478,7 +620,48 @@ def test_the_message_means(case):
 
 
 def test_there_are_many_cases():
-    assert len(CASES) >= 60
+    assert len(CASES) >= 80
+
+
+UNUSED = "insufficient unused quota for {} in flavor {}, 2 more needed".format
+TOO_MUCH = (
+    "insufficient quota for {} in flavor {}, previously considered podsets requests (0) + current podset "
+    "request (9) > maximum capacity (4)"
+).format
+OTHERS = "flavor {} doesn't match node affinity".format
+FLAVORS = {
+    "GPUs before CPU": ([[UNUSED("cpu", "a"), UNUSED("nvidia.com/gpu", "a")]], "quota of GPUs in flavor a"),
+    "one that waits before one that is for others": (
+        [[OTHERS("a"), UNUSED("nvidia.com/gpu", "b")]],
+        "quota of GPUs in flavor b",
+    ),
+    "too much of one thing is no wait for another": (
+        [[TOO_MUCH("nvidia.com/gpu", "a"), UNUSED("cpu", "a")]],
+        "more GPUs than its queue can ever have",
+    ),
+    "amounts before flavors that are for others": (
+        [[OTHERS("a"), TOO_MUCH("nvidia.com/gpu", "b")]],
+        "more GPUs than its queue can ever have",
+    ),
+    "a pod set that never fits before one that waits": (
+        [[UNUSED("cpu", "a")], [TOO_MUCH("nvidia.com/gpu", "a")]],
+        "more GPUs than its queue can ever have",
+    ),
+    "of pod sets that wait the first": (
+        [[UNUSED("nvidia.com/gpu", "a")], [UNUSED("cpu", "b")]],
+        "quota of GPUs in flavor a",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FLAVORS)
+def test_of_kueues_reasons_that_one_is_told_which_decides(case):
+    pod_sets, said = FLAVORS[case]
+    message = "; ".join(
+        f"couldn't assign flavors to pod set set-{number}: {', '.join(sorted(reasons))}"
+        for number, reasons in enumerate(pod_sets)
+    )
+    assert said in words("Pending", message)
 
 
 UNKNOWN = (

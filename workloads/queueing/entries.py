@@ -24,7 +24,8 @@ Place = tuple[str, str]
 _COLUMNS = tuple(f.name for f in QueueEntry._meta.concrete_fields if f.name not in ("id", "cluster", "uid"))
 _BAD = frozenset({("QuotaReserved", "False"), ("Evicted", "True")})
 #: Told by other conditions or by the pods.
-_UNTOLD = frozenset({"Preempted", "Scheduled"})
+_UNTOLD = frozenset({"Preempted", "Scheduled", "DeactivationTarget"})
+_NOT_STARTED = "WaitForStart"  # Kueue says so of what has no pods yet: no news
 
 
 class Entries:
@@ -126,7 +127,7 @@ class Entries:
         scheduler = SCHEDULERS[fields["resource"]]
         for one in fields["conditions"]:
             title = _title(one)
-            if not title or one in row.conditions:
+            if not title or one in row.conditions or _repeats(one, fields["conditions"]):
                 continue
             at = min(datetime.fromisoformat(one["at"]), now) if one["at"] else now
             event = Event(
@@ -155,10 +156,16 @@ def _title(condition: dict[str, str]) -> str:
     if type_ == "QuotaReserved":
         return type_ if true else reason or "QuotaNotReserved"
     if type_ == "PodsReady":
-        return type_ if true else "PodsNotReady"
+        return type_ if true else "" if reason == _NOT_STARTED else "PodsNotReady"
     if not true or type_ in _UNTOLD:  # of the others only what is true is news
         return ""
     return f"EvictedDueTo{reason}" if type_ == "Evicted" else type_
+
+
+def _repeats(condition: dict[str, str], told: Iterable[dict[str, str]]) -> bool:
+    """Whether Kueue says with it once more, in the same words, that it was evicted."""
+    others = (one for one in told if one["type"] == "Evicted" and one["status"] == "True")
+    return condition["type"] != "Evicted" and any(one["message"] == condition["message"] for one in others)
 
 
 def _is_bad(condition: dict[str, str]) -> bool:

@@ -10,6 +10,7 @@ from workloads.waiting.rules import Explanation, Told, short
 from workloads.waiting.told import explain
 
 Say = Mapping[str, Any]
+_AGAIN = "Reset to Pending after eviction"  # Kueue's own words, in place of the check's
 _CHECK_STEP = "It starts when the check is passed; an administrator knows what it waits for."
 
 
@@ -32,5 +33,7 @@ def explained(say: Say) -> Explanation | None:
     told = Told(say["by"], say["reason"], say["message"])
     if check := say.get("check"):
         words = f"waits for the admission check “{check}”"
+        if told.message.startswith(_AGAIN):
+            return Explanation(short(f"{words}, which it did not pass before"), _CHECK_STEP)
         return Explanation(short(f"{words}: {told.message}" if told.message else words), _CHECK_STEP)
     return explain(told) or (Explanation(short(told.message), general=True) if told.message else None)

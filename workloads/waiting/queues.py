@@ -91,7 +91,7 @@ KUEUE = (
     Rule(
         r"insufficient unused quota (?:in cohort )?for (?P<resource>\S{1,253}) in flavor "
         r"(?P<flavor>[^,]{1,253}), (?P<more>[^\s,]{1,40}) more needed",
-        "waits for quota: {more} more {resource} needed in flavor {flavor}",
+        "waits for quota of {resource} in flavor {flavor}: {more} more needed",
         _END,
     ),
     Rule(
@@ -99,6 +99,11 @@ KUEUE = (
         r"(?P<what>pod|slice)",
         "only {some} of its {all} {what}s fit close enough together (topology {topology})",
         "Wait until more is free in one place, ask for fewer pods, or only prefer the topology.",
+    ),
+    Rule(
+        r'topology "(?P<topology>[^"]{1,253})" doesn\'t allow to fit any of 1 pod\b',
+        "no place has room for its pod (topology {topology})",
+        "Wait until more is free in one place, ask for less, or drop the topology constraint.",
     ),
     Rule(
         r'topology "(?P<topology>[^"]{1,253})" doesn\'t allow to fit any of (?P<all>\d+) (?P<what>pod|slice)',
@@ -116,6 +121,27 @@ KUEUE = (
         "Change the node selector or affinity, or submit to a queue with another flavor.",
     ),
     Rule(
+        r'Flavor "(?P<flavor>[^"]{1,253})" does not '
+        r"(?:support TopologyAwareScheduling|contain the requested level)",
+        "its queue cannot place its pods by the topology it asks for (flavor {flavor})",
+        "Drop the topology constraint or name a level that is there, or submit to another queue.",
+    ),
+    Rule(
+        r'Flavor "(?P<flavor>[^"]{1,253})" supports only TopologyAwareScheduling',
+        "its queue takes only pods that ask for a topology (flavor {flavor})",
+        "Ask for a topology, or submit to another queue.",
+    ),
+    Rule(
+        r"resource (?P<resource>\S{1,253}) unavailable in ClusterQueue",
+        "its queue gives out no {resource}",
+        "As it is it never starts: ask for none, or submit to a queue that has a quota of it.",
+    ),
+    Rule(
+        r"resources didn't satisfy LimitRange constraints: (?P<what>.{1,600})",
+        "it asks for more or less than its namespace allows: {what}",
+        "Ask for amounts within the limit range of the namespace.",
+    ),
+    Rule(
         r"",
         "no flavor of its queue fits what it asks for",
         "Change its node selector, tolerations or resources, or submit to another queue.",
@@ -123,14 +149,21 @@ KUEUE = (
         general=True,
     ),
     Rule(
-        r"(?P<kind>ClusterQueue|LocalQueue) (?P<queue>\S{1,253}) (?:doesn't|does not) exist",
+        r"(?P<kind>ClusterQueue|LocalQueue) (?P<queue>\S{1,253}) "
+        r"(?:doesn't exist|does not exist|is terminating or missing|not found)",
         "its queue does not exist ({kind} {queue})",
         "Have an administrator create the queue, or submit it to one that is there.",
     ),
     Rule(
         r"(?P<kind>ClusterQueue|LocalQueue) (?P<queue>\S{1,253}) is (?:inactive|stopped)",
         "its queue takes nothing now ({kind} {queue})",
-        "An administrator stopped the queue, or it lacks a flavor; it has to be made active again.",
+        "An administrator stopped the queue, or a flavor or admission check it names is missing; "
+        "it has to be made active again.",
+    ),
+    Rule(
+        r"^The (?:ClusterQueue|LocalQueue) is stopped$",
+        "an administrator stopped its queue",
+        "It is queued again and starts by itself once the queue is active and has room.",
     ),
     Rule(
         r"namespace doesn't match ClusterQueue selector",
@@ -156,6 +189,37 @@ KUEUE = (
         r"[Ww]aiting for all admitted workloads to be in (?:the )?PodsReady condition",
         "waits until the workloads before it are ready",
         "It starts by itself.",
+    ),
+    Rule(
+        r"^At least one admission check is false$",
+        "an admission check took its quota back",
+        "It is queued again; an administrator knows what the check waits for.",
+    ),
+    Rule(
+        r"no replacement for a failed node: (?P<node>\S{1,253})",
+        "its node {node} failed, and no other could take its place",
+        "It is queued again and starts by itself when there is room.",
+    ),
+    Rule(
+        r"AdmissionCheck for (?P<check>\S{1,253}) was Rejected(?:: (?P<why>.{1,600}))?",
+        "the admission check “{check}” refused it ({why})",
+        "Put right what the check wants, then run it again; an administrator knows the check.",
+    ),
+    Rule(
+        r"[Ww]orkload is deactivated due to Admission check\(s\): (?P<checks>.{1,600}), were rejected",
+        "it was refused by the admission checks of its queue ({checks})",
+        "Put right what the check wants, then run it again; an administrator knows the check.",
+        general=True,
+    ),
+    Rule(
+        r"[Ww]orkload is deactivated due to exceeding the maximum execution time",
+        "it ran longer than the longest time it was given in its queue",
+        "Run it again with more time (the label kueue.x-k8s.io/max-exec-time-seconds) or less to do.",
+    ),
+    Rule(
+        r"[Ww]orkload is deactivated due to exceeding the maximum number of re-queuing retries",
+        "its pods were not ready in time too often, so it was switched off in its queue",
+        "Look why its pods do not become ready: images, volumes, start-up. Then run it again.",
     ),
     Rule(
         r"[Tt]he [Ww]orkload is deactivated due to (?P<why>.{1,600}?)\.?$",

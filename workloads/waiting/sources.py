@@ -195,6 +195,7 @@ def _events(user: Any, workload: Workload, waiting: Sequence[Pod], *, told: bool
         lately = Q(last_at__gte=workload.phase_at - _LATE)
         if not told:
             about |= Q(regarding_kind__in=_GROUPS) & scheduling & lately
+        about |= Q(regarding_kind="Workload", reason="AdmissionCheckRejected") & lately
         about |= Q(regarding_uid=workload.uid or "-") & (Q(type="Warning") | Q(reason="Stopped")) & lately
     rows = queries.visible_events(user, workload).filter(about)[:MOST_EVENTS]
     return _once(_unpulled(rows))
