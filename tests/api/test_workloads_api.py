@@ -1,8 +1,11 @@
 """The REST API: the same gate, words that say what to do, no surprise on bad input."""
 
 import json
+from functools import partial
 
 import pytest
+from django.conf import settings
+from django.test import Client
 
 from runyard.clusters.models import Cluster
 from tests.answers import content
@@ -299,9 +302,27 @@ def test_a_stranger_gets_nothing(client, ada_training):
         assert client.get(url).status_code in (302, 403)
 
 
-def test_a_cross_site_post_is_refused(ada, ada_training):
-    from django.test import Client
+def test_who_is_not_signed_in_is_told_to_sign_in(client):
+    answer = client.get(URL)
+    words = "Nobody is signed in. Sign in, and send the cookie of the session with each request."
+    told = {"code": "not_authenticated", "message": words, "fields": {}}
+    assert (answer.status_code, answer.json()) == (403, told)
 
+
+@pytest.mark.parametrize("header", [None, "a" * 32])
+def test_who_sends_no_csrf_token_or_a_wrong_one_is_told_which_to_send(ada, ada_training, header):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ada)
+    client.cookies[settings.CSRF_COOKIE_NAME] = right = "b" * 32
+    headers = {"X-CSRFToken": header} if header else {}
+    stop = partial(client.post, f"{URL}/{ada_training.pk}/stop", "{}", "application/json")
+    answer = stop(headers=headers)
+    told = "Send the value of the cookie runyard_csrf as the header X-CSRFToken as well."
+    assert (answer.status_code, answer.json()["message"]) == (403, told)
+    assert stop(headers={"X-CSRFToken": right}).status_code == 202
+
+
+def test_a_cross_site_post_is_refused(ada, ada_training):
     client = Client(enforce_csrf_checks=True)
     client.force_login(ada)
     url = f"{URL}/{ada_training.pk}/stop"

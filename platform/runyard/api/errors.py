@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -32,9 +33,17 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if response is None:
         return None
     code = error.default_code if isinstance(error, APIException) else "not_found"
-    words = response.data.get("detail", "") if isinstance(response.data, dict) else ""
-    response.data = {"code": code, "message": str(words) or "The request cannot be read.", "fields": {}}
+    words = str(response.data.get("detail", "")) if isinstance(response.data, dict) else ""
+    response.data = {"code": code, "message": _words(code, words), "fields": {}}
     return response
+
+
+def _words(code: str, words: str) -> str:
+    if code == "not_authenticated":
+        return "Nobody is signed in. Sign in, and send the cookie of the session with each request."
+    if words.startswith("CSRF Failed: CSRF "):  # none, or not the cookie's
+        return f"Send the value of the cookie {settings.CSRF_COOKIE_NAME} as the header X-CSRFToken as well."
+    return words or "The request cannot be read."
 
 
 def _answer(status: int, code: str, message: str, fields: dict[str, str] | None = None) -> Response:
