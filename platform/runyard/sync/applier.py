@@ -16,7 +16,7 @@ from workloads.observing import observe
 from workloads.queueing import guarantees
 
 log = logging.getLogger(__name__)
-BATCH = 2_000
+BATCH = 1_000
 
 
 class Applier:
