@@ -62,6 +62,10 @@ class Problems:
     def invalid(self, field: str, value: Any, detail: str) -> None:
         self._add("FieldValueInvalid", field, f"Invalid value: {_shown(value)}", detail)
 
+    def wrong(self, field: str, detail: str) -> None:
+        """Invalid as a whole: its value would say nothing."""
+        self._add("FieldValueInvalid", field, "Invalid value", detail)
+
     def unsupported(self, field: str, value: Any, supported: Iterable[str]) -> None:
         choices = ", ".join(f'"{one}"' for one in sorted(supported))
         message = f"Unsupported value: {_shown(value)}"
@@ -97,6 +101,11 @@ class Problems:
     def at_least(self, field: str, value: int | None, low: int) -> None:
         if value is not None and value < low:
             self.invalid(field, value, f"must be greater than or equal to {low}")
+
+    def at_most(self, field: str, count: int, limit: int) -> None:
+        """A breach when there are more items than `limit`."""
+        if count > limit:
+            self.too_many(field, count, limit)
 
     def within(self, field: str, value: int, low: int, high: int) -> None:
         if not low <= value <= high:

@@ -12,8 +12,8 @@ INDEX = "batch.kubernetes.io/job-completion-index"
 UID_LABEL = "batch.kubernetes.io/controller-uid"
 
 
-def make(job: Obj, index: int | None) -> Obj:
-    """A new pod for `job`, for the completion `index` of an Indexed one."""
+def make(job: Obj, index: int | None, noted: dict[str, str]) -> Obj:
+    """A new pod for `job`, for the completion `index` of an Indexed one, with the annotations `noted`."""
     meta, template = job["metadata"], copy.deepcopy(job["spec"]["template"])
     kept = template.get("metadata") or {}
     name, uid = meta["name"], meta["uid"]
@@ -23,7 +23,7 @@ def make(job: Obj, index: int | None) -> Obj:
         "metadata": {
             "generateName": f"{name}-",
             "labels": {**(kept.get("labels") or {}), **labels},
-            "annotations": dict(kept.get("annotations") or {}),
+            "annotations": {**(kept.get("annotations") or {}), **noted},
             "finalizers": [FINALIZER],
             "ownerReferences": [{**owner, "controller": True, "blockOwnerDeletion": True}],
         },
@@ -37,7 +37,7 @@ def _indexed(pod: Obj, job_name: str, index: int) -> Obj:
     meta["generateName"] = f"{job_name}-{index}-"
     meta["annotations"][INDEX] = meta["labels"][INDEX] = str(index)
     spec.setdefault("hostname", f"{job_name}-{index}")
-    source = {"fieldRef": {"apiVersion": "v1", "fieldPath": f"metadata.annotations['{INDEX}']"}}
+    source = {"fieldRef": {"apiVersion": "v1", "fieldPath": f"metadata.labels['{INDEX}']"}}
     for container in [*(spec.get("initContainers") or []), *spec["containers"]]:
         env = container.setdefault("env", [])
         if not any(one["name"] == "JOB_COMPLETION_INDEX" for one in env):

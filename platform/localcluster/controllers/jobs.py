@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from localcluster import times
+from localcluster import indexes, times
 from localcluster.backoff import Backoff
 from localcluster.status import ApiError
 
-from . import indexes, jobpods, podfailure
+from . import jobindexes, jobpods, podfailure
 from .children import Children, Key, is_owned
 from .conditions import condition, is_true, put_condition
 from .runner import Controller
@@ -23,6 +23,12 @@ COMPONENT = "job-controller"
 CREATE_AT_ONCE = 50
 REACHED = ("CompletionsReached", "Reached expected number of succeeded pods")
 TOO_MANY = ("BackoffLimitExceeded", "Job has reached the specified backoff limit")
+EVEN_ZERO = (
+    "ready",
+    "terminating",
+    "uncountedTerminatedPods",
+    "failedIndexes",
+)  # told where they say nothing
 TOO_LONG = ("DeadlineExceeded", "Job was active longer than specified deadline")
 
 
@@ -104,7 +110,7 @@ class JobLook:
             return None
         self._follow_suspension()
         wait = self._decide()
-        if condition(self.job, "FailureTarget") or condition(self.job, "SuccessCriteriaMet"):
+        if self._is_ending():
             self._end()
         elif self.spec.get("suspend"):
             self._delete([one for one in self.pods if jobpods.active(one)])
@@ -129,7 +135,7 @@ class JobLook:
 
         def change(job: Obj) -> None:
             if job["metadata"]["uid"] == meta["uid"]:
-                job["status"] = {key: value for key, value in status.items() if value not in (0, None)}
+                job["status"] = {key: value for key, value in status.items() if value or key in EVEN_ZERO}
 
         self.registry.mutate(
             "jobs.batch", meta["namespace"], meta["name"], change, subresource="status", manager=COMPONENT
@@ -139,8 +145,8 @@ class JobLook:
 
     def _count(self) -> None:
         """Every finished pod exactly once; see the module's first words."""
-        fresh = [one for one in self.pods if jobpods.tracked(one) and self._finished(one)]
-        done = self._done_indexes()
+        fresh = self._fresh()
+        done = jobindexes.done(self.job)
         uncounted = self.status.setdefault("uncountedTerminatedPods", {})
         known = {uid for uids in uncounted.values() for uid in uids}
         news = False
@@ -161,16 +167,24 @@ class JobLook:
             release(self.registry, pod)
         self._promote(uncounted)
 
+    def _fresh(self) -> list[Obj]:
+        """The finished pods to count now."""
+        finished = [one for one in self.pods if self._is_uncounted(one)]
+        waiting = [] if self._is_ending() else self._held().values()
+        return [one for one in finished if one not in waiting]
+
+    def _held(self) -> dict[int, Obj]:
+        return jobindexes.held(self.job, self.pods) if jobindexes.have_limits(self.job) else {}
+
     def _note_indexes(self, done: set[int]) -> None:
         valid = {index for index in done if 0 <= index < self.spec["completions"]}
         self.status["completedIndexes"] = indexes.text(valid)
         self.status["succeeded"] = len(valid)
+        if jobindexes.have_limits(self.job) and not self._is_ending():  # else its own deletions would count
+            self.status["failedIndexes"] = indexes.text(jobindexes.fail(self.job, self.pods, valid))
 
-    def _done_indexes(self) -> set[int]:
-        return indexes.parse(self.status.get("completedIndexes", ""), self.spec.get("completions") or 0)
-
-    def _finished(self, pod: Obj) -> bool:
-        return jobpods.succeeded(pod) or jobpods.failed(pod, self.job)
+    def _is_uncounted(self, pod: Obj) -> bool:
+        return jobpods.tracked(pod) and (jobpods.succeeded(pod) or jobpods.failed(pod, self.job))
 
     def _counts(self, pod: Obj) -> bool:
         return jobpods.succeeded(pod) or podfailure.judge(self.job, pod).action != "Ignore"
@@ -206,16 +220,20 @@ class JobLook:
 
     def _decide(self) -> float | None:
         """Writes down that the Job is to fail or has succeeded; else seconds until its deadline."""
-        if condition(self.job, "FailureTarget") or condition(self.job, "SuccessCriteriaMet"):
+        if self._is_ending():
             return None
-        why = self._failure()
-        if why:
+        if why := self._failure():
             self._put("FailureTarget", "True", *why)
+        elif met := jobindexes.success(self.job):
+            self._put("SuccessCriteriaMet", "True", *met)
         elif self._reached():
             self._put("SuccessCriteriaMet", "True", *REACHED)
         elif self._deadline() is not None:
             return max(0.0, (self._deadline() or 0.0) - time.time())
         return None
+
+    def _is_ending(self) -> bool:
+        return bool(condition(self.job, "FailureTarget") or condition(self.job, "SuccessCriteriaMet"))
 
     def _failure(self) -> tuple[str, str] | None:
         """Reason and message when the Job has failed."""
@@ -228,7 +246,9 @@ class JobLook:
         if self.status.get("failed", 0) > limit or self._restarted_too_often(limit):
             return TOO_MANY
         deadline = self._deadline()
-        return TOO_LONG if deadline is not None and time.time() >= deadline else None
+        if deadline is not None and time.time() >= deadline:
+            return TOO_LONG
+        return jobindexes.failure(self.job) if jobindexes.have_limits(self.job) else None
 
     def _restarted_too_often(self, limit: int) -> bool:
         """With restartPolicy OnFailure a pod fails inside: its restarts count."""
@@ -253,7 +273,9 @@ class JobLook:
         """Ends what still runs; the last condition comes when nothing does."""
         active = [one for one in self.pods if jobpods.active(one)]
         self._delete(active, counted=True)
-        if any(jobpods.active(one) or jobpods.terminating(one) for one in self.pods):
+        if any(
+            jobpods.active(one) or jobpods.terminating(one) or self._is_uncounted(one) for one in self.pods
+        ):
             return
         success, failure = condition(self.job, "SuccessCriteriaMet"), condition(self.job, "FailureTarget")
         if success:
@@ -278,24 +300,24 @@ class JobLook:
         missing = wanted - len(active) - len(leaving)
         if missing <= 0:
             return None
-        wait = self._back_off()
-        if wait > 0:
+        waits = self._index_waits()
+        if not jobindexes.have_limits(self.job) and (wait := self._back_off()) > 0:
             return wait
-        self._create(min(missing, CREATE_AT_ONCE), [*active, *leaving])
-        return 0.0 if missing > CREATE_AT_ONCE else None
+        self._create(min(missing, CREATE_AT_ONCE), {*waits, *map(jobpods.index_of, [*active, *leaving])})
+        return 0.0 if missing > CREATE_AT_ONCE else min(waits.values(), default=None)
 
     def _wanted(self, active: int) -> int:
         """How many pods should be active."""
         parallelism, completions = self.spec.get("parallelism", 1), self.spec.get("completions")
         done = self.status.get("succeeded", 0)
         if completions is not None:
-            return max(0, min(parallelism, completions - done))
+            return max(0, min(parallelism, completions - done - len(jobindexes.failed(self.job))))
         return min(active, parallelism) if done else parallelism
 
     def _extra(self, active: list[Obj]) -> list[Obj]:
         """Active pods that should not be: a second for an index, one for an index that is done, too many."""
         extra, keep = [], []
-        taken = self._done_indexes()
+        taken = jobindexes.done(self.job) | jobindexes.failed(self.job)
         for pod in sorted(active, key=lambda one: one["metadata"]["creationTimestamp"]):
             index = jobpods.index_of(pod)
             if self.indexed and (index in taken or not 0 <= index < self.spec["completions"]):
@@ -318,17 +340,25 @@ class JobLook:
             return 0.0
         return max(0.0, max(losses) + self.backoff.delay(len(losses)) - now)
 
-    def _create(self, count: int, present: list[Obj]) -> None:
-        for index in self._free_indexes(count, present) if self.indexed else [None] * count:
-            meta = self.job["metadata"]
-            pod = self.registry.create(
-                "pods", meta["namespace"], jobpods.make(self.job, index), manager=COMPONENT
-            )
+    def _index_waits(self) -> dict[int, float]:
+        """Indexes that have failed and are not to be tried again yet: seconds until they may be."""
+        now, waits = time.time(), {}
+        for index, pod in self._held().items():
+            delay = self.backoff.delay(jobindexes.tries(pod) + 1)
+            waits[index] = min(delay, jobpods.finished_at(pod) + delay - now)  # a clock may be set back
+        return {index: wait for index, wait in waits.items() if wait > 0}
+
+    def _create(self, count: int, taken: set[int]) -> None:
+        meta, held, limits = self.job["metadata"], self._held(), jobindexes.have_limits(self.job)
+        for index in self._free_indexes(count, taken) if self.indexed else [None] * count:
+            noted = jobindexes.carried(self.job, held.get(index)) if limits and index is not None else {}
+            made = jobpods.make(self.job, index, noted)
+            pod = self.registry.create("pods", meta["namespace"], made, manager=COMPONENT)
             self.pods.append(pod)
             self.events.append(("Normal", "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}"))
 
-    def _free_indexes(self, count: int, present: list[Obj]) -> list[int]:
-        taken = self._done_indexes() | {jobpods.index_of(one) for one in present}
+    def _free_indexes(self, count: int, taken: set[int]) -> list[int]:
+        taken = taken | jobindexes.done(self.job) | jobindexes.failed(self.job)
         free = (index for index in range(self.spec["completions"]) if index not in taken)
         return [index for index, _ in zip(free, range(count), strict=False)]
 

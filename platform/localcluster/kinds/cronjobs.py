@@ -82,4 +82,4 @@ def _validate_template(spec: Obj, problems: Problems) -> None:
         if spec.get(name):
             problems.invalid(f"{at}.{name}", spec[name], "`selector` will be auto-generated")
     jobs.validate_counts(spec, at, problems)
-    jobs.validate_pods(spec, f"{at}.template", problems)
+    jobs.validate_pods(spec, at, problems)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import re
 from datetime import datetime
 from typing import Any
 
 from localcluster import selectors, validation
-from localcluster.kinds import pod_spec
+from localcluster.kinds import jobpolicies, pod_spec
 from localcluster.validation import Problems
 
 Obj = dict[str, Any]
@@ -17,6 +18,7 @@ _NAME_LABEL = "batch.kubernetes.io/job-name"
 _MODES = ("Indexed", "NonIndexed")
 _REPLACEMENTS = ("Failed", "TerminatingOrFailed")
 _MAX_INDEXED = 100_000
+_CONTROLLER = re.compile(r"[^/]+/.+")
 _NEVER_NEGATIVE = (
     "parallelism",
     "completions",
@@ -24,13 +26,12 @@ _NEVER_NEGATIVE = (
     "activeDeadlineSeconds",
     "ttlSecondsAfterFinished",
 )
-_NOT_OFFERED = ("backoffLimitPerIndex", "maxFailedIndexes", "successPolicy")  # unheeded, they would mislead
-_ACTIONS = ("Count", "FailJob", "Ignore")
-_OPERATORS = ("In", "NotIn")
 _FIXED = (
     "selector",
     "completionMode",
     "podFailurePolicy",
+    "backoffLimitPerIndex",
+    "successPolicy",
     "managedBy",
 )
 _SCHEDULING = ("nodeSelector", "affinity", "tolerations", "schedulingGates")
@@ -45,12 +46,10 @@ def default(obj: Obj) -> None:
     if spec.get("completions") is None and spec.get("parallelism") is None:
         spec["completions"] = 1
     spec.setdefault("parallelism", 1)
-    spec.setdefault("backoffLimit", 6)
     spec.setdefault("completionMode", "NonIndexed")
     spec.setdefault("suspend", False)
-    spec.setdefault(
-        "podReplacementPolicy", "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed"
-    )
+    spec.setdefault("manualSelector", False)
+    jobpolicies.default(spec)
     pod_spec.default(spec.setdefault("template", {}).setdefault("spec", {}))
 
 
@@ -74,13 +73,13 @@ def validate(obj: Obj, old: Obj | None, problems: Problems) -> None:
     spec = obj["spec"]
     validate_counts(spec, "spec", problems)
     problems.one_of("spec.completionMode", spec["completionMode"], _MODES)
-    problems.one_of("spec.podReplacementPolicy", spec["podReplacementPolicy"], _REPLACEMENTS)
+    replacements = ("Failed",) if spec.get("podFailurePolicy") else _REPLACEMENTS
+    problems.one_of("spec.podReplacementPolicy", spec["podReplacementPolicy"], replacements)
     if spec["completionMode"] == "Indexed":
         _validate_indexed(obj, problems)
-    for name in _NOT_OFFERED:
-        if spec.get(name) is not None:
-            problems.forbidden(f"spec.{name}", "the embedded cluster does not offer this field")
-    _validate_failure_policy(spec, problems)
+    if not _CONTROLLER.fullmatch(spec.get("managedBy") or "a/b"):
+        why = 'must be a domain-prefixed path (such as "acme.io/foo")'
+        problems.invalid("spec.managedBy", spec["managedBy"], why)
     _validate_template(spec, problems)
     if old is not None:
         _validate_change(spec, old, problems)
@@ -107,22 +106,6 @@ def _validate_indexed(obj: Obj, problems: Problems) -> None:
         )
 
 
-def _validate_failure_policy(spec: Obj, problems: Problems) -> None:
-    for index, rule in enumerate((spec.get("podFailurePolicy") or {}).get("rules") or []):
-        at = f"spec.podFailurePolicy.rules[{index}]"
-        problems.one_of(f"{at}.action", rule.get("action", ""), _ACTIONS)
-        codes, patterns = rule.get("onExitCodes"), rule.get("onPodConditions") or []
-        if bool(codes) == bool(patterns):
-            problems.invalid(at, rule, "specifying one of OnExitCodes and OnPodConditions is required")
-        if codes:
-            problems.one_of(f"{at}.onExitCodes.operator", codes.get("operator", ""), _OPERATORS)
-            if not codes.get("values"):
-                problems.required(f"{at}.onExitCodes.values")
-        for place, pattern in enumerate(patterns):
-            if not pattern.get("type"):
-                problems.required(f"{at}.onPodConditions[{place}].type")
-
-
 def _validate_template(spec: Obj, problems: Problems) -> None:
     template, at = spec["template"], "spec.template"
     labels = template.get("metadata", {}).get("labels") or {}
@@ -132,34 +115,38 @@ def _validate_template(spec: Obj, problems: Problems) -> None:
         problems.required("spec.selector")
     elif not selectors.match_labels(selector, labels):
         problems.invalid(f"{at}.metadata.labels", labels, "`selector` does not match template `labels`")
-    validate_pods(spec, at, problems)
+    validate_pods(spec, "spec", problems)
 
 
 def validate_pods(spec: Obj, at: str, problems: Problems) -> None:
-    """What the pods of a job are made of, `at` which it stands; they end at some time."""
+    """The pods of the job whose spec stands `at`, which end at some time, and how many may fail."""
     template = spec["template"]
     policy = template["spec"]["restartPolicy"]
     if policy in pod_spec.RESTART_POLICIES and policy == "Always":
-        problems.required(f"{at}.spec.restartPolicy", 'valid values: "OnFailure", "Never"')
-    if spec.get("podFailurePolicy") and policy != "Never":
-        problems.invalid(
-            f"{at}.spec.restartPolicy", policy, 'only "Never" is supported when podFailurePolicy is specified'
-        )
-    pod_spec.validate(template["spec"], f"{at}.spec", problems)
+        problems.required(f"{at}.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"')
+    jobpolicies.validate(spec, at, problems)
+    pod_spec.validate(template["spec"], f"{at}.template.spec", problems)
 
 
 def _validate_change(spec: Obj, old: Obj, problems: Problems) -> None:
     before = old["spec"]
     for name in _FIXED:
         problems.immutable(f"spec.{name}", spec.get(name), before.get(name))
-    elastic = spec["completionMode"] == "Indexed" and spec.get("completions") == spec["parallelism"]
-    if not elastic:
-        problems.immutable("spec.completions", spec.get("completions"), before.get("completions"))
+    _validate_completions(spec, before, problems)
     template, fixed = copy.deepcopy(spec["template"]), copy.deepcopy(before["template"])
     if before.get("suspend") and not old.get("status", {}).get("startTime"):
         _forget_scheduling(template)
         _forget_scheduling(fixed)
     problems.immutable("spec.template", template, fixed)
+
+
+def _validate_completions(spec: Obj, before: Obj, problems: Problems) -> None:
+    """An Indexed Job may grow and shrink, with as many pods as it has indexes."""
+    if spec["completionMode"] != "Indexed":
+        problems.immutable("spec.completions", spec.get("completions"), before.get("completions"))
+    elif spec.get("completions") not in (before.get("completions"), spec["parallelism"]):
+        why = "can only be modified in tandem with spec.parallelism"
+        problems.invalid("spec.completions", spec.get("completions"), why)
 
 
 def _forget_scheduling(template: Obj) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from localcluster.kinds.pod_shapes import Condition, Named, PodSpec
-from localcluster.kinds.shape import Int, IntOrString, Json, Plain, Quantities, Shape, Strings, TemplateMeta
+from localcluster.kinds.shape import Int, IntOrString, Plain, Quantities, Shape, Strings, TemplateMeta
 
 
 class LabelRequirement(Shape):
@@ -49,6 +49,15 @@ class FailurePolicy(Shape):
     rules: list[FailureRule] | None = None
 
 
+class SuccessRule(Shape):
+    succeeded_indexes: str | None = None
+    succeeded_count: Int | None = None
+
+
+class SuccessPolicy(Shape):
+    rules: list[SuccessRule] | None = None
+
+
 class JobSpec(Shape):
     parallelism: Int | None = None
     completions: Int | None = None
@@ -64,7 +73,7 @@ class JobSpec(Shape):
     selector: LabelSelector | None = None
     template: PodTemplate | None = None
     pod_failure_policy: FailurePolicy | None = None
-    success_policy: Json | None = None
+    success_policy: SuccessPolicy | None = None
     managed_by: str | None = None
 
 
@@ -77,6 +86,7 @@ class JobStatus(Shape):
     start_time: str | None = None
     completion_time: str | None = None
     completed_indexes: str | None = None
+    failed_indexes: str | None = None
     conditions: list[Condition] | None = None
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from localcluster import indexes
 from localcluster.backoff import Backoff
-from localcluster.controllers import JOB_BACKOFF, indexes, jobpods
+from localcluster.controllers import JOB_BACKOFF, jobindexes, jobpods
 from localcluster.controllers.jobs import JobController
 from tests.embedded import free_port
 from tests.localcluster.running import Cluster, condition, container, eventually, job, shell
@@ -308,3 +309,43 @@ async def test_the_pods_of_a_training_meet_at_the_machine(cluster):
     assert (await ended(cluster, "train"))["status"]["succeeded"] == 3
     [master] = [pod["metadata"]["name"] for pod in cluster.pods() if "train-0-" in pod["metadata"]["name"]]
     assert await cluster.log(master) == b"rank 1 of train-1 rank 2 of train-2\n"
+
+
+async def test_each_index_is_tried_again_for_itself_and_remembers_how_often(cluster, tmp_path):
+    script = f"echo x >> {tmp_path}/$JOB_COMPLETION_INDEX; test $JOB_COMPLETION_INDEX = 1 || exit 1"
+    spec = {"completions": 2, "parallelism": 2, "completionMode": "Indexed", "backoffLimitPerIndex": 2}
+    cluster.create("jobs.batch", job("work", shell(script), **spec))
+    failed = await ended(cluster)
+    assert condition(failed, "Failed") == ("True", "FailedIndexes")
+    status = failed["status"]
+    assert (status["completedIndexes"], status["failedIndexes"], status["failed"]) == ("1", "0", 3)
+    tried = [one["metadata"]["annotations"] for one in cluster.pods() if jobpods.index_of(one) == 0]
+    assert sorted(one[jobindexes.FAILURES] for one in tried) == ["0", "1", "2"]
+    assert (tmp_path / "1").read_text() == "x\n"
+
+
+async def test_an_index_waits_for_its_own_back_off_only(tmp_path):
+    cluster = await Cluster(tmp_path).start(job_backoff=Backoff(600, 600, free=0))
+    spec = {"completions": 3, "parallelism": 1, "completionMode": "Indexed", "backoffLimitPerIndex": 1}
+    cluster.create("jobs.batch", job("work", shell("test $JOB_COMPLETION_INDEX != 0"), **spec))
+    await eventually(lambda: cluster.job("work")["status"].get("completedIndexes") == "1,2")
+    [held] = [one for one in cluster.pods() if jobpods.index_of(one) == 0]
+    assert jobpods.tracked(held)
+    assert cluster.job("work")["status"]["failedIndexes"] == ""
+    cluster.change("jobs.batch", "work", suspend=True)
+    await eventually(lambda: condition(cluster.job("work"), "Suspended"))
+    assert cluster.job("work")["status"]["failedIndexes"] == ""
+    cluster.registry.delete("jobs.batch", "default", "work", propagation="Background")
+    await eventually(lambda: not cluster.pods())
+    await cluster.stop()
+
+
+async def test_an_ignored_failure_is_no_failure_of_its_index(cluster, tmp_path):
+    script = f"echo x >> {tmp_path}/runs; test $(wc -l < {tmp_path}/runs) -ge 3 || exit 43"
+    spec = {"completions": 1, "completionMode": "Indexed", "backoffLimitPerIndex": 0}
+    cluster.create("jobs.batch", job("work", shell(script), podFailurePolicy=POLICY, **spec))
+    done = await ended(cluster)
+    assert condition(done, "Complete") == ("True", "CompletionsReached")
+    noted = [one["metadata"]["annotations"] for one in cluster.pods()]
+    assert sorted(one.get(jobindexes.IGNORED, "0") for one in noted) == ["0", "1", "2"]
+    assert {one[jobindexes.FAILURES] for one in noted} == {"0"}
