@@ -134,9 +134,9 @@ class VolumeController(Controller):
         return None
 
     def _made(self, claim: Obj, storage_class: Obj) -> Obj:
+        """The volume first, then its folder: whoever kills this server leaves no folder that nothing names."""
         name = f"pvc-{claim['metadata']['uid']}"
         place = self.folder / name
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
         spec = {
             "capacity": claim["spec"]["resources"]["requests"],
             "accessModes": claim["spec"]["accessModes"],
@@ -148,6 +148,7 @@ class VolumeController(Controller):
         }
         made = {"metadata": {"name": name, "annotations": {_BY: storage.PROVISIONER}}, "spec": spec}
         volume: Obj = self.registry.create(VOLUMES, None, made, manager=COMPONENT)
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
         words = f"Successfully provisioned volume {name}"
         self.registry.event(claim, "Normal", "ProvisioningSucceeded", words, COMPONENT)
         return volume

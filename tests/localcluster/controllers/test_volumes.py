@@ -11,7 +11,8 @@ import pytest
 from localcluster.controllers import volumes
 from localcluster.kinds.storage import CLAIMS, CLASSES, PROVISIONER, VOLUMES
 from localcluster.status import ApiError
-from tests.localcluster.running import eventually
+from tests.embedded import until
+from tests.localcluster.running import Server, eventually
 
 NOBODY = 65534
 
@@ -105,3 +106,52 @@ def test_folders_that_may_only_be_read_go_and_links_are_not_followed(as_nobody):
     assert volumes._removed(folder) == ""
     assert not folder.exists()
     assert other.stat().st_mode & 0o777 == 0o500
+
+
+async def test_a_server_that_dies_while_it_makes_a_volume_leaves_no_folder_that_nothing_names(
+    cluster, monkeypatch
+):
+    def dies(resource, *args, **how):
+        if resource == VOLUMES:
+            raise RuntimeError("the server is dead")
+        return real(resource, *args, **how)
+
+    real = cluster.registry.create
+    monkeypatch.setattr(cluster.registry, "create", dies)
+    cluster.registry.create(CLASSES, None, {"metadata": {"name": "own"}, "provisioner": PROVISIONER})
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
+    cluster.create(CLAIMS, {"metadata": {"name": "data"}, "spec": spec | {"storageClassName": "own"}})
+    [controller] = [one for one in cluster.controllers.running if isinstance(one, volumes.VolumeController)]
+    with pytest.raises(RuntimeError):
+        controller.reconcile((CLAIMS, "default", "data"))
+    assert not (cluster.home / "volumes").exists()
+
+
+def test_what_was_being_removed_goes_at_the_next_start_and_what_is_claimed_stays(tmp_path):
+    """Killed at any moment: the store tells the next server which folders belong to claims that are gone."""
+    server = Server(tmp_path).start()
+    url, spec = "/api/v1/namespaces/default/persistentvolumeclaims", {"accessModes": ["ReadWriteOnce"]}
+    spec |= {"resources": {"requests": {"storage": "1Mi"}}, "volumeName": None, "storageClassName": "now"}
+    now = {"metadata": {"name": "now"}, "provisioner": PROVISIONER, "volumeBindingMode": "Immediate"}
+    server.http.post("/apis/storage.k8s.io/v1/storageclasses", json=now).raise_for_status()
+    for name in ("kept", "dropped"):
+        server.http.post(url, json={"metadata": {"name": name}, "spec": spec}).raise_for_status()
+    kept, dropped = (until(lambda: _folder(server, url, name)) for name in ("kept", "dropped"))  # noqa: B023
+    for number in range(2000):
+        (dropped / str(number)).touch()
+    (kept / "note").write_text("kept")
+    server.http.delete(f"{url}/dropped").raise_for_status()
+    server.kill()
+    server.start()
+    until(lambda: not dropped.exists(), what="the folder to go")
+    until(lambda: len(server.http.get("/api/v1/persistentvolumes").json()["items"]) == 1)
+    assert (kept / "note").read_text() == "kept"
+    server.kill()
+
+
+def _folder(server, url, name):
+    claim = server.http.get(f"{url}/{name}").json()
+    if claim["status"]["phase"] != "Bound":
+        return None
+    folder = server.home / "volumes" / claim["spec"]["volumeName"]
+    return folder if folder.exists() else None
