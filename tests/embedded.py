@@ -20,12 +20,12 @@ def free_port() -> int:
             return port
 
 
-def until(condition, seconds=60.0, what="it"):
-    """Poll `condition` until it is true; returns its value. Fails after `seconds`."""
+def until(condition, seconds=60.0, what="it", every=0.02):
+    """Poll `condition` every so many seconds until it is true; returns its value. Fails after `seconds`."""
     ends = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < ends, f"waited {seconds} s in vain for {what}"
-        time.sleep(0.02)
+        time.sleep(every)
     return value
 
 
