@@ -134,7 +134,7 @@ class VolumeController(Controller):
         return None
 
     def _made(self, claim: Obj, storage_class: Obj) -> Obj:
-        """The volume first, then its folder: whoever kills this server leaves no folder that nothing names."""
+        """The volume first, then its folder: who kills this server leaves no folder that nothing names."""
         name = f"pvc-{claim['metadata']['uid']}"
         place = self.folder / name
         spec = {
