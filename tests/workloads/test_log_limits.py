@@ -134,6 +134,7 @@ DAYS, SIZE = "days from 1 to 30, the most here", "From 0.1 to 100 GiB, the most 
 def test_what_is_no_limit_is_said_at_the_field_and_stays_there(bo, browse, red, days, gib, words):
     response = browse(bo).post(PAGE, {"days": days, "gib": gib})
     assert response.status_code == 422
+    assert response.content.count(b'aria-invalid="true" autofocus') == 1
     assert words in text(response)
     assert not LogLimits.objects.exists()
 
