@@ -87,6 +87,11 @@ SENTENCES: dict[str, str] = {
     "QueueDoesNotExist": "Its queue does not exist on the cluster.",
     "PreemptionDelayNotElapsed": "It may not take the place of others yet.",
     "FilteringFailed": "No node has GPUs free as they are asked for.",
+    "Bound": "The pod was given its node.",
+    "Pipelined": "The pod gets its node when others have left it.",
+    "BindingError": "The pod could not be given its node.",
+    "Evict": "It made way for another one.",
+    "Pending": "It waits in its queue.",
     "BindingFailed": "The GPUs that were found could not be given to the pod.",
 }
 

@@ -13,6 +13,7 @@ from tests.workloads.test_queueing import claim, group, row
 from workloads.models import KaiQueue, QueueEntry
 from workloads.observing import observe
 from workloads.queueing.guarantees import RESOURCE, follow, go_duration, observe_queues
+from workloads.waiting.sources import why
 
 START = datetime.fromisoformat("2026-01-02T03:05:00Z")
 STARTED = {"annotations": {"kai.scheduler/last-start-timestamp": "2026-01-02T03:05:00Z"}}
@@ -62,6 +63,16 @@ def test_it_follows_its_queues(red, cluster):
         told(cluster, changed)
         assert row().guaranteed_until == until
     assert row().version == before.version + 6  # each is told to who looks
+
+
+def test_a_queue_that_is_not_there_is_said_where_kai_says_nothing(red, cluster, dee):
+    said = []
+    waiting = pod(phase="Pending", node="", ready=False)
+    for part in ([job(), waiting, group()], [queue("research")], [queue("team-red", None, "research")]):
+        told(cluster, *part)
+        found = why(dee, row(), list(row().pods.all()))
+        said.append(found.words if found else None)
+    assert said == [None, "Its queue “team-red” does not exist on the cluster.", None]
 
 
 def test_its_time_begins_anew_with_each_start_and_ends_with_its_place_on_nodes(red, cluster):

@@ -131,7 +131,7 @@ def test_what_is_said_of_its_pod_group_explains_it(ada, pending):
         regarding_uid="group",
         source="kai-scheduler",
     )
-    assert answer(ada, pending).words == "Queue red is at its limit of GPUs: 4 asked for, 6 of 8 in use."
+    assert answer(ada, pending).words == "Over the limit of GPUs of queue red: 4 asked for, 6 of 8 in use."
 
 
 def test_a_refusal_to_make_pods_is_told_of_the_root(ada, red, cluster):

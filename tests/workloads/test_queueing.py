@@ -186,6 +186,14 @@ def test_kueue_that_gives_up_says_why(red, cluster, dee):
     )
 
 
+def test_switched_on_again_it_was_not_evicted(red, cluster):
+    off = condition("Evicted", reason="Deactivated", message="The workload is deactivated")
+    again = condition("Requeued", reason="Reactivated", message="The workload was reactivated")
+    observe(cluster, [job(spec=HELD), claim(off, again, waits())])
+    assert (row().phase, row().reason) == (Phase.PENDING, Reason.QUEUED)
+    assert row().message == "waits for quota of GPUs in flavor a100: 2 more needed"
+
+
 def test_a_stop_that_was_asked_for_stands_until_kueue_is_told(red, cluster, bo):
     observe(cluster, [job(spec=HELD), claim(waits())])
     actions.stop(row(), bo)
@@ -285,7 +293,7 @@ NO_QUOTA = (
     "Non-preemptible workload is over quota. Workload requested 4 GPUs, but team-red quota is 2 GPUs, "
     "while 1 GPUs are already allocated for non-preemptible pods."
 )
-OVER = "over quota: 4 GPUs asked for, queue team-red has 2 and 1 of them are taken"
+OVER = "over quota of GPUs: 4 asked for, queue team-red has 2, of which 1 are taken"
 
 
 def unschedulable(*reasons, message="", **fields):

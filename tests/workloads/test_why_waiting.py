@@ -169,14 +169,14 @@ CASES = {
         "Unschedulable",
         "Non-preemptible workload is over quota. Workload requested 4 GPUs, but red quota is 8 GPUs, while 6 GPUs "
         "are already allocated for non-preemptible pods. Use a preemptible workload to go over quota.",
-        "over quota: 4 GPUs asked for, queue red has 8 and 6 of them are taken",
+        "over quota of GPUs: 4 asked for, queue red has 8, of which 6 are taken",
         "Make it preemptible",
     ),
     "KAI: at the limit": (
         "Unschedulable",
         "gpu-queue quota has reached the allowable limit of GPUs. Limit is 8 GPUs, currently 6 GPUs allocated and "
         "workload requested 4 GPUs",
-        "queue gpu-queue is at its limit of GPUs: 4 asked for, 6 of 8 in use",
+        "over the limit of GPUs of queue gpu-queue: 4 asked for, 6 of 8 in use",
         "a higher limit",
     ),
     "KAI: no such queue": (
@@ -197,6 +197,96 @@ CASES = {
         "Pod red/sft-0 was preempted by workload green/eval.",
         "it gave way to workload green/eval",
         "starts again by itself",
+    ),
+    "KAI 0.12: over the limit of the queue above": (
+        "OverLimit",
+        "parentlim quota has reached the allowable limit of GPUs. Limit is 2 GPUs, currently 0 GPUs allocated and "
+        "workload requested 3 GPUs",
+        "over the limit of GPUs of queue parentlim: 3 asked for, 0 of 2 in use",
+        "a higher limit",
+    ),
+    "KAI 0.12: over quota": (
+        "NonPreemptibleOverQuota",
+        "Non-preemptible workload is over quota. Workload requested 1 GPUs, but quo quota is 2 GPUs, while 2 GPUs are "
+        "already allocated for non-preemptible pods. Use a preemptible workload to go over quota.",
+        "over quota of GPUs: 1 asked for, queue quo has 2, of which 2 are taken",
+        "Make it preemptible",
+    ),
+    "KAI 0.12: more GPUs than a node has": (
+        "PodSchedulingErrors",
+        "Resources were not found for pod kteam/e-toobig-pbttc due to: Scheduling conditions were not met for pod "
+        "kteam/e-toobig-pbttc:\nMaxNodePoolResources: The pod kteam/e-toobig-pbttc requires GPU: 16, CPU: 1 (cores), "
+        "memory: 1.073 (GB). Max GPU resources available in a single node in the default node-pool is topped at 8.\n",
+        "asks for more GPUs than any node has: 8 at most",
+        "never starts",
+    ),
+    "KAI 0.12: more memory than a node has": (
+        "Unschedulable",
+        "Scheduling conditions were not met for pod kteam/h-mem-kbqls:\nMaxNodePoolResources: The pod "
+        "kteam/h-mem-kbqls requires GPU: 0, CPU: 1 (cores), memory: 9663.676 (GB). Max memory resources available in a "
+        "single node in the default node-pool is topped at 2199.023 GB.\n",
+        "asks for more memory than any node has: 2199.023 GB at most",
+        "never starts",
+    ),
+    "KAI 0.12: a resource that no node has": (
+        "Unschedulable",
+        "Scheduling conditions were not met for pod kteam/l-foo-xghls:\nMaxNodePoolResources: The pod "
+        "kteam/l-foo-xghls requires GPU: 1, CPU: 1 (cores), memory: 1.073 (GB), example.com/foo: 1000 (GB). No node in "
+        "the default node-pool has example.com/foo resources.\n",
+        "no node has example.com/foo",
+        "ask for none",
+    ),
+    "KAI 0.12: a claim that is not there": (
+        "Unschedulable",
+        'Scheduling conditions were not met for pod kteam/j-claim-sdwxq:\nVolumeBinding: persistentvolumeclaim "missing" '
+        "not found.\n",
+        "its volume claim “missing” does not exist",
+        "Create the claim",
+    ),
+    "KAI 0.12: nodes of two minds": (
+        "PodSchedulingErrors",
+        "Resources were not found for pod kteam/f-selector-prpkd due to: no nodes with enough resources were found: 1 "
+        "node(s) didn't match Pod's node affinity/selector. \n3 node(s) didn't have enough resources: GPUs.",
+        "no node takes it: 3 do not have enough free GPUs, 1 does not match its node selector or affinity",
+        "It starts when enough is given back",
+    ),
+    "KAI 0.12: a topology that is not there": (
+        "PodSchedulingErrors",
+        "Requested topology nothing does not exist",
+        "its topology “nothing” does not exist on the cluster",
+        "create it",
+    ),
+    "KAI 0.12: a topology without room": (
+        "PodSchedulingErrors",
+        "topology racks, requirement kubernetes.io/hostname couldn't be satisfied for job "
+        "<kteam/pg-t-topo-skzts-29d22dd5-1754-4188-bed6-4b8159802162>: not enough resources in the cluster to allocate "
+        "the job",
+        "its pods do not fit close enough together now (topology racks, kubernetes.io/hostname)",
+        "only prefer the topology",
+    ),
+    "KAI 0.12: reclaimed": (
+        "Evict",
+        "Pod kteam/a-runs-w7tmd was preempted by workload kteam/pg-q-low-6sp59-d54c8b08-0f42-468f-b0eb-1dd944bc1785.\n"
+        "big uses <GPU: 18, CPU: 4 (cores), memory: 4.294 (GB)> with a quota of <GPU: 0, CPU: Unlimited (cores), memory: "
+        "Unlimited (GB)>, fair-share of <GPU: 24, CPU: 352 (cores), memory: 4947.802 (GB)> and queue priority of <100>.",
+        "it gave way to workload kteam/q-low-6sp59",
+        "starts again by itself",
+    ),
+    "KAI 0.12: a node was found and refused": (
+        "BindingError",
+        'Failed to bind pod kteam/u-frac-dskpp to node l4-001: pods "gpu-reservation-l4-001-6gvkn" is forbidden: error '
+        "looking up service account kai-resource-reservation/kai-resource-reservation: serviceaccount "
+        '"kai-resource-reservation" not found',
+        'l4-001 was found for it, and it cannot be placed there: pods "gpu-reservation-l4-001-6gvkn" is forbidden: error '
+        "looking up service account kai-resource-reservation/kai-resource-reservation: serviceaccount "
+        '"kai-resource-reservation" not found',
+        "KAI's binder",
+    ),
+    "Kueue 0.15: quota without its check": (
+        "Pending",
+        "The workload has failed admission checks",
+        "an admission check of its queue did not let it pass",
+        "administrator",
     ),
     "Kueue: waits for quota": (
         "Pending",

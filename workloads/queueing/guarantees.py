@@ -1,7 +1,8 @@
 """How long KAI leaves a preemptible workload where it is: `preemptMinRuntime` of its queue, since it started.
 
 `observe_queues` and `follow` are for `runyard.sync`, before and after a batch is written; `place` is for
-`observing`. A queue that says nothing has the time of the queue above it, as in KAI's plugin minruntime.
+`observing`, `is_queue_missing` for `waiting`. A queue that says nothing has the time of the queue above
+it, as in KAI's plugin minruntime.
 """
 
 import re
@@ -13,7 +14,8 @@ from runyard.clusters.models import Cluster
 from runyard.clusters.observed import Seen
 from runyard.clusters.scheduler_objects import KaiQueueObject
 from workloads import transitions
-from workloads.models import KaiQueue, Preemptible, Workload
+from workloads.models import KaiQueue, Preemptible, QueueEntry, Workload
+from workloads.queueing.schedulers import KAI
 from workloads.reading import storable
 from workloads.status import Phase
 
@@ -58,6 +60,16 @@ def follow(cluster: Cluster, names: Collection[str]) -> None:
         return
     there = Workload.objects.filter(cluster=cluster, phase__in=ON_NODES, queueing__queue__in=list(names))
     transitions.placed_anew(there, partial(place, cluster), "guaranteed_until")
+
+
+def is_queue_missing(workload: Workload) -> bool:
+    """Whether KAI is to take it from a queue that its cluster has not; never where no queue is known there.
+
+    KAI passes such a workload over without a word.
+    """
+    queues = KaiQueue.objects.filter(cluster=workload.cluster_id)
+    groups = QueueEntry.objects.filter(workload=workload, resource=KAI.resource).exclude(queue="")
+    return queues.exists() and groups.exists() and not queues.filter(name=workload.queue).exists()
 
 
 def _started(workload: Workload) -> datetime | None:

@@ -13,6 +13,7 @@ from workloads.queueing.models import QueueEntry
 from workloads.queueing.schedulers import KUEUE, SCHEDULERS
 
 MOST, LONGEST = 3, 5_000
+_SWITCHED_OFF = "Deactivated"  # opens the reason of an eviction that is over once it is switched on again
 _GAVE_UP = "workload is deactivated due to"  # of what people switch off Kueue gives no cause
 
 Sum = dict[str, Any]
@@ -56,6 +57,8 @@ def _why(claim: QueueEntry) -> list[dict[str, Any]]:
         return []
     if not claim.active:
         return [_say(claim, evicted)] if evicted and _GAVE_UP in evicted["message"].lower() else []
+    if evicted and evicted["reason"].startswith(_SWITCHED_OFF):
+        evicted = None
     if _true(claim, "Admitted") and not evicted:
         return []
     says = [_say(claim, evicted, evicted=True)] if evicted else []

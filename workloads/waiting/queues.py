@@ -11,10 +11,43 @@ _LIMIT = (
 
 KAI = (
     Rule(
+        r"Failed to bind pod \S{1,300} to node (?P<node>\S{1,253}): (?P<why>.{1,600})",
+        "{node} was found for it, and it cannot be placed there: {why}",
+        "KAI tries again by itself; where it stays so, an administrator has to look at KAI's binder.",
+    ),
+    Rule(
+        r"Max (?P<resource>\S{1,253}) resources available in a single node in the \S{1,253} node-pool is "
+        r"topped at (?P<most>\d{1,15}(?:\.\d{1,9})?(?: GB| cores)?)",
+        "asks for more {resource} than any node has: {most} at most",
+        "As it is it never starts: ask for less per pod, or have a larger node added.",
+        room=True,
+    ),
+    Rule(
+        r"No node in the \S{1,253} node-pool has (?P<resource>\S{1,253}) resources",
+        "no node has {resource}",
+        "As it is it never starts: ask for none, or have a node added that has it.",
+    ),
+    Rule(
+        r"Requested topology (?P<topology>\S{1,253}) does not exist",
+        "its topology “{topology}” does not exist on the cluster",
+        "Have an administrator create it, or submit it with one that is there or with none.",
+    ),
+    Rule(
+        r"topology (?P<topology>[^\s,]{1,253}), requirement (?P<level>\S{1,253}) couldn't be satisfied",
+        "its pods do not fit close enough together now (topology {topology}, {level})",
+        "Wait until more is free in one place, ask for fewer pods, or only prefer the topology.",
+        room=True,
+    ),
+    Rule(
+        r"Waiting for (?P<least>\d{1,9}) pods,? .{0,100}?currently (?P<some>\d{1,9}) exist",
+        "its pods start together, and {some} of {least} are made yet",
+        "It starts when all of them are made: look why not, in its events.",
+    ),
+    Rule(
         r"Non-preemptible workload is over quota\.\s+Workload requested (?P<asked>[\d.]+) "
         r"(?P<what>[A-Za-z ]{1,20}?), but (?P<queue>\S{1,253}) quota is (?P<quota>[\d.]+)[^,]{0,20}, "
         r"while (?P<used>[\d.]+) ",
-        "over quota: {asked} {what} asked for, queue {queue} has {quota} and {used} of them are taken",
+        "over quota of {what}: {asked} asked for, queue {queue} has {quota}, of which {used} are taken",
         _OVER,
     ),
     Rule(
@@ -26,7 +59,7 @@ KAI = (
         _LIMIT + r"\. "
         r"Limit is (?P<limit>[\d.]+) [^,]{1,20}, currently (?P<used>[\d.]+) .{1,40}?requested "
         r"(?P<asked>[\d.]+)",
-        "queue {queue} is at its limit of {what}: {asked} asked for, {used} of {limit} in use",
+        "over the limit of {what} of queue {queue}: {asked} asked for, {used} of {limit} in use",
         "It starts when others in the queue end; ask for less, or for a higher limit.",
     ),
     Rule(
@@ -57,8 +90,9 @@ KAI = (
         room=True,
     ),
     Rule(
-        r"Pod \S{1,300} was preempted by (?:higher priority )?workload (?P<who>\S{1,300}?)\.?(?:\s|$)",
-        "it gave way to workload {who}",
+        r"Pod \S{1,300} was preempted by (?:higher priority )?workload (?P<namespace>[^\s/]{1,63}/)"
+        r"(?:pg-)?(?P<who>\S{1,300}?)(?:-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?\.?(?:\s|$)",
+        "it gave way to workload {namespace}{who}",
         "It starts again by itself when there is room.",
     ),
     Rule(
@@ -204,6 +238,11 @@ KUEUE = (
         r"AdmissionCheck for (?P<check>\S{1,253}) was Rejected(?:: (?P<why>.{1,600}))?",
         "the admission check “{check}” refused it ({why})",
         "Put right what the check wants, then run it again; an administrator knows the check.",
+    ),
+    Rule(
+        r"^The workload has failed admission checks$",
+        "an admission check of its queue did not let it pass",
+        "It starts when the check is passed; an administrator knows what it waits for.",
     ),
     Rule(
         r"[Ww]orkload is deactivated due to Admission check\(s\): (?P<checks>.{1,600}), were rejected",

@@ -12,6 +12,7 @@ SHORT = 400
 
 _RESOURCES = {
     "nvidia.com/gpu": "GPUs",
+    "GPU": "GPUs",
     "cpu": "CPU",
     "memory": "memory",
     "pods": "room for pods",

@@ -18,6 +18,7 @@ from workloads.endings import ending, said
 from workloads.fit import Room
 from workloads.models import Event, Pod, Workload
 from workloads.phases import active
+from workloads.queueing.guarantees import is_queue_missing
 from workloads.status import Phase, Reason
 from workloads.waiting.queued import explained, held
 from workloads.waiting.rules import Explanation, Told, short
@@ -34,6 +35,7 @@ _SCHEDULING = (
 _STARTING = ("Pulling", "Pulled")
 _NOT_STARTED = frozenset({"StartError", "ContainerCannotRun"})
 _NEVER = "As it is it never starts: ask for less per pod, or have a larger node added."
+_NO_QUEUE = "Have an administrator create the queue, or submit it to one that is there."
 _CRASHED = frozenset({"CrashLoopBackOff", "Error", "OOMKilled"})
 
 
@@ -89,6 +91,8 @@ def why(user: Any, workload: Workload, pods: Sequence[Pod]) -> Why | None:
         ]
     )
     answer = _answer([(found[0][0], held(workload.queueing["says"])), *found] if queued else found)
+    if answer is None and waiting and is_queue_missing(workload):
+        answer = Explanation(f"its queue “{workload.queue}” does not exist on the cluster", _NO_QUEUE)
     if answer is None:
         return None
     answer, room = _with_room(workload, waiting, answer)
