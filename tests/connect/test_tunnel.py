@@ -54,6 +54,27 @@ def browser():
     return Browser()
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_handshake_that_is_sent_elsewhere_ends_there(doors, browser, status):
+    """A tool would lead us to any address we reach, the cluster's own API too, with what lets us in there."""
+    came = []
+
+    async def elsewhere(head, reader, writer):
+        came.append(head)
+
+    async def away(head, reader, writer):
+        writer.write(b"HTTP/1.1 %d x\r\nLocation: %b\r\nContent-Length: 9\r\n\r\n" % (status, url))
+        assert await reader.read() == b""  # we wait for no more of it
+
+    async with backend(elsewhere) as (other, _), backend(away) as (port, connections):
+        url = b"http://127.0.0.1:%d/exec" % other
+        await browser.open(doors(port))
+        async with asyncio.timeout(SECONDS):
+            while connections:
+                await asyncio.sleep(0.01)
+    assert (browser.heard, came) == ([{"type": "websocket.close", "code": tunnel.FAILED}], [])
+
+
 async def test_messages_pass_both_ways_as_they_are(door, browser):
     requests = []
 

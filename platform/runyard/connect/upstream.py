@@ -84,12 +84,26 @@ def client() -> aiohttp.ClientSession:
             timeout=_TIMES,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
+            trace_configs=[_follows_nothing()],
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             max_line_size=MOST_HEADER_BYTES,
             max_field_size=MOST_HEADER_BYTES,
             read_bufsize=2**18,
         )
     return _clients[loop]
+
+
+def _follows_nothing() -> aiohttp.TraceConfig:
+    """Of a websocket the client would follow a redirect, and has no argument against it: to any address that
+    we reach, and at the cluster's with what lets us in there."""
+    config = aiohttp.TraceConfig()
+    config.on_request_redirect.append(_refuse)
+    return config
+
+
+async def _refuse(_: object, __: object, told: aiohttp.TraceRequestRedirectParams) -> None:
+    told.response.close()
+    raise aiohttp.ClientConnectionError("the tool sends a websocket elsewhere")
 
 
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
