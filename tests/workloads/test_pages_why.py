@@ -134,6 +134,36 @@ def test_what_is_said_of_its_pod_group_explains_it(ada, pending):
     assert answer(ada, pending).words == "Over the limit of GPUs of queue red: 4 asked for, 6 of 8 in use."
 
 
+@pytest.mark.parametrize(
+    ("reason", "kind", "message", "words"),
+    [
+        (
+            "Evict", "PodGroup",
+            "Pod {namespace}/{pod} was preempted by workload kteam/pg-q-low-6sp59-d54c8b08-0f42-468f-b0eb-"
+            "1dd944bc1785.\nbig uses <GPU: 18, CPU: 4 (cores), memory: 4.294 (GB)>",
+            "it gave way to workload kteam/q-low-6sp59",
+        ),
+        (
+            "Preempted", "Pod", "Preempted by pod 3a7a2c1e-5b4f-4dc2-9a56-2f8e2f1f4d11 on node gpu-7",
+            "a pod of higher priority took its place on gpu-7",
+        ),
+    ],
+)  # fmt: skip
+def test_a_workload_that_ended_as_its_pod_was_taken_says_by_whom(ada, pending, reason, kind, message, words):
+    pod = pending.pods.get()
+    pending.pods.update(phase="Failed", exit_code=143, reason="Error")
+    type(pending).objects.filter(pk=pending.pk).update(phase="Failed", terminal="Failed")
+    pending.refresh_from_db()
+    assert answer(ada, pending).words == f"Its pod {pod.name} ended with 143: ended by SIGTERM."
+    told = message.format(namespace=pending.namespace, pod=pod.name)
+    says(pending, reason, told.replace(pod.name, "another"), regarding_kind=kind, regarding_uid="another")
+    assert answer(ada, pending).words.endswith("ended by SIGTERM.")
+    says(pending, reason, told, regarding_kind=kind, regarding_uid=pod.uid)
+    found = answer(ada, pending)
+    assert found.words == f"Its pod {pod.name} was taken from its node: {words}."
+    assert found.sources[0].reason == reason
+
+
 def test_a_refusal_to_make_pods_is_told_of_the_root(ada, red, cluster):
     workload = make_workload(red, cluster, phase="Creating")
     quota = (

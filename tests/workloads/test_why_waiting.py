@@ -277,7 +277,7 @@ CASES = {
         'Failed to bind pod kteam/u-frac-dskpp to node l4-001: pods "gpu-reservation-l4-001-6gvkn" is forbidden: error '
         "looking up service account kai-resource-reservation/kai-resource-reservation: serviceaccount "
         '"kai-resource-reservation" not found',
-        'l4-001 was found for it, and it cannot be placed there: pods "gpu-reservation-l4-001-6gvkn" is forbidden: error '
+        'the node l4-001 was found for it, and cannot take it: pods "gpu-reservation-l4-001-6gvkn" is forbidden: error '
         "looking up service account kai-resource-reservation/kai-resource-reservation: serviceaccount "
         '"kai-resource-reservation" not found',
         "KAI's binder",

@@ -12,7 +12,7 @@ _LIMIT = (
 KAI = (
     Rule(
         r"Failed to bind pod \S{1,300} to node (?P<node>\S{1,253}): (?P<why>.{1,600})",
-        "{node} was found for it, and it cannot be placed there: {why}",
+        "the node {node} was found for it, and cannot take it: {why}",
         "KAI tries again by itself; where it stays so, an administrator has to look at KAI's binder.",
     ),
     Rule(

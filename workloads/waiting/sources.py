@@ -36,6 +36,7 @@ _STARTING = ("Pulling", "Pulled")
 _NOT_STARTED = frozenset({"StartError", "ContainerCannotRun"})
 _NEVER = "As it is it never starts: ask for less per pod, or have a larger node added."
 _NO_QUEUE = "Have an administrator create the queue, or submit it to one that is there."
+_TAKEN = "Run it again; with a higher backoffLimit it is tried again by itself."
 _CRASHED = frozenset({"CrashLoopBackOff", "Error", "OOMKilled"})
 
 
@@ -80,7 +81,7 @@ def why(user: Any, workload: Workload, pods: Sequence[Pod]) -> Why | None:
     if phase == Phase.STOPPED and not workload.queueing.get("says"):  # somebody stopped it
         return None
     if phase == Phase.FAILED:
-        return _failed(workload, pods)
+        return _failed(user, workload, pods)
     waiting = [pod for pod in active(pods) if not pod.ready]
     queued = _queued(workload, waiting)
     found = _each_once(
@@ -99,7 +100,7 @@ def why(user: Any, workload: Workload, pods: Sequence[Pod]) -> Why | None:
     return Why(_TITLES.get(phase, "Why it waits"), _sentence(answer.words), answer.step, room, _few(found))
 
 
-def _failed(workload: Workload, pods: Sequence[Pod]) -> Why | None:
+def _failed(user: Any, workload: Workload, pods: Sequence[Pod]) -> Why | None:
     failed = [pod for pod in pods if pod.phase == "Failed"]
     pod = max(failed, key=lambda one: one.finished_at or one.created_at, default=None)
     sources = [_source_of(pod)] if pod else []
@@ -107,8 +108,25 @@ def _failed(workload: Workload, pods: Sequence[Pod]) -> Why | None:
         message, left_out = _bounded(workload.terminal_message)
         sources.append(Source("cluster", workload.terminal_reason, message, workload.completed_at, left_out))
     late = workload.terminal_reason == Reason.DEADLINE
-    answer = (_end_of(pod) if pod and not late else None) or _refusal(workload)
+    taken = _taken(user, workload, pod) if pod and not late else None
+    if taken:
+        sources.insert(0, taken[0])
+    answer = (taken[1] if taken else _end_of(pod) if pod and not late else None) or _refusal(workload)
     return Why(_TITLES[Phase.FAILED], _sentence(answer.words), answer.step, "", sources) if answer else None
+
+
+def _taken(user: Any, workload: Workload, pod: Pod) -> "Found | None":
+    """Which scheduler took `pod` from its node for another, of which its exit code says nothing."""
+    by_kai = Q(reason="Evict", message__startswith=f"Pod {workload.namespace}/{pod.name} ")
+    told = queries.visible_events(user, workload).filter(
+        by_kai & Q(regarding_kind="PodGroup") | Q(reason="Preempted", regarding_uid=pod.uid)
+    )
+    event = told.first()
+    if event is None:
+        return None
+    source, known = _of_event(event)
+    words = known.words if known else source.message
+    return source, Explanation(short(f"its pod {pod.name} was taken from its node: {words}"), _TAKEN)
 
 
 def _end_of(pod: Pod) -> Explanation | None:
