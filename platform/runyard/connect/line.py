@@ -45,7 +45,7 @@ class Line(asyncio.Protocol):
         self._parser, self._method = httptools.HttpResponseParser(self), method
         self._parser.set_dangerous_leniencies(**_LENIENT)
         self._pieces: deque[bytes] = deque()
-        self._held = self._heard = self._left = 0
+        self._held = self._heard = self._around = self._left = 0
         self._has_head = self._is_whole = self._is_last = self._ends_by_closing = False
         self.status, self.headers = 0, cast(Headers, [])
 
@@ -126,11 +126,12 @@ class Line(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _parse(self, data: bytes) -> None:
+        self._around += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             return self._fail(f"no HTTP: {error}")
-        if not self._has_head and self._heard > MOST_HEAD_BYTES:
+        if self._around > MOST_HEAD_BYTES:  # before a body, or after it: trailers
             self._fail("its headers have no end")
 
     def _fail(self, words: str) -> None:
@@ -159,6 +160,7 @@ class Line(asyncio.Protocol):
         self._ends_by_closing = not (bare or chunked or lengths)
 
     def on_body(self, data: bytes) -> None:
+        self._around = 0
         if self._left:
             self._take(data)
         elif not self._is_whole:
