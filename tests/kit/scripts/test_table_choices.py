@@ -200,3 +200,23 @@ def test_a_menu_closes_where_the_focus_goes_on_and_gives_it_back_at_escape(stage
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Next")).to_be_focused()
     expect(menu).not_to_have_attribute("open", "")
+
+
+def test_in_a_long_menu_one_finds_by_name_and_opens_by_enter(stage):
+    links = "".join(f'<a href="#team-{n}" data-label="team-{n}">team-{n}</a>' for n in range(200))
+    page = stage(
+        '<main><details class="menu" data-behaviour="menu"><summary>Project</summary>'
+        '<div class="menu-list long"><input type="search" data-find aria-label="Find">'
+        f"<p data-none hidden>None has that name.</p>{links}</div></details></main>",
+        styles=("tokens", "base", "workload"),
+    ).page
+    page.get_by_text("Project").click()
+    field = page.get_by_label("Find")
+    expect(field).to_be_focused()
+    assert page.locator(".menu-list").bounding_box()["y"] > page.get_by_text("Project").bounding_box()["y"]
+    field.fill("no such")
+    expect(page.get_by_text("None has that name.")).to_be_visible()
+    field.fill("TEAM-17")
+    expect(page.locator(".menu-list a:visible")).to_have_count(11)
+    field.press("Enter")
+    page.wait_for_url("**#team-17")
