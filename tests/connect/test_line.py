@@ -182,9 +182,9 @@ async def test_connections_wait_no_longer_than_they_may(door, monkeypatch):
 
 
 @pytest.mark.parametrize("trailer", [b"X: " + b"x" * MIB, b"X-Some: trailer\r\n" * 65_536])
-async def test_trailers_without_end_are_cut(door, trailer):
+async def test_trailers_without_end_are_cut(doors, trailer):
     """Nobody reads them: what the parser holds of one must not grow, nor the request last for ever."""
     async with Tool([head(b"Transfer-Encoding: chunked"), b"2\r\nok\r\n0\r\n", *[trailer] * 64]) as tool:
-        found = await ask(door(tool.port, prefix=""), "/")
-        assert (found.body, found.whole) == (b"ok", False)
+        found = await ask(doors(tool.port), "/")
+        assert found.status == 502 or not found.whole
         assert tool.sent < 16 * MIB
