@@ -13,7 +13,7 @@ SENTENCES: dict[str, str] = {
     "Evicted": "The pod was removed from its node.",
     "TaintManagerEviction": "The pod is removed from its node because of a taint.",
     "NodeNotReady": "The node of the pod does not answer.",
-    "Unschedulable": "No node can take the pods now.",
+    "Unschedulable": "It cannot be given a node now.",
     "NotReady": "Not all pods that have to start together are there.",
     # images
     "Pulling": "The image is being pulled.",
