@@ -9,6 +9,7 @@ cluster can be kept waiting. Who is slower is told what is kept, or how many lin
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -17,13 +18,15 @@ from django.db import connection
 from runyard.clusters.connection import ApiError, ClusterError
 from workloads import logs
 from workloads.keeping.store import StoreError
-from workloads.keeping.text import Again, Cutter, Place
+from workloads.keeping.text import Again, Cutter, Place, fraction
 from workloads.keeping.upstream import block_of, new_of
 from workloads.log_frames import BLOCK_BYTES, Coming, Frame, Ring, frame_of
 from workloads.models import Pod
 
-KEPT_LINES, GATHER_SECONDS = 1_000, 0.025
+KEPT_LINES, GATHER_SECONDS = 1_000, 0.01
 LINGER_SECONDS, RETRY_SECONDS, RESET_SECONDS = 10.0, 1.0, 3.0
+CATCH_UP_SECONDS = 45.0  # longer than a collector gathers before it writes
+CATCHING_UP = "This log is written faster than it could be read; going on where it is kept."
 ENDED, RUN_ENDED = "The container has ended.", "This run has ended."
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,7 @@ class Feed:
         self._stream: logs.LogStream | None = None
         self._stopped = threading.Event()
         self._number, self._place = 0, Place()
+        self._resigned = False  # to lines that are missing
         self._ended_so = RUN_ENDED if previous else ENDED
         threading.Thread(target=self._read, name=f"log-{pod.name}", daemon=True).start()
 
@@ -58,7 +62,7 @@ class Feed:
         try:
             while True:
                 news.clear()
-                if whole is not self._whole and whole is not None:
+                if whole is not None and self._whole is not None and whole.number != self._whole.number:
                     yield Frame(reset=True)
                     self._watchers[news] = 0
                 whole, place = self._whole, self._watchers[news]
@@ -142,10 +146,12 @@ class Feed:
             self._say(logs.unavailable(error))
             return False
         try:
-            self._pump(stream)
+            if self._pump(stream):
+                return self._at_the_end()
+            self._catch_up()
         except ClusterError:
-            return False  # cut, or silent for long: goes on where it was
-        return self._at_the_end()
+            pass  # cut, or silent for long: goes on where it was
+        return False
 
     def _begin(self) -> bool:
         """Begin where the kept part ends; whether that is all there is."""
@@ -157,7 +163,7 @@ class Feed:
         return whole.complete
 
     def _start(self, whole: logs.Whole) -> None:
-        self._number, self._coming = whole.number, Coming()
+        self._number, self._coming, self._resigned = whole.number, Coming(), False
         self._on_loop(self._set, whole, self._coming)
 
     def _open(self) -> logs.LogStream:
@@ -166,11 +172,35 @@ class Feed:
             self._stream.interrupt()
         return self._stream
 
-    def _pump(self, stream: logs.LogStream) -> None:
+    def _pump(self, stream: logs.LogStream) -> bool:
+        """Tell what comes, to its end; False where the cluster had let go of what came before it."""
         again, cutter = Again(self._place), Cutter()
         for chunk in stream:
-            self._tell(new_of(again, cutter.feed(chunk)))
+            text = new_of(again, cutter.feed(chunk))
+            if again.gap and not self._resigned:
+                return False
+            self._tell(text)
         self._tell(new_of(again, cutter.finish()))
+        return True
+
+    def _catch_up(self) -> None:
+        """Go on where the kept part ends, once that is beyond what was read: numbers are right there.
+
+        Where nobody keeps the log, the next line that there is has the next number.
+        """
+        self._say(CATCHING_UP)
+        ends = time.monotonic() + CATCH_UP_SECONDS
+        while not self._stopped.is_set():
+            now = logs.find_live(self._pod, self._container, self._previous)
+            place = now.place()
+            if now.number > self._number or fraction(place.last) > fraction(self._place.last):
+                self._place = place
+                return self._start(now)
+            if not now.is_being_kept or time.monotonic() >= ends:
+                self._resigned = True
+                return None
+            self._stopped.wait(RETRY_SECONDS)
+        return None
 
     def _at_the_end(self) -> bool:
         """The stream ended: whether the log did. A container that runs again has a log of its own."""

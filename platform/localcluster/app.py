@@ -15,6 +15,7 @@ from localcluster import auth, bodies, discovery, podlog, proxy, query, status, 
 from localcluster.api import Api
 from localcluster.doors import Door
 from localcluster.forward import Carrier
+from localcluster.logoptions import FellBehind
 from localcluster.registry import Registry
 from localcluster.routing import resolve
 
@@ -52,7 +53,10 @@ class Application:
         except Exception:
             log.exception("%s %s", request.method, scope["path"])
             response = _refusal(status.internal())
-        await response(scope, receive, send)
+        try:
+            await response(scope, receive, send)
+        except FellBehind:  # without an end, so that it is not taken for one
+            log.warning("%s is cut off: its reader is too slow", scope["path"])
 
     async def _answer(self, request: Request) -> Response:
         path = request.scope["path"]  # not request.url, which believes the Host header

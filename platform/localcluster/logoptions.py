@@ -15,3 +15,7 @@ class LogOptions:
     timestamps: bool = False
     previous: bool = False
     limit_bytes: int | None = None
+
+
+class FellBehind(Exception):
+    """Who follows a log is so slow that what comes next was let go of."""

@@ -17,7 +17,7 @@ const SHARE = 20; // so many times what the last one took, but no longer than
 const LONGEST = 1000; // milliseconds; and no shorter than
 const RUSH = 200; // milliseconds when there came
 const MANY = 1000; // lines since, more than anybody reads
-const CALM = 30; // milliseconds in which nothing came: no more is waited for
+const CALM = 15; // milliseconds in which nothing came: no more is waited for
 const OFTEN = 100; // milliseconds after it may, within which a drawing is one of many
 const MOST_PAUSED = 8 * 2 ** 20; // bytes that wait while paused; the oldest of more are fetched when they are looked at
 

@@ -259,7 +259,7 @@ def here(tmp_path, monkeypatch):
 
 def keep(pod, store, *lines, instance=0, complete=False):
     row, _ = KeptLog.objects.get_or_create(pod=pod, container="main", instance=instance)
-    writer = writing.Writer(claims.take(row, "test"), store)
+    writer = writing.Writer(claims.take(row, "test") or row, store)
     writer.add(b"".join(lines))
     writer.finish() if complete else writer.flush()
 
@@ -277,9 +277,29 @@ async def test_live_lines_count_on_from_the_kept_ones_though_the_cluster_has_let
     script, pod, here
 ):
     await asyncio.to_thread(keep, pod, here, *(line(n, f"line {n}") for n in range(5)))
-    played = script([line(7, "line 5"), line(8, "line 6")])
+    await asyncio.to_thread(KeptLog.objects.update, held_until=None)  # nobody keeps what comes
+    played = script(*[[line(7, "line 5"), line(8, "line 6")]] * 2)
     assert numbered(await frames_of(pod, 3)) == [(n, f"line {n}") for n in range(3, 7)]
-    assert played.asked[0] == "2026-01-02T03:04:04Z"
+    assert played.asked[:2] == ["2026-01-02T03:04:04Z"] * 2
+
+
+async def test_lines_that_were_read_too_late_are_told_as_they_are_kept_with_the_right_numbers(
+    script, pod, here, monkeypatch
+):
+    every = [line(n, f"line {n}") for n in range(10)]
+    await asyncio.to_thread(keep, pod, here, every[0])
+    played = script([*every[:3], WAIT, Unreachable("cut off")], every[7:], every[5:])
+    played.go_on.set()
+    monkeypatch.setattr(feeds, "CATCHING_UP", "behind")
+    frames = []
+    async with asyncio.timeout(60):
+        async for frame in feeds.watch(pod, "main", 0, previous=False):
+            frames.append(frame)
+            if frame.note == "behind":  # what the collector had read by then is written
+                await asyncio.to_thread(keep, pod, here, *every[1:6])
+    assert numbered(frames) == [(n, f"line {n}") for n in range(10)]
+    assert not any(frame.reset for frame in frames)
+    assert played.asked[:3] == [f"2026-01-02T03:04:0{n}Z" for n in (0, 2, 5)]
 
 
 async def test_a_log_that_is_kept_to_its_end_is_told_without_the_cluster(script, pod, here):
@@ -290,7 +310,7 @@ async def test_a_log_that_is_kept_to_its_end_is_told_without_the_cluster(script,
 
 
 async def test_a_container_that_begins_anew_begins_a_log_of_its_own(script, pod, here):
-    played = script([line(1, "first run"), WAIT], [line(3, "second run")])
+    played = script([line(1, "first run"), WAIT], [line(2, "kept of it"), line(3, "second run")])
     frames = []
     async with asyncio.timeout(60):
         async for frame in feeds.watch(pod, "main", 0, previous=False):

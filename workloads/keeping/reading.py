@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 
+from django.utils import timezone
+
 from runyard.clusters.connection import ApiError, ClusterError
 from workloads.keeping import chunks, upstream
 from workloads.keeping.models import KeptChunk, KeptLog
@@ -64,6 +66,12 @@ class Whole:
     @property
     def complete(self) -> bool:
         return bool(self.log and self.log.complete)
+
+    @property
+    def is_being_kept(self) -> bool:
+        """Whether a collector reads it now: what it has may be written only in a while."""
+        until = self.log.held_until if self.log else None
+        return until is not None and until > timezone.now()
 
     def place(self) -> Place:
         """Where the kept part ends. Raises StoreError."""

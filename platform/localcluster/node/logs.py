@@ -2,7 +2,8 @@
 
 A record is `<30 bytes of time> <stdout|stderr> <F|P> <bytes>\\n`; P are parts of a line that an F ends.
 Files are numbered and only appended to, so a reader that is at the end of one goes on with the next number:
-rotation neither skips nor repeats a record, except one already deleted because it fell out of the files kept.
+rotation neither skips nor repeats a record. A follower that is so slow that the next one is deleted already
+is cut off, so that it does not take what comes then for what comes next.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from localcluster.logoptions import LogOptions
+from localcluster.logoptions import FellBehind, LogOptions
 
 CHUNK_BYTES = 64 * 1024
 TIME_WIDTH, TAG_AT, TEXT_AT = 30, 38, 40
@@ -131,13 +132,17 @@ def since_of(options: LogOptions) -> int:
 
 
 async def read(folder: Path, options: LogOptions, ended: Callable[[], bool]) -> AsyncIterator[bytes]:
-    """The log in `folder` as chunks of bytes; with `follow` until `ended()` and all has been read."""
+    """The log in `folder` as chunks of bytes; with `follow` until `ended()` and all has been read.
+
+    Raises FellBehind.
+    """
     since = since_of(options)
     printer = Printer(since, options.timestamps, options.limit_bytes)
     start = None
     if options.tail_lines is not None:
         start = await asyncio.to_thread(Files(folder).tail, options.tail_lines)
-    async for records in _records(Files(folder), start, since, ended if options.follow else lambda: True):
+    until = ended if options.follow else None
+    async for records in _records(Files(folder), start, since, until):
         data = printer.text(records)
         if data:
             yield data
@@ -146,10 +151,11 @@ async def read(folder: Path, options: LogOptions, ended: Callable[[], bool]) -> 
 
 
 async def _records(
-    files: Files, start: tuple[int, int] | None, since: int, ended: Callable[[], bool]
+    files: Files, start: tuple[int, int] | None, since: int, until: Callable[[], bool] | None
 ) -> AsyncIterator[list[bytes]]:
-    """Records in order from `start` (None: the beginning); waits for more until `ended()`."""
+    """Records in order from `start` (None: the beginning); waits for more `until` that is true."""
     number, offset = start or (files.written_since(since), 0)
+    ended, told = until or (lambda: True), False
     while number is None:
         if ended():
             return
@@ -157,15 +163,17 @@ async def _records(
         number = files.written_since(since)
     while number is not None:
         try:
-            file = files.path(number).open("rb")
+            with files.path(number).open("rb") as file:
+                file.seek(offset)
+                async for records in _of_file(file, number, files, ended):
+                    yield records
+            following, told = files.after(number), True
+            whole = following in (None, number + 1)
         except FileNotFoundError:
-            number, offset = files.after(number), 0
-            continue
-        with file:
-            file.seek(offset)
-            async for records in _of_file(file, number, files, ended):
-                yield records
-        number, offset = files.after(number), 0
+            following, whole = files.after(number), not told
+        if until and not whole:
+            raise FellBehind
+        number, offset = following, 0
 
 
 async def _of_file(

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from localcluster.logoptions import FellBehind
 from tests.contracts.objects import config_map, pod
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -110,6 +111,28 @@ async def test_a_log_is_asked_of_the_node_with_all_its_options(http, logs, start
         100,
     )
     assert options.since_time == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def test_who_reads_a_log_too_slowly_is_cut_off_without_an_end(http, logs, started, monkeypatch):
+    application, sent = http._transport.app, []
+
+    async def slow(*_):
+        yield b"one\n"
+        raise FellBehind
+
+    async def watched(scope, receive, send):
+        async def note(message):
+            sent.append(message)
+            await send(message)
+
+        await application(scope, receive, note)
+
+    monkeypatch.setattr(application._api, "_pod_logs", slow)
+    monkeypatch.setattr(http._transport, "app", watched)
+    with pytest.raises(AssertionError):  # as the transport calls an answer that has no end
+        await http.get(f"{PODS}/one/log", params={"follow": "true"})
+    assert [one.get("body") for one in sent] == [None, b"one\n"]
+    assert sent[-1]["more_body"]
 
 
 async def test_a_log_before_the_start_says_what_is_awaited(http, registry, started):

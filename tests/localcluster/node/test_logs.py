@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from localcluster.logoptions import LogOptions
+from localcluster.logoptions import FellBehind, LogOptions
 from localcluster.node import logs
 from localcluster.node.attempt import Attempt, Spec
 from tests.localcluster.running import eventually, python, shell
@@ -140,14 +140,12 @@ async def test_a_follower_misses_nothing_over_rotations(tmp_path):
     assert len(list((tmp_path / "run" / "log").iterdir())) > 1
 
 
-async def test_a_follower_that_was_left_behind_goes_on_with_what_there_is(folder):
-    over = False
-    following = logs.read(folder, LogOptions(follow=True), lambda: over)
+async def test_a_follower_that_was_left_behind_is_cut_off(folder):
+    following = logs.read(folder, LogOptions(follow=True), lambda: False)
     assert (await anext(following)).decode() == lines(0, 3)
     (folder / "00000001").unlink()  # as rotation does meanwhile
-    assert (await asyncio.wait_for(anext(following), 20)).decode() == lines(8)
-    over = True
-    assert [chunk async for chunk in following] == []
+    with pytest.raises(FellBehind):
+        await asyncio.wait_for(anext(following), 20)
 
 
 async def test_rotation_keeps_the_newest_five_files(tmp_path):
