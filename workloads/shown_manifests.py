@@ -12,6 +12,7 @@ from runyard.clusters.connection import ApiError, ClusterError, connect
 from workloads import manifests
 from workloads.kinds import KINDS
 from workloads.models import Workload
+from workloads.status import TERMINAL
 
 LIVE, SUBMITTED, DIFFERENCE = "live", "submitted", "difference"
 TITLES = {LIVE: "Live", SUBMITTED: "As submitted", DIFFERENCE: "What differs"}
@@ -69,7 +70,7 @@ def _live(workload: Workload) -> dict[str, Any]:
 
 def _why(workload: Workload, error: Exception) -> str:
     if workload.uid is None and not workload.deleted_at:
-        return "The cluster does not have it yet."
+        return f"The cluster {'never had it' if workload.phase in TERMINAL else 'does not have it yet'}."
     if isinstance(error, ApiError) and error.code == 404:
         return "The cluster has it no more."
     return str(error) if isinstance(error, ClusterError) else "The cluster's answer cannot be read."

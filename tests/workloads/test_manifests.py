@@ -170,6 +170,15 @@ def test_why_there_is_no_live_manifest_stands_in_words(live, page, answer, words
     assert words in response.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("phase", "words"), [("Creating", "does not have it yet."), ("Failed", "The cluster never had it.")]
+)
+def test_what_the_cluster_refused_is_not_promised(live, page, ada_training, phase, words):
+    live["answer"] = ApiError(404, "NotFound", "x")
+    type(ada_training).objects.update(uid=None, phase=phase)
+    assert words in page().content.decode()
+
+
 def test_a_workload_of_others_has_no_submitted_manifest(live, page, ada_training):
     type(ada_training).objects.update(manifest={})
     for of in ("submitted", "difference"):
