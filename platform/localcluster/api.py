@@ -184,7 +184,11 @@ class Api:
         body = bodies.parse_object(await bodies.read(request), bodies.media_type(request))
         assert target.below is not None
         assert target.below.post is not None
-        made = target.below.post(self._registry, target.namespace or "", target.name, body)
+        options = body.get("deleteOptions") or {}  # an eviction's; nobody else has any
+        if not isinstance(options, dict):
+            raise status.bad_request("deleteOptions: must be an object")
+        how = query.deletion(request.query_params, options, request.query_params.getlist("dryRun"))
+        made = target.below.post(self._registry, target.namespace or "", target.name, body, how)
         return _json(request, msgspec.json.encode(made), 201)
 
     async def scale(self, request: Request, target: Target) -> Response:

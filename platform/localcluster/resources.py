@@ -35,7 +35,7 @@ from localcluster.validation import Problems
 
 if TYPE_CHECKING:
     from localcluster.doors import Door
-    from localcluster.registry import Registry
+    from localcluster.registry import Deletion, Registry
 
 Obj = dict[str, Any]
 Path = tuple[str, ...]
@@ -62,7 +62,7 @@ class Subresource:
     version: str = ""
     verbs: tuple[str, ...] = STATUS_VERBS
     writes: tuple[Path, ...] = ()
-    post: Callable[[Registry, str, str, Obj], Obj] | None = None
+    post: Callable[[Registry, str, str, Obj, Deletion], Obj] | None = None
     scale: Scale | None = None  # it shows and takes the number of replicas, as a Scale
     stream: Stream | None = None  # a websocket to a pod: it speaks with whoever has asked for one
 

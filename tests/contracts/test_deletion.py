@@ -140,6 +140,20 @@ def test_a_namespace_takes_everything_with_it(raw):
     assert eventually(lambda: raw.get(url).status_code == 404)
 
 
+def test_an_eviction_that_is_only_tried_leaves_the_pod_and_one_that_is_meant_takes_it(raw, pods):
+    raw.post(pods, json=pod("one")).raise_for_status()
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "one"}}
+    tried = [({"deleteOptions": {"dryRun": ["All"]}}, {}), ({}, {"dryRun": "All"})]
+    for options, params in tried:
+        answer = raw.post(f"{pods}/one/eviction", json=eviction | options, params=params)
+        assert answer.status_code == 201
+        assert "deletionTimestamp" not in raw.get(f"{pods}/one").json()["metadata"]
+    other = {"deleteOptions": {"preconditions": {"uid": "another"}}}
+    assert raw.post(f"{pods}/one/eviction", json=eviction | other).status_code == 409
+    assert raw.post(f"{pods}/one/eviction", json=eviction).status_code == 201
+    assert raw.get(f"{pods}/one").status_code == 404
+
+
 def test_the_default_namespace_stays(raw):
     refused = raw.delete("/api/v1/namespaces/default")
     assert (refused.status_code, refused.json()["reason"]) == (403, "Forbidden")

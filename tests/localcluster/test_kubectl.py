@@ -110,7 +110,16 @@ kind: Gadget
 metadata: {name: one}
 spec: {wanted: 2}
 """
-#: In this order, on one cluster: what is typed, and what is seen.
+CONFIG_MAPS = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: first, labels: {set: all}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: second, labels: {set: all}}
+"""
+#: In this order, on one cluster: what is typed, and what is seen. NODE is the name of its node.
 ROWS = [
     ("version", "Server Version: v1."),
     ("api-resources", "deployments"),
@@ -136,10 +145,59 @@ ROWS = [
     ('patch deployment web -p {"spec":{"replicas":1}}', "patched"),
     ("rollout restart deployment web", "restarted"),
     ("rollout history deployment web", "REVISION"),
+    ("set image deployment/web main=busybox:2", "image updated"),
+    ("rollout status deployment/web --timeout=120s", "successfully rolled out"),
+    ("rollout history deployment/web --revision=3", "busybox:2"),
+    ("rollout undo deployment web", "rolled back"),
+    ("rollout pause deployment web", "paused"),
+    ("rollout resume deployment web", "resumed"),
+    ("set env deployment/web RATE=2", "env updated"),
+    ("set resources deployment/web --limits=memory=64Mi", "resource requirements updated"),
+    ('patch deployment web --type=merge -p {"metadata":{"labels":{"a":"b"}}}', "patched"),
+    ('patch deployment web --type=json -p [{"op":"remove","path":"/metadata/labels/a"}]', "patched"),
+    ("label deployment web tier=back --overwrite", "labeled"),
+    ("label deployment web tier-", "unlabeled"),
+    ("rollout status deployment/web --timeout=120s", "successfully rolled out"),
+    ("get pods --sort-by=.metadata.creationTimestamp", "web-"),
+    ("get pods -o jsonpath={.items[*].metadata.labels.app}", "web"),
+    ("get pods -o custom-columns=NAME:.metadata.name,PHASE:.status.phase", "PHASE"),
+    ("get pods --field-selector=status.phase=Running --show-labels", "app=web"),
+    ("wait --for=jsonpath={.status.readyReplicas}=1 deployment/web --timeout=120s", "condition met"),
+    ("cordon NODE", "node/NODE cordoned"),
+    ("uncordon NODE", "node/NODE uncordoned"),
+    ("taint nodes NODE kept=free:PreferNoSchedule", "node/NODE tainted"),
+    ("taint nodes NODE kept-", "node/NODE untainted"),
+    ("drain NODE --ignore-daemonsets --force --dry-run=server", "node/NODE drained (server dry run)"),
+    ("get deployment web", "web    1/1"),
     ("top nodes", "CPU(cores)"),
-    ("top pods", "MEMORY(bytes)"),
+    ("top pods --containers", "MEMORY(bytes)"),
     ("events", "ScalingReplicaSet"),
     ("create -f job.yaml", "job.batch/short created"),
+    ("create namespace lab", "namespace/lab created"),
+    ("create configmap settings --from-literal=rate=2 -n lab", "configmap/settings created"),
+    ("get configmap settings -n lab -o jsonpath={.data.rate}", "2"),
+    ("create secret generic key --from-literal=token=s3cret -n lab", "secret/key created"),
+    ("get secret key -n lab -o jsonpath={.data.token}", "czNjcmV0"),
+    ("create serviceaccount robot -n lab", "serviceaccount/robot created"),
+    (
+        "create deployment idle --image=busybox --replicas=2 -n lab -- sleep 600",
+        "deployment.apps/idle created",
+    ),
+    ("rollout status deployment/idle -n lab --timeout=120s", "successfully rolled out"),
+    ("expose deployment idle --port=80 -n lab", "service/idle exposed"),
+    ("create service clusterip web --tcp=80:8080 -n lab", "service/web created"),
+    ("create priorityclass urgent --value=10", "priorityclass.scheduling.k8s.io/urgent created"),
+    ("create job once --image=busybox -n lab -- true", "job.batch/once created"),
+    ("wait --for=condition=Complete job/once -n lab --timeout=120s", "condition met"),
+    (
+        "create cronjob nightly --image=busybox --schedule=@daily -n lab -- true",
+        "cronjob.batch/nightly created",
+    ),
+    ("create job again --from=cronjob/nightly -n lab", "job.batch/again created"),
+    ("wait --for=condition=Complete job/again -n lab --timeout=120s", "condition met"),
+    ("run shell --image=busybox -n lab --command -- sleep 600", "pod/shell created"),
+    ("apply -f settings.yaml", "configmap/second created"),
+    ("delete namespace lab", 'namespace "lab" deleted'),
     ("logs -f job/short --pod-running-timeout=120s", "line 3"),
     ("wait --for=condition=Complete job/short --timeout=120s", "condition met"),
     ("apply -f stateful.yaml", "statefulset.apps/db created"),
@@ -169,7 +227,12 @@ ROWS = [
     ("auth can-i --list", "*.*"),
     ("auth whoami", "kubernetes-admin"),
     ("delete -f job.yaml", 'job.batch "short" deleted'),
-    ("delete deployment web", 'deployment.apps "web" deleted'),
+    ("delete deployment web --cascade=orphan", 'deployment.apps "web" deleted'),
+    ("get rs -l app=web -o name", "replicaset.apps/web-"),
+    ("delete rs -l app=web", "deleted"),
+    ("config get-contexts", "localcluster"),
+    ("api-versions", "batch/v1"),
+    ("explain job.spec --recursive", "successPolicy"),
 ]
 
 #: What goes on until it is ended, and so has a test of its own.
@@ -210,6 +273,7 @@ def kubectl(kit, tmp_path_factory):
     (folder / "one.yaml").write_text(GADGET_ONE)
     (folder / "louder.yaml").write_text(LOUDER)
     (folder / "stateful.yaml").write_text(STATEFUL)
+    (folder / "settings.yaml").write_text(CONFIG_MAPS)
     with embedded(folder) as cluster:
         config = Path(cluster.kubeconfig).with_name("kubeconfig-for-kubectl")
         env = os.environ | {"KUBECONFIG": str(config), "HOME": str(folder)}
@@ -227,7 +291,9 @@ def kubectl(kit, tmp_path_factory):
 
 
 def test_what_is_in_the_table_works(kubectl):
+    node = kubectl("get nodes -o jsonpath={.items[0].metadata.name}").stdout
     for words, seen in ROWS:
+        words, seen = words.replace("NODE", node), seen.replace("NODE", node)
         done = kubectl(words)
         assert done.returncode == 0, f"{words}: {done.stderr}"
         assert seen in done.stdout, f"{words}: {done.stdout}"

@@ -12,6 +12,7 @@ from typing import Any
 from localcluster import quantities
 from localcluster.kinds import storage
 from localcluster.kinds.pods import bind
+from localcluster.registry import Deletion
 from localcluster.status import ApiError
 
 from .affinity import selects
@@ -226,7 +227,8 @@ class Scheduler(Controller):
 
     def _bind(self, pod: Obj, node: str) -> None:
         meta = pod["metadata"]
-        bind(self.registry, meta["namespace"], meta["name"], {"target": {"kind": "Node", "name": node}})
+        target = {"target": {"kind": "Node", "name": node}}
+        bind(self.registry, meta["namespace"], meta["name"], target, Deletion())
         self._pending.pop(meta["uid"], None)
         self._take(meta["uid"], node, requests(pod))
         words = f"Successfully assigned {meta['namespace']}/{meta['name']} to {node}"

@@ -15,7 +15,7 @@ from localcluster.status import bad_request, conflict
 from localcluster.validation import Problems
 
 if TYPE_CHECKING:
-    from localcluster.registry import Registry
+    from localcluster.registry import Deletion, Registry
 
 Obj = dict[str, Any]
 
@@ -90,7 +90,7 @@ def grace(obj: Obj, asked: int | None) -> int:
     return seconds if seconds >= 0 else 1
 
 
-def bind(registry: Registry, namespace: str, name: str, body: Obj) -> Obj:
+def bind(registry: Registry, namespace: str, name: str, body: Obj, how: Deletion) -> Obj:
     """POST pods/NAME/binding: what a scheduler sends."""
     target = body.get("target") or {}
     node = target.get("name") if isinstance(target, dict) else None
@@ -108,17 +108,15 @@ def bind(registry: Registry, namespace: str, name: str, body: Obj) -> Obj:
         scheduled["lastTransitionTime"] = registry.timestamp()
         pod["status"]["conditions"] = [*others, scheduled]
 
-    registry.mutate("pods", namespace, name, assign, subresource="binding", manager="kube-scheduler")
+    registry.mutate(
+        "pods", namespace, name, assign, subresource="binding", manager="kube-scheduler", dry_run=how.dry_run
+    )
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
 
-def evict(registry: Registry, namespace: str, name: str, body: Obj) -> Obj:
+def evict(registry: Registry, namespace: str, name: str, body: Obj, how: Deletion) -> Obj:
     """POST pods/NAME/eviction: a deletion; there are no disruption budgets here to refuse it."""
-    options = body.get("deleteOptions") or {}
-    seconds = options.get("gracePeriodSeconds") if isinstance(options, dict) else None
-    if seconds is not None and not isinstance(seconds, int):
-        raise bad_request("deleteOptions.gracePeriodSeconds: must be a whole number of seconds")
-    registry.delete("pods", namespace, name, grace=seconds)
+    registry.remove("pods", namespace, name, how)
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
 
