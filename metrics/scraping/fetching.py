@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import urllib3
 
+from metrics.pieces import pieces
 from runyard.clusters.connection import ApiError, ClusterError, Connection, Silent
 from runyard.clusters.unreached import says
 
@@ -75,7 +76,7 @@ def _fetch(connection: Connection, path: str, deadline: float) -> bytes:
     response = connection.request("GET", path, read_seconds=min(READ_SECONDS, left))
     parts, size = [], 0
     try:
-        for part in response.stream(2**18, decode_content=True):
+        for part in pieces(response):
             size += len(part)
             if size > MOST_BYTES:
                 raise ClusterError(f"it answers more than {MOST_BYTES >> 20} MiB")
@@ -83,5 +84,5 @@ def _fetch(connection: Connection, path: str, deadline: float) -> bytes:
                 raise ClusterError("its answer took too long")
             parts.append(part)
     finally:
-        response.release_conn() if size <= MOST_BYTES else response.close()
+        response.close()  # one that was read to its end has given its connection back
     return b"".join(parts)

@@ -14,6 +14,7 @@ import httpx
 import msgspec
 import urllib3
 
+from metrics.pieces import pieces
 from metrics.sources.source import SourceError
 from runyard.clusters.connection import ApiError, ClusterError, Connection, connect
 from runyard.clusters.models import Cluster
@@ -132,7 +133,7 @@ class Proxied:
                 "GET", self.path + path, dict(parameters), read_seconds=READ_SECONDS
             )
             try:
-                body = _limited(response.stream(2**18, decode_content=True), began)
+                body = _limited(pieces(response), began)
             finally:
                 response.close()
         return understood(body, response.status, kind, self.path)

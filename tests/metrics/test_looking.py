@@ -2,6 +2,9 @@
 
 import json
 import threading
+import time
+from concurrent.futures import Future
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -14,7 +17,7 @@ from metrics.models import Health, PrometheusServer, Scraped, Upkeep
 from metrics.scraping import fetching, scraper
 from metrics.scraping.endpoints import Exporters, endpoints_of
 from metrics.scraping.fetching import Endpoint, fetch_all
-from metrics.sources import finding, resource_metrics
+from metrics.sources import asking, finding, resource_metrics
 from metrics.sources.prometheus import server_of
 from runyard.clusters.connection import connect
 from runyard.clusters.models import Cluster, Node
@@ -202,6 +205,45 @@ def test_one_that_hangs_or_drips_keeps_no_other(api, answering):
     assert found["/good"].body == b"a 1\n"
     assert found["/hangs"].why in ("it did not answer in time", "no answer within 2 seconds")
     assert found["/drips"].why in ("its answer took too long", "no answer within 2 seconds")
+
+
+@pytest.fixture
+def drip(api):
+    """The path of an answer that comes byte by byte, for longer than any test waits."""
+    over = threading.Event()
+
+    def handle(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        with suppress(OSError):
+            while not over.wait(0.02):
+                handler.wfile.write(b" ")
+
+    api.paths["/drips/api/v1/query"] = handle
+    yield "/drips/api/v1/query"
+    over.set()
+
+
+def test_one_that_drips_holds_no_thread_once_its_time_is_over(answering, drip):
+    assert fetch(answering, drip, seconds=1.0)[drip].why
+    ends = time.monotonic() + 30
+    while any(thread.name.startswith("scrape") for thread in threading.enumerate()):
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+def test_a_prometheus_that_drips_holds_no_page_for_longer_than_its_time(answering, drip, monkeypatch):
+    monkeypatch.setattr(asking, "READ_SECONDS", 1.0)
+    asked = Future()
+
+    def ask():
+        try:
+            asked.set_result(asking.Proxied(answering, "/drips").ask("/api/v1/query", {}, "vector"))
+        except Exception as error:
+            asked.set_exception(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    assert str(asked.exception(30)) == "Prometheus did not answer within 1 seconds"
 
 
 def test_one_that_never_ends_is_cut(api, answering, monkeypatch):
