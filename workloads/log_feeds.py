@@ -149,7 +149,7 @@ class Feed:
             if self._pump(stream):
                 return self._at_the_end()
             self._catch_up()
-        except ClusterError:
+        except (ClusterError, StoreError):
             pass  # cut, or silent for long: goes on where it was
         return False
 
@@ -163,7 +163,7 @@ class Feed:
         return whole.complete
 
     def _start(self, whole: logs.Whole) -> None:
-        self._number, self._coming, self._resigned = whole.number, Coming(), False
+        self._number, self._coming = whole.number, Coming()
         self._on_loop(self._set, whole, self._coming)
 
     def _open(self) -> logs.LogStream:
@@ -175,9 +175,10 @@ class Feed:
     def _pump(self, stream: logs.LogStream) -> bool:
         """Tell what comes, to its end; False where the cluster had let go of what came before it."""
         again, cutter = Again(self._place), Cutter()
+        resigned, self._resigned = self._resigned, False
         for chunk in stream:
             text = new_of(again, cutter.feed(chunk))
-            if again.gap and not self._resigned:
+            if again.gap and not resigned:
                 return False
             self._tell(text)
         self._tell(new_of(again, cutter.finish()))
@@ -192,8 +193,9 @@ class Feed:
         ends = time.monotonic() + CATCH_UP_SECONDS
         while not self._stopped.is_set():
             now = logs.find_live(self._pod, self._container, self._previous)
-            place = now.place()
-            if now.number > self._number or fraction(place.last) > fraction(self._place.last):
+            place, anew = now.place(), now.number > self._number and not self._previous
+            further = now.number == self._number and fraction(place.last) > fraction(self._place.last)
+            if anew or further:
                 self._place = place
                 return self._start(now)
             if not now.is_being_kept or time.monotonic() >= ends:
