@@ -14,7 +14,7 @@ import httpx
 import msgspec
 import urllib3
 
-from metrics.pieces import pieces
+from metrics.pieces import PLAIN, Packed, pieces, refuse_packed
 from metrics.sources.source import SourceError
 from runyard.clusters.connection import ApiError, ClusterError, Connection, connect
 from runyard.clusters.models import Cluster
@@ -68,10 +68,13 @@ class Direct:
             with _client(self.ca_file).stream(
                 "POST", self.url + path, data=dict(parameters), headers=self._headers()
             ) as response:
-                body = _limited(response.iter_bytes(), began)
+                refuse_packed(response.headers.get("content-encoding", ""))
+                body = _limited(response.iter_raw(), began)
                 status, location = response.status_code, response.headers.get("location", "")
         except httpx.TimeoutException as error:
             raise _late() from error
+        except Packed as error:
+            raise _packed(self._where, error) from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise SourceError(
                 f"Prometheus at {self._where} does not answer: {_why(error)}",
@@ -116,7 +119,8 @@ def _client(ca_file: str) -> httpx.Client:
             f"The CA file for Prometheus cannot be read: {error}", "Check its CA file."
         ) from error
     timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
-    return httpx.Client(verify=verify, timeout=timeout, trust_env=False, headers={"User-Agent": "runyard"})
+    headers = {"User-Agent": "runyard", "Accept-Encoding": PLAIN}
+    return httpx.Client(verify=verify, timeout=timeout, trust_env=False, headers=headers)
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,8 @@ class Proxied:
 def _told(where: str) -> Iterator[None]:
     try:
         yield
+    except Packed as error:
+        raise _packed(where, error) from error
     except ApiError as error:
         raise SourceError(f"Prometheus at {where} cannot answer: {error}") from error
     except ClusterError as error:
@@ -182,6 +188,12 @@ def _late() -> SourceError:
     return SourceError(
         f"Prometheus did not answer within {READ_SECONDS:.0f} seconds",
         "Ask for a shorter time, or look whether it is overloaded.",
+    )
+
+
+def _packed(where: str, error: Packed) -> SourceError:
+    return SourceError(
+        f"Prometheus at {where} cannot be read: {error}", "Look for a proxy that changes answers."
     )
 
 

@@ -108,10 +108,27 @@ def test_a_refusal_that_cannot_be_read_is_one(changed, rest):
     assert (error.value.code, error.value.reason) == (500, "")
 
 
-def test_a_refusal_without_end_is_not_waited_for(changed, monkeypatch):
+def test_a_refusal_that_comes_packed_is_read(changed):
+    packed = gzip.compress(b'{"kind": "Status", "code": 403, "reason": "Forbidden", "message": "not you"}')
+    head = b"HTTP/1.1 403 x\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+    with _saying(head + packed) as address, pytest.raises(ApiError, match="not you") as error:
+        _ask(changed, address)
+    assert (error.value.code, error.value.reason) == (403, "Forbidden")
+
+
+@pytest.mark.parametrize(
+    ("begins", "goes_on"),
+    [
+        (b"\r\n", b"x"),
+        (b"Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x08\0\0\0\0\0\x03", b"a"),
+        (b"Content-Encoding: deflate\r\n\r\n\x78\x9c", b"\0\0\0\xff\xff"),
+    ],
+    ids=["plain", "a file's name in gzip", "empty blocks"],
+)
+def test_a_refusal_without_end_is_not_waited_for(changed, begins, goes_on, monkeypatch):
     monkeypatch.setattr(connection, "REFUSAL_SECONDS", 0.3)
     with (
-        _saying(b"HTTP/1.1 500 x\r\n\r\n", *itertools.repeat(b"x", 1000)) as address,
+        _saying(b"HTTP/1.1 500 x\r\n" + begins, *itertools.repeat(goes_on, 1000)) as address,
         pytest.raises(ApiError) as error,
     ):
         _ask(changed, address)

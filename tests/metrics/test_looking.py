@@ -19,6 +19,7 @@ from metrics.scraping.endpoints import Exporters, endpoints_of
 from metrics.scraping.fetching import Endpoint, fetch_all
 from metrics.sources import asking, finding, resource_metrics
 from metrics.sources.prometheus import server_of
+from metrics.sources.source import SourceError
 from runyard.clusters.connection import connect
 from runyard.clusters.models import Cluster, Node
 from tests.make import make_pod
@@ -55,6 +56,10 @@ class Api:
                 self.end_headers()
                 self.wfile.write(body)
                 return None
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.do_GET()
 
             def log_message(self, *_):
                 pass
@@ -207,17 +212,29 @@ def test_one_that_hangs_or_drips_keeps_no_other(api, answering):
     assert found["/drips"].why in ("its answer took too long", "no answer within 2 seconds")
 
 
-@pytest.fixture
-def drip(api):
-    """The path of an answer that comes byte by byte, for longer than any test waits."""
+#: By its encoding, how an answer begins and what comes of it then again and again: packed, that is nothing.
+DRIPS = {
+    "identity": (b"", b" "),
+    "gzip": (b"\x1f\x8b\x08\x08\0\0\0\0\0\x03", b"a"),  # a name of a file, without its end
+    "deflate": (b"\x78\x9c", b"\0\0\0\xff\xff"),  # blocks that are empty
+}
+NO_END = ("Prometheus did not answer within 1 seconds", "though asked not to")
+
+
+@pytest.fixture(params=DRIPS)
+def drip(api, request):
+    """The path of an answer that comes bit by bit, for longer than any test waits."""
     over = threading.Event()
+    begins, goes_on = DRIPS[request.param]
 
     def handle(handler):
         handler.send_response(200)
+        handler.send_header("Content-Encoding", request.param)
         handler.end_headers()
         with suppress(OSError):
+            handler.wfile.write(begins)
             while not over.wait(0.02):
-                handler.wfile.write(b" ")
+                handler.wfile.write(goes_on)
 
     api.paths["/drips/api/v1/query"] = handle
     yield "/drips/api/v1/query"
@@ -232,18 +249,40 @@ def test_one_that_drips_holds_no_thread_once_its_time_is_over(answering, drip):
         time.sleep(0.05)
 
 
-def test_a_prometheus_that_drips_holds_no_page_for_longer_than_its_time(answering, drip, monkeypatch):
+@pytest.mark.parametrize("way", ["through the cluster", "at its own address"])
+def test_a_prometheus_that_drips_holds_no_page_beyond_its_time(answering, api, drip, way, monkeypatch):
     monkeypatch.setattr(asking, "READ_SECONDS", 1.0)
+    direct = asking.Direct(f"http://127.0.0.1:{api.server.server_port}/drips")
+    client = asking.Proxied(answering, "/drips") if way == "through the cluster" else direct
     asked = Future()
 
     def ask():
         try:
-            asked.set_result(asking.Proxied(answering, "/drips").ask("/api/v1/query", {}, "vector"))
+            asked.set_result(client.ask("/api/v1/query", {}, "vector"))
         except Exception as error:
             asked.set_exception(error)
 
     threading.Thread(target=ask, daemon=True).start()
-    assert str(asked.exception(30)) == "Prometheus did not answer within 1 seconds"
+    assert any(words in str(asked.exception(30)) for words in NO_END)
+
+
+def test_what_comes_packed_unasked_is_refused_in_words(api, answering):
+    def packed(handler):
+        assert handler.headers["Accept-Encoding"] == "identity"
+        handler.send_response(200)
+        handler.send_header("Content-Encoding", "br")
+        handler.send_header("Content-Length", "4")
+        handler.end_headers()
+        handler.wfile.write(b"junk")
+
+    api.paths["/packed/api/v1/query"] = packed
+    said = "it answers packed (br), though asked not to"
+    direct = asking.Direct(f"http://127.0.0.1:{api.server.server_port}/packed")
+    assert fetch(answering, "/packed/api/v1/query")["/packed/api/v1/query"].why == said
+    for client in (asking.Proxied(answering, "/packed"), direct):
+        with pytest.raises(SourceError) as refused:
+            client.ask("/api/v1/query", {}, "vector")
+        assert str(refused.value).endswith(f"/packed cannot be read: {said}")
 
 
 def test_one_that_never_ends_is_cut(api, answering, monkeypatch):

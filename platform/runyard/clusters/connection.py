@@ -7,6 +7,7 @@ that refuses), both `ClusterError`, with words for people.
 
 import json
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ from runyard.clusters.unreached import shown, words
 from runyard.kit.turns import step_aside
 
 CONNECT_SECONDS, READ_SECONDS, REFUSAL_SECONDS = 5.0, 30.0, 5.0
+REFUSAL_BYTES = 2**16
+_GZIP = 16 + zlib.MAX_WBITS  # what zlib calls the form of gzip
 MERGE = "application/merge-patch+json"
 _status = msgspec.json.Decoder(Status)
 _only_meta = msgspec.json.Decoder(OnlyMeta)
@@ -201,14 +204,22 @@ def _refusal(response: urllib3.BaseHTTPResponse) -> ApiError:
 
 
 def _start(response: urllib3.BaseHTTPResponse) -> bytes:
-    """The first 64 KiB, or what came of them in time: behind a proxy path anybody may answer, at any pace."""
+    """The first 64 KiB, or what came of them in time: behind a proxy path anybody may answer, at any pace.
+
+    Unpacked at the end: in between that waits until something comes out, however long.
+    """
     said, ends = b"", time.monotonic() + REFUSAL_SECONDS
     with suppress(urllib3.exceptions.HTTPError, OSError), response:
-        while len(said) < 65_536 and time.monotonic() < ends:
-            if not (more := response.read1(65_536, decode_content=True)):
+        while len(said) < REFUSAL_BYTES and time.monotonic() < ends:
+            if not (more := response.read1(REFUSAL_BYTES, decode_content=False)):
                 break
             said += more
-    return said
+    if response.headers.get("Content-Encoding") != "gzip":
+        return said
+    try:
+        return zlib.decompressobj(_GZIP).decompress(said, REFUSAL_BYTES)
+    except zlib.error:
+        return b""
 
 
 class _Kept:
