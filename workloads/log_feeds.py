@@ -26,7 +26,7 @@ from workloads.models import Pod
 KEPT_LINES, GATHER_SECONDS = 1_000, 0.01
 LINGER_SECONDS, RETRY_SECONDS, RESET_SECONDS = 10.0, 1.0, 3.0
 CATCH_UP_SECONDS = 45.0  # longer than a collector gathers before it writes
-CATCHING_UP = "This log is written faster than it could be read; going on where it is kept."
+CATCHING_UP = "Lines are missing here; going on where this log is kept."
 ENDED, RUN_ENDED = "The container has ended.", "This run has ended."
 log = logging.getLogger(__name__)
 
@@ -91,12 +91,14 @@ class Feed:
 
     async def _older(self, whole: logs.Whole, place: int) -> AsyncGenerator[Frame, None]:
         """One step from `place` towards the ring: lines that are kept, or how many are lost."""
-        wanted = min(KEPT_LINES, self._ring.first - place)
-        page = await asyncio.to_thread(_kept, whole, place, wanted)
-        first = min(page.first, self._ring.first) if page.lines else self._ring.first
+        ring = self._ring
+        page = await asyncio.to_thread(_kept, whole, place, min(KEPT_LINES, ring.first - place))
+        if ring is not self._ring:  # it begins elsewhere now, and more may be kept
+            return
+        first = min(page.first, ring.first) if page.lines else ring.first
         if first > place:
             yield Frame(place, first - place, skipped=first - place)
-        if lines := page.lines[: self._ring.first - first]:
+        if lines := page.lines[: ring.first - first]:
             yield frame_of(self._topic, first, block_of(lines))
 
     def _has(self, news: asyncio.Event, frame: Frame) -> None:
@@ -189,7 +191,6 @@ class Feed:
 
         Where nobody keeps the log, the next line that there is has the next number.
         """
-        self._say(CATCHING_UP)
         ends = time.monotonic() + CATCH_UP_SECONDS
         while not self._stopped.is_set():
             now = logs.find_live(self._pod, self._container, self._previous)
@@ -201,6 +202,7 @@ class Feed:
             if not now.is_being_kept or time.monotonic() >= ends:
                 self._resigned = True
                 return None
+            self._say(CATCHING_UP)
             self._stopped.wait(RETRY_SECONDS)
         return None
 

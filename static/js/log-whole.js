@@ -118,7 +118,7 @@ export class WholeLog {
     this.next = Math.max(this.next, from + count);
     if (count) this.held.putBytes(from, count, bytes);
     this.held.total = Math.max(this.count, this.next);
-    this.held.trim(...(this.following() ? [this.count, this.count] : this.sight));
+    this.held.trim(...(this.following() ? [this.count - 1, this.count] : this.sight));
   }
 
   restart() {
