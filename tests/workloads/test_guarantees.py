@@ -9,7 +9,7 @@ import pytest
 from runyard.clusters.observed import Seen
 from runyard.clusters.scheduler_objects import KaiQueueObject
 from tests.workloads.test_observing import job, pod
-from tests.workloads.test_queueing import claim, group, row
+from tests.workloads.test_queueing import ADMITTED, claim, group, row
 from workloads.models import KaiQueue, QueueEntry
 from workloads.observing import observe
 from workloads.queueing.guarantees import RESOURCE, follow, go_duration, observe_queues
@@ -73,6 +73,23 @@ def test_a_queue_that_is_not_there_is_said_where_kai_says_nothing(red, cluster, 
         found = why(dee, row(), list(row().pods.all()))
         said.append(found.words if found else None)
     assert said == [None, "Its queue “team-red” does not exist on the cluster.", None]
+
+
+def test_under_kueue_as_well_it_is_the_queue_of_kai_that_is_missing(red, cluster, dee):
+    said = []
+    held = [job(), pod(phase="Pending", node="", ready=False), claim(*ADMITTED), group()]
+    for part in ([*held, queue("team-red")], [Seen(RESOURCE, "uid-team-red"), queue("research")]):
+        told(cluster, *part)
+        assert row().queue == "team-a"
+        found = why(dee, row(), list(row().pods.all()))
+        said.append(found.words if found else None)
+    assert said == [None, "Its queue “team-red” does not exist on the cluster."]
+
+
+def test_a_queue_that_went_away_holds_back_no_pod_that_has_its_node(red, cluster, dee):
+    told(cluster, job(), pod(phase="Pending", ready=False), group(), queue("research"))
+    assert row().pods.get().scheduled
+    assert why(dee, row(), list(row().pods.all())) is None
 
 
 def test_its_time_begins_anew_with_each_start_and_ends_with_its_place_on_nodes(red, cluster):

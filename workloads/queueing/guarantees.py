@@ -1,7 +1,7 @@
 """How long KAI leaves a preemptible workload where it is: `preemptMinRuntime` of its queue, since it started.
 
 `observe_queues` and `follow` are for `runyard.sync`, before and after a batch is written; `place` is for
-`observing`, `is_queue_missing` for `waiting`. A queue that says nothing has the time of the queue above
+`observing`, `missing_queue` for `waiting`. A queue that says nothing has the time of the queue above
 it, as in KAI's plugin minruntime.
 """
 
@@ -62,14 +62,15 @@ def follow(cluster: Cluster, names: Collection[str]) -> None:
     transitions.placed_anew(there, partial(place, cluster), "guaranteed_until")
 
 
-def is_queue_missing(workload: Workload) -> bool:
-    """Whether KAI is to take it from a queue that its cluster has not; never where no queue is known there.
+def missing_queue(workload: Workload) -> str:
+    """The queue KAI is to take it from that is not on its cluster; empty too where no queue is known there.
 
-    KAI passes such a workload over without a word.
+    KAI passes such a workload over without a word. Where Kueue has it too, `workload.queue` is Kueue's.
     """
     queues = KaiQueue.objects.filter(cluster=workload.cluster_id)
     groups = QueueEntry.objects.filter(workload=workload, resource=KAI.resource).exclude(queue="")
-    return queues.exists() and groups.exists() and not queues.filter(name=workload.queue).exists()
+    gone = groups.exclude(queue__in=queues.values("name")).order_by("pk").values_list("queue", flat=True)
+    return (gone.first() or "") if queues.exists() else ""
 
 
 def _started(workload: Workload) -> datetime | None:

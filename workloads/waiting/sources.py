@@ -18,7 +18,7 @@ from workloads.endings import ending, said
 from workloads.fit import Room
 from workloads.models import Event, Pod, Workload
 from workloads.phases import active
-from workloads.queueing.guarantees import is_queue_missing
+from workloads.queueing.guarantees import missing_queue
 from workloads.status import Phase, Reason
 from workloads.waiting.queued import explained, held
 from workloads.waiting.rules import Explanation, Told, short
@@ -92,8 +92,9 @@ def why(user: Any, workload: Workload, pods: Sequence[Pod]) -> Why | None:
         ]
     )
     answer = _answer([(found[0][0], held(workload.queueing["says"])), *found] if queued else found)
-    if answer is None and waiting and is_queue_missing(workload):
-        answer = Explanation(f"its queue “{workload.queue}” does not exist on the cluster", _NO_QUEUE)
+    unplaced = any(not pod.scheduled for pod in waiting)
+    if answer is None and unplaced and (queue := missing_queue(workload)):
+        answer = Explanation(f"its queue “{queue}” does not exist on the cluster", _NO_QUEUE)
     if answer is None:
         return None
     answer, room = _with_room(workload, waiting, answer)
