@@ -303,8 +303,9 @@ class JobLook:
         waits = self._index_waits()
         if not jobindexes.have_limits(self.job) and (wait := self._back_off()) > 0:
             return wait
-        self._create(min(missing, CREATE_AT_ONCE), {*waits, *map(jobpods.index_of, [*active, *leaving])})
-        return 0.0 if missing > CREATE_AT_ONCE else min(waits.values(), default=None)
+        taken = {*waits, *map(jobpods.index_of, [*active, *leaving])}
+        made = self._create(min(missing, CREATE_AT_ONCE), taken)
+        return 0.0 if made == CREATE_AT_ONCE and missing > made else min(waits.values(), default=None)
 
     def _wanted(self, active: int) -> int:
         """How many pods should be active."""
@@ -348,14 +349,17 @@ class JobLook:
             waits[index] = min(delay, jobpods.finished_at(pod) + delay - now)  # a clock may be set back
         return {index: wait for index, wait in waits.items() if wait > 0}
 
-    def _create(self, count: int, taken: set[int]) -> None:
+    def _create(self, count: int, taken: set[int]) -> int:
+        """Makes up to `count` pods, those of an Indexed Job for indexes that are not `taken`; how many."""
         meta, held, limits = self.job["metadata"], self._held(), jobindexes.have_limits(self.job)
-        for index in self._free_indexes(count, taken) if self.indexed else [None] * count:
+        wanted = self._free_indexes(count, taken) if self.indexed else [None] * count
+        for index in wanted:
             noted = jobindexes.carried(self.job, held.get(index)) if limits and index is not None else {}
             made = jobpods.make(self.job, index, noted)
             pod = self.registry.create("pods", meta["namespace"], made, manager=COMPONENT)
             self.pods.append(pod)
             self.events.append(("Normal", "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}"))
+        return len(wanted)
 
     def _free_indexes(self, count: int, taken: set[int]) -> list[int]:
         taken = taken | jobindexes.done(self.job) | jobindexes.failed(self.job)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from localcluster import indexes
+from localcluster import indexes, times
 from localcluster.backoff import Backoff
 from localcluster.controllers import JOB_BACKOFF, jobindexes, jobpods
-from localcluster.controllers.jobs import JobController
+from localcluster.controllers.jobs import JobController, JobLook
 from tests.embedded import free_port
 from tests.localcluster.running import Cluster, condition, container, eventually, job, shell
 
@@ -338,6 +338,25 @@ async def test_an_index_waits_for_its_own_back_off_only(tmp_path):
     cluster.registry.delete("jobs.batch", "default", "work", propagation="Background")
     await eventually(lambda: not cluster.pods())
     await cluster.stop()
+
+
+def test_more_indexes_in_back_off_than_are_made_at_once_let_the_controller_wait(registry):
+    def look():
+        found = registry.get("jobs.batch", "default", "work")
+        return JobLook(registry, found, registry.list("pods"), Backoff(600, 600, free=0)).act()
+
+    def fail(pod):
+        ended = {"exitCode": 1, "finishedAt": times.now()}
+        pod["status"] |= {"phase": "Failed", "containerStatuses": [{"state": {"terminated": ended}}]}
+
+    spec = {"completions": 60, "parallelism": 60, "completionMode": "Indexed", "backoffLimitPerIndex": 3}
+    registry.create("jobs.batch", "default", job("work", shell("exit 1"), **spec))
+    assert (look(), len(registry.list("pods"))) == (0.0, 50)
+    assert (look(), len(registry.list("pods"))) == (None, 60)
+    for name in [one["metadata"]["name"] for one in registry.list("pods")]:
+        registry.mutate("pods", "default", name, fail, subresource="status")
+    assert 0 < look() <= 600
+    assert len(registry.list("pods")) == 60
 
 
 async def test_an_ignored_failure_is_no_failure_of_its_index(cluster, tmp_path):
