@@ -7,7 +7,7 @@ The messages are as those programs write them: kube-scheduler, KAI, Kueue, Volca
 
 import pytest
 
-from workloads.waiting.rules import SHORT, Told
+from workloads.waiting.rules import LOOKED_AT, SHORT, Told
 from workloads.waiting.told import explain, words
 
 NO_VICTIMS = (
@@ -752,6 +752,35 @@ def test_of_kueues_reasons_that_one_is_told_which_decides(case):
         for number, reasons in enumerate(pod_sets)
     )
     assert said in words("Pending", message)
+
+
+GPU_LAST = UNUSED("nvidia.com/gpu", "b")
+CUT = {
+    "in the first words": (UNUSED("cpu", "a"), f", {GPU_LAST[:20]}", "quota of CPU in flavor a"),
+    "in a flavor's name": (UNUSED("cpu", "a"), f", {GPU_LAST[:-15]}", "quota of CPU in flavor a"),
+    "in an amount": (UNUSED("cpu", "a"), f", {GPU_LAST[:-12]}", "quota of CPU in flavor a"),
+    "in what never fits": (OTHERS("a"), f", {TOO_MUCH('cpu', 'b')[:-2]}", "fits its node selector"),
+    "in another pod set": (
+        UNUSED("cpu", "a"), "; couldn't assign flavors to pod set b: insuff", "quota of CPU in flavor a",
+    ),
+    "in the only reason": ("", GPU_LAST[:-12], "flavor b, 2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CUT)
+def test_of_a_message_that_was_cut_the_reasons_that_are_whole_count(case):
+    whole, stump, said = CUT[case]
+    assert said in words("Pending", f"couldn't assign flavors to pod set main: {whole}{stump}")
+
+
+def test_what_comes_after_as_much_as_is_looked_at_decides_nothing():
+    reasons = ", ".join(UNUSED("cpu", f"a{number}") for number in range(200))
+    message = f"couldn't assign flavors to pod set main: {reasons}, {GPU_LAST}"
+    cut = message[: message.index("a50,") - 1]
+    assert len(cut) < LOOKED_AT < len(message)
+    assert {words("Pending", one) for one in (message, cut)} == {
+        "waits for quota of CPU in flavor a0: 2 more needed"
+    }
 
 
 UNKNOWN = (

@@ -1,11 +1,14 @@
 """Picks what decides of Kueue's reasons why no flavor of a queue takes a workload. Pure; for `told`.
 
 Kueue lists the reasons of all flavors in the order of the alphabet: it waits where one of them will have
-room, and never starts where none can.
+room, and never starts where none can. A long message is cut, so what no rule can read decides nothing.
 """
 
 import re
 from collections.abc import Iterator, Sequence
+
+from workloads.waiting.queues import KUEUE
+from workloads.waiting.rules import LOOKED_AT, Told, first
 
 _OPENS = "couldn't assign flavors to pod set "
 _APART = re.compile(r", (?=insufficient |untolerated |[Ff]lavor |topology |resource |could not )")
@@ -15,15 +18,20 @@ _WAITS = ("insufficient unused quota", "topology ")
 
 def deciding(message: str) -> str:
     """The reason that holds it back: of a pod set that never fits, else of the first; else all of it."""
-    if _OPENS not in message or "Pending the preemption" in message:
+    if "Pending the preemption" in message:
         return message
-    reasons = [_of_pod_set(one) for one in message.split(_OPENS)[1:]]
-    return next((one for one in reasons if not one.startswith(_WAITS)), reasons[0])
+    pod_sets = [_readable(one) for one in message[:LOOKED_AT].split(_OPENS)[1:]]
+    reasons = [_of_pod_set(one) for one in pod_sets if one]
+    return next((one for one in reasons if not one.startswith(_WAITS)), reasons[0] if reasons else message)
 
 
-def _of_pod_set(told: str) -> str:
-    """Of a flavor that would only have to be waited for; where there is none, of any."""
+def _readable(told: str) -> list[str]:
     reasons = _APART.split(told.partition(": ")[2])
+    return [one for one in reasons if first(KUEUE, Told("", "", one))]
+
+
+def _of_pod_set(reasons: Sequence[str]) -> str:
+    """Of a flavor that would only have to be waited for; where there is none, of any."""
     never = {_flavor(one) for one in reasons if not one.startswith(_WAITS)}
     waits = [one for one in reasons if one.startswith(_WAITS) and _flavor(one) not in never]
     return next(_best_first(waits or reasons))
