@@ -733,6 +733,10 @@ FLAVORS = {
         [[OTHERS("a"), TOO_MUCH("nvidia.com/gpu", "b")]],
         "more GPUs than its queue can ever have",
     ),
+    "GPUs by what is asked for, not by the flavor's name": (
+        [[UNUSED("cpu", "gpu-a"), UNUSED("nvidia.com/gpu", "gpu-b")]],
+        "quota of GPUs in flavor gpu-b",
+    ),
     "a pod set that never fits before one that waits": (
         [[UNUSED("cpu", "a")], [TOO_MUCH("nvidia.com/gpu", "a")]],
         "more GPUs than its queue can ever have",

@@ -39,8 +39,9 @@ def _of_pod_set(reasons: Sequence[str]) -> str:
 
 def _best_first(reasons: Sequence[str]) -> Iterator[str]:
     """GPUs before CPU and memory, and amounts before flavors that are for others."""
-    yield from (one for one in reasons if one.startswith("insufficient") and "gpu" in one)
-    yield from (one for one in reasons if one.startswith("insufficient"))
+    amounts = [one for one in reasons if one.startswith("insufficient")]
+    yield from (one for one in amounts if "gpu" in one.partition(" in flavor ")[0])
+    yield from amounts
     yield from reasons
 
 
