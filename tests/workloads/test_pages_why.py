@@ -158,6 +158,9 @@ def test_a_workload_that_ended_as_its_pod_was_taken_says_by_whom(ada, pending, r
     told = message.format(namespace=pending.namespace, pod=pod.name)
     says(pending, reason, told.replace(pod.name, "another"), regarding_kind=kind, regarding_uid="another")
     assert answer(ada, pending).words.endswith("ended by SIGTERM.")
+    before = pod.created_at - timedelta(minutes=1)
+    says(pending, reason, told, regarding_kind=kind, regarding_uid=pod.uid, last_at=before)
+    assert answer(ada, pending).words.endswith("ended by SIGTERM."), "that was an earlier pod of its name"
     says(pending, reason, told, regarding_kind=kind, regarding_uid=pod.uid)
     found = answer(ada, pending)
     assert found.words == f"Its pod {pod.name} was taken from its node: {words}."

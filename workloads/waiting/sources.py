@@ -119,10 +119,12 @@ def _failed(user: Any, workload: Workload, pods: Sequence[Pod]) -> Why | None:
 def _taken(user: Any, workload: Workload, pod: Pod) -> "Found | None":
     """Which scheduler took `pod` from its node for another, of which its exit code says nothing."""
     by_kai = Q(reason="Evict", message__startswith=f"Pod {workload.namespace}/{pod.name} ")
-    told = queries.visible_events(user, workload).filter(
-        by_kai & Q(regarding_kind="PodGroup") | Q(reason="Preempted", regarding_uid=pod.uid)
+    since = Q(last_at__gte=pod.created_at - _LATE)  # one of its name went before it; and it ends the search
+    event = (
+        queries.visible_events(user, workload)
+        .filter(since, by_kai & Q(regarding_kind="PodGroup") | Q(reason="Preempted", regarding_uid=pod.uid))
+        .first()
     )
-    event = told.first()
     if event is None:
         return None
     source, known = _of_event(event)
