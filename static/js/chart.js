@@ -169,7 +169,7 @@ export class Chart {
 
 const latest = (values) => values.findLast((value) => value !== null);
 
-// What the server tells of the charts at `url`; another page in its place is the one to sign in. Throws in words for people,
+// What the server tells of the charts at `url`; a page in its place is the one to sign in. Throws in words for people,
 // with `lasts` where asking again mends nothing.
 export async function figures(url, signal) {
   const answer = await fetch(url, { signal }).catch((error) => {
@@ -177,7 +177,9 @@ export async function figures(url, signal) {
   });
   const told = await answer.json().catch(() => ({}));
   if (told.charts) return told;
-  if (answer.ok) throw new Error("You are signed out. Reload the page to sign in again.");
+  const isPage = answer.redirected || answer.headers.get("content-type")?.startsWith("text/html");
+  if (answer.ok && isPage) throw new Error("You are signed out. Reload the page to sign in again.");
+  if (answer.ok) throw new Error("The server's answer broke off; it is asked again.");
   const words = told.problem ?? `The figures cannot be read: the server answered ${answer.status}.`;
   throw Object.assign(new Error(words), { lasts: answer.status === 400 || answer.status === 404 });
 }

@@ -56,3 +56,12 @@ def test_a_server_that_fails_is_told_and_asked_again(charts):
 def test_who_is_signed_out_meanwhile_is_told_so(charts):
     page = charts("<h1>Sign in</h1>")
     expect(page.locator(".plot-words")).to_have_text("You are signed out. Reload the page to sign in again.")
+
+
+def test_an_answer_that_broke_off_is_no_sign_out_and_is_asked_again(charts):
+    page = charts((502, ""))
+    cut = '{"charts": [{"key": "cpu", '
+    page.route("**/figures?*", lambda route: route.fulfill(body=cut, content_type="application/json"))
+    page.reload()
+    expect(page.locator(".plot-words")).to_have_text("The server's answer broke off; it is asked again.")
+    page.wait_for_function(f"() => waits.includes({AGAIN})")
