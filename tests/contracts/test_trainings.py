@@ -42,16 +42,21 @@ class Training:
         living = [one for one in found if one["status"].get("phase") == "Pending"]
         return {int(one["metadata"]["labels"][INDEX]): one for one in living if not _leaves(one)}
 
+    def is_tracked(self, name):
+        """Whether a pod is still held until its end is counted."""
+        meta = self.raw.get(f"{self.pods_url}/{name}").json()["metadata"]
+        return "batch.kubernetes.io/job-tracking" in meta.get("finalizers", [])
+
     def until_active(self, count):
         return eventually(lambda: (pods := self.pods()) and len(pods) == count and self._told(count) and pods)
 
     def _told(self, count):
         return self.status().get("active", 0) == count
 
-    def end(self, index, code=0):
-        """As a node does it for a pod whose container has ended."""
+    def end(self, index, code=0, finished_at="2026-01-01T00:00:01Z"):
+        """As a node does it for a pod whose container has ended; one of days to come is in back-off."""
         name = self.pods()[index]["metadata"]["name"]
-        ended = {"exitCode": code, "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:01Z"}
+        ended = {"exitCode": code, "startedAt": "2026-01-01T00:00:00Z", "finishedAt": finished_at}
         container = {"name": "main", "image": "app", "imageID": "", "ready": False, "restartCount": 0}
         container["state"] = {"terminated": ended}
         status = {"phase": "Failed" if code else "Succeeded", "containerStatuses": [container]}
@@ -120,6 +125,19 @@ def test_a_training_grows_and_shrinks_with_its_indexes(training):
     assert set(training.until_active(4)) == {0, 1, 2, 3}
     assert training.change(completions=1, parallelism=1).status_code == 200
     assert set(training.until_active(1)) == {0}
+
+
+def test_a_failed_pod_whose_index_is_cut_off_is_let_go_and_counts_for_nothing(training):
+    training.start(completions=2, parallelism=2, backoffLimitPerIndex=5)
+    name = training.pods()[1]["metadata"]["name"]
+    training.end(1, code=1, finished_at="2099-01-01T00:00:00Z")
+    training.until_active(1)
+    assert training.is_tracked(name)  # until its successor is there
+    assert training.change(completions=1, parallelism=1).status_code == 200
+    eventually(lambda: not training.is_tracked(name))
+    assert not training.status().get("failed")
+    training.end(0)
+    assert training.ended()[1][:2] == ("Complete", "CompletionsReached")
 
 
 def test_a_stopped_training_goes_on_with_the_indexes_that_are_not_done(training):

@@ -37,11 +37,16 @@ def _of(job: Obj, key: str) -> set[int]:
     return indexes.parse(job["status"].get(key, ""), job["spec"].get("completions") or 0)
 
 
+def is_asked(job: Obj, pod: Obj) -> bool:
+    """Whether its index is one of the Job's: none is that was cut off, nor a pod's that has no good one."""
+    return 0 <= jobpods.index_of(pod) < job["spec"]["completions"]
+
+
 def fail(job: Obj, pods: Iterable[Obj], finished: set[int]) -> set[int]:
     """All that have failed for good by now, none of them `finished` (done)."""
     lost = [one for one in pods if jobpods.tracked(one) and jobpods.failed(one, job)]
-    found = {jobpods.index_of(one) for one in lost if _is_last(job, one)}
-    return (failed(job) | {index for index in found if 0 <= index < job["spec"]["completions"]}) - finished
+    found = {jobpods.index_of(one) for one in lost if is_asked(job, one) and _is_last(job, one)}
+    return (failed(job) | found) - finished
 
 
 def _is_last(job: Obj, pod: Obj) -> bool:
@@ -57,7 +62,8 @@ def held(job: Obj, pods: list[Obj]) -> dict[int, Obj]:
     found: dict[int, Obj] = {}
     for pod in sorted(pods, key=tries):
         index = jobpods.index_of(pod)
-        if jobpods.tracked(pod) and jobpods.failed(pod, job) and index not in settled:
+        waits = is_asked(job, pod) and index not in settled
+        if waits and jobpods.tracked(pod) and jobpods.failed(pod, job):
             found[index] = pod
     return found
 

@@ -187,6 +187,8 @@ class JobLook:
         return jobpods.tracked(pod) and (jobpods.succeeded(pod) or jobpods.failed(pod, self.job))
 
     def _counts(self, pod: Obj) -> bool:
+        if self.indexed and not jobindexes.is_asked(self.job, pod):
+            return False
         return jobpods.succeeded(pod) or podfailure.judge(self.job, pod).action != "Ignore"
 
     def _promote(self, uncounted: Obj) -> None:
