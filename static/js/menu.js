@@ -1,5 +1,5 @@
 // A <details> menu that closes when one goes elsewhere, by pointer or by key. A long one has a field that finds its
-// links by name: Enter opens the first.
+// links by name: Enter opens the first that it finds.
 export function start(menu) {
   const close = (event) => {
     if (menu.open && !menu.contains(event.target)) menu.open = false;
@@ -18,7 +18,7 @@ export function start(menu) {
     menu.querySelector("[data-none]").hidden = found().length > 0;
   };
   const enter = (event) => {
-    if (event.key === "Enter") found()[0]?.click();
+    if (event.key === "Enter" && field.value.trim()) found()[0]?.click();
   };
   menu.addEventListener("toggle", () => menu.open && field?.focus());
   field?.addEventListener("input", find);

@@ -5,6 +5,7 @@ import re
 import pytest
 from django.urls import reverse
 
+from runyard.clusters.models import Cluster
 from tests.make import make_workload
 from workloads.models import Workload
 
@@ -32,6 +33,13 @@ def test_eve_sees_nothing_of_red_on_any_address(eve, ada_training, eve_training,
         assert response.status_code == 200
         assert "redwood-sft" not in html(response)
         assert ">red</a>" not in html(response)  # the switcher offers only what is theirs
+
+
+def test_a_name_with_capitals_is_found_in_the_long_menu_as_it_is_typed(ada, cluster, browse):
+    Cluster.objects.bulk_create(Cluster(name=f"East-{number}", kubeconfig="none") for number in range(12))
+    text = html(browse(ada).get("/workloads/"))
+    assert 'aria-label="Find a cluster"' in text
+    assert re.search(r'<a href="[^"]*cluster=East-7" data-label="east-7">East-7</a>', text)
 
 
 def test_somebody_of_no_project_is_told_whom_to_ask(db, ada_training, browse, django_user_model):

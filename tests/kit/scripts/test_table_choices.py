@@ -216,7 +216,12 @@ def test_in_a_long_menu_one_finds_by_name_and_opens_by_enter(stage):
     assert page.locator(".menu-list").bounding_box()["y"] > page.get_by_text("Project").bounding_box()["y"]
     field.fill("no such")
     expect(page.get_by_text("None has that name.")).to_be_visible()
+    for nothing in ("", " "):
+        field.fill(nothing)
+        expect(page.locator(".menu-list a:visible")).to_have_count(200)
+        field.press("Enter")
     field.fill("TEAM-17")
     expect(page.locator(".menu-list a:visible")).to_have_count(11)
+    assert page.evaluate("location.hash") == "", "nobody named a link yet"
     field.press("Enter")
     page.wait_for_url("**#team-17")
