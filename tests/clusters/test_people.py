@@ -36,6 +36,13 @@ def test_a_second_call_changes_nothing_and_shows_no_password(ada, red):
         )
 
 
+def test_no_password_is_shown_of_a_person_who_is_not_made(db):
+    output = StringIO()
+    with pytest.raises(CommandError, match="at most 150 characters"):
+        call_command("person", "mia", "--full-name", "M" * 151, stdout=output)
+    assert (output.getvalue(), User.objects.exists()) == ("", False)
+
+
 def test_a_role_in_a_department_holds_in_all_its_projects_until_it_is_taken_away(vi, red, green):
     role = ("person", "vi", "--role", "administrator", "--department", "research")
     assert "administrator of all of research" in said(*role)

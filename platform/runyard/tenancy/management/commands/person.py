@@ -26,30 +26,34 @@ class Command(BaseCommand):
         where.add_argument("--department", help="the same, in all its projects")
         parser.add_argument("--take-away", action="store_true", help="take the role away")
 
-    @transaction.atomic
     def handle(self, **options: Any) -> None:
-        rule = _rule(options)
-        person = User.objects.filter(username=options["name"]).first()
-        if person is None and not options["take_away"]:
-            person = self._made(options["name"])
-        if person is None:
-            raise CommandError(f"There is no person {options['name']}.")
-        if options["full_name"]:
-            person.first_name, _, person.last_name = options["full_name"].partition(" ")
-            _checked(person).save()
-        if rule and options["take_away"]:
-            AccessRule.objects.filter(user=person, **rule).delete()
-        elif rule:
-            AccessRule.objects.get_or_create(user=person, **rule)
+        password = secrets.token_urlsafe(12)
+        with transaction.atomic():
+            person, is_new = _settled(options, password)
+        if is_new:
+            self.stdout.write(f"Password  {password}  (shown only now)")
         self.stdout.write(_words(person))
 
-    def _made(self, name: str) -> User:
-        password = secrets.token_urlsafe(12)
-        person = User(username=name)
+
+def _settled(options: dict[str, Any], password: str) -> tuple[User, bool]:
+    """The person as they are asked for, and whether they are new and have `password`. Raises CommandError."""
+    rule = _rule(options)
+    person = User.objects.filter(username=options["name"]).first()
+    is_new = person is None
+    if person is None:
+        if options["take_away"]:
+            raise CommandError(f"There is no person {options['name']}.")
+        person = User(username=options["name"])
         person.set_password(password)
+    if options["full_name"]:
+        person.first_name, _, person.last_name = options["full_name"].partition(" ")
+    if is_new or options["full_name"]:
         _checked(person).save()
-        self.stdout.write(f"Password  {password}  (shown only now)")
-        return person
+    if rule and options["take_away"]:
+        AccessRule.objects.filter(user=person, **rule).delete()
+    elif rule:
+        AccessRule.objects.get_or_create(user=person, **rule)
+    return person, is_new
 
 
 def _checked(person: User) -> User:
