@@ -190,13 +190,15 @@ def test_figures_that_a_healthy_source_does_not_have_are_said_to_be_missing(ada,
 def test_what_has_just_begun_is_told_to_have_figures_soon(ada, training, cluster):
     Health.objects.create(cluster=cluster, source="kubelet", node="node-1", ok=True, since=START, seen_at=END)
     began = timezone.now() - timedelta(seconds=20)
-    training.pods.update(created_at=began, scheduled_at=began)
+    training.pods.all().delete()  # of those there are figures
+    for name in ("new-0", "new-1"):
+        make_pod(training, name=name, uid=name, node="node-1", created_at=began, scheduled_at=began)
     found = reading.series(ada, training, ["cpu"], began, timezone.now(), 10)
     words = "Its first figures come in a moment; kubelet of node node-1 told too few to draw so far."
     assert found.empty["cpu"] == words
     long = reading.series(ada, training, ["cpu"], began - timedelta(hours=6), timezone.now(), 240)
     assert long.empty["cpu"] == words, "it began within the last step"
-    training.pods.filter(name="sft-0").update(scheduled_at=began - timedelta(hours=1))
+    training.pods.filter(name="new-0").update(scheduled_at=began - timedelta(hours=1))
     found = reading.series(ada, training, ["cpu"], began, timezone.now(), 10)
     assert found.empty["cpu"] == "kubelet of node node-1 had no such figures of it in this time."
 
