@@ -58,6 +58,13 @@ def test_a_project_comes_with_its_department_and_its_namespace(db):
     assert Project.objects.get(name="teal").department.name == "vision"
 
 
+def test_who_names_neither_department_nor_namespace_wishes_for_no_other(db):
+    words = said("project", "teal", "--department", "vision", "--namespace", "teal-runs")
+    assert said("project", "teal") == words == "Project teal of department vision, namespace teal-runs\n"
+    assert "of department default, namespace plum" in said("project", "plum")
+    assert [project.name for project in Project.objects.order_by("pk")] == ["teal", "plum"]
+
+
 def test_the_namespace_is_made_where_there_is_none_and_said_where_it_cannot_be(cluster, tmp_path):
     with embedded(tmp_path) as near:
         Cluster.objects.create(name="near", kubeconfig=near.kubeconfig)
@@ -79,6 +86,7 @@ def test_the_namespace_is_made_where_there_is_none_and_said_where_it_cannot_be(c
         (("project", "Teal"), "Use lower-case letters"),
         (("project", "teal", "--namespace", "red"), "already exists"),
         (("project", "red", "--department", "vision"), "There is one already: Project red of department"),
+        (("project", "red", "--namespace", "runs"), "There is one already: Project red of department"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else "",
 )

@@ -22,27 +22,28 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="such as red")
-        parser.add_argument("--department", default="default", help="made if new; default without it")
-        parser.add_argument("--namespace", help="on every cluster; the project's name without it")
+        parser.add_argument("--department", help="made if new; of a new project default without it")
+        parser.add_argument("--namespace", help="on every cluster; a new project's name without it")
 
     def handle(self, **options: Any) -> None:
-        namespace = options["namespace"] or options["name"]
         with transaction.atomic():
-            project = _project(options["name"], namespace, options["department"])
+            project = _project(options["name"], options["namespace"], options["department"])
         self.stdout.write(_words(project))
         for cluster in Cluster.objects.followed():
-            self.stdout.write(f"Cluster {cluster.name}: {_make_namespace(cluster, namespace)}")
+            self.stdout.write(f"Cluster {cluster.name}: {_make_namespace(cluster, project.namespace)}")
 
 
-def _project(name: str, namespace: str, department: str) -> Project:
+def _project(name: str, namespace: str | None, department: str | None) -> Project:
     """The project, made where it is new. Raises CommandError where it cannot be, or is another."""
     project = Project.objects.select_related("department").filter(name=name).first()
     if project is None:
-        group = Department.objects.filter(name=department).first() or Department(name=department)
+        wanted = department or "default"
+        group = Department.objects.filter(name=wanted).first() or Department(name=wanted)
         _save(group)
-        project = Project(name=name, namespace=namespace, department=group)
+        project = Project(name=name, namespace=namespace or name, department=group)
         _save(project)
-    if (project.department.name, project.namespace) != (department, namespace):
+    has = (project.department.name, project.namespace)
+    if (department or has[0], namespace or has[1]) != has:
         raise CommandError(f"There is one already: {_words(project)}. Give it another name.")
     return project
 
