@@ -134,13 +134,12 @@ class VolumeController(Controller):
         return None
 
     def _made(self, claim: Obj, storage_class: Obj) -> Obj:
-        """The volume first, then its folder: who kills this server leaves no folder that nothing names."""
+        """The volume; its folder comes when it is bound: a kill leaves no folder that nothing names."""
         name = f"pvc-{claim['metadata']['uid']}"
-        place = self.folder / name
         spec = {
             "capacity": claim["spec"]["resources"]["requests"],
             "accessModes": claim["spec"]["accessModes"],
-            "hostPath": {"path": str(place), "type": "DirectoryOrCreate"},
+            "hostPath": {"path": str(self.folder / name), "type": "DirectoryOrCreate"},
             "persistentVolumeReclaimPolicy": storage_class["reclaimPolicy"],
             "storageClassName": storage_class["metadata"]["name"],
             "volumeMode": claim["spec"]["volumeMode"],
@@ -148,14 +147,15 @@ class VolumeController(Controller):
         }
         made = {"metadata": {"name": name, "annotations": {_BY: storage.PROVISIONER}}, "spec": spec}
         volume: Obj = self.registry.create(VOLUMES, None, made, manager=COMPONENT)
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
         words = f"Successfully provisioned volume {name}"
         self.registry.event(claim, "Normal", "ProvisioningSucceeded", words, COMPONENT)
         return volume
 
     def _bind(self, claim: Obj, volume: Obj) -> None:
-        """The volume says whose it is first: whoever reads a bound claim may use its volume."""
+        """The volume says whose it is first: whoever reads a bound claim may use its volume and its folder."""
         meta, name = claim["metadata"], volume["metadata"]["name"]
+        if _is_own(volume):  # here, not where it is made: who was killed in between comes by here again
+            (self.folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
 
         def keep(current: Obj) -> None:
             current["spec"]["claimRef"] = _reference(claim)
@@ -204,7 +204,7 @@ class VolumeController(Controller):
     def _take_back(self, volume: Obj) -> bool:
         """With the claim of one that was made here goes what it held; others are their makers' business."""
         name, words = volume["metadata"]["name"], "error getting deleter volume plugin for volume"
-        if (volume["metadata"].get("annotations") or {}).get(_BY) != storage.PROVISIONER:
+        if not _is_own(volume):
             self._tell(volume, VOLUMES, {"phase": "Failed", "message": f'{words} "{name}"'})
             return False
         if os.path.lexists(self.folder / name):
@@ -261,6 +261,11 @@ def claims_of(pod: Obj) -> list[Key]:
     """The claims that a pod uses."""
     sources = [one.get("persistentVolumeClaim") for one in pod["spec"].get("volumes") or []]
     return [(CLAIMS, pod["metadata"]["namespace"], one["claimName"]) for one in sources if one]
+
+
+def _is_own(volume: Obj) -> bool:
+    """Whether it was made here."""
+    return (volume["metadata"].get("annotations") or {}).get(_BY) == storage.PROVISIONER
 
 
 def _reference(claim: Obj) -> Obj:

@@ -127,6 +127,30 @@ async def test_a_server_that_dies_while_it_makes_a_volume_leaves_no_folder_that_
     assert not (cluster.home / "volumes").exists()
 
 
+async def test_who_dies_once_a_volume_is_made_leaves_its_folder_to_the_next_and_to_its_owner_alone(
+    cluster, monkeypatch
+):
+    def dies(resource, *args, **how):
+        made = real(resource, *args, **how)
+        if resource == VOLUMES:
+            raise RuntimeError("the server is dead")
+        return made
+
+    real = cluster.registry.create
+    cluster.registry.create(CLASSES, None, {"metadata": {"name": "own"}, "provisioner": PROVISIONER})
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}
+    cluster.create(CLAIMS, {"metadata": {"name": "data"}, "spec": spec | {"storageClassName": "own"}})
+    [controller] = [one for one in cluster.controllers.running if isinstance(one, volumes.VolumeController)]
+    with monkeypatch.context() as patched, pytest.raises(RuntimeError):
+        patched.setattr(cluster.registry, "create", dies)
+        controller.reconcile((CLAIMS, "default", "data"))
+    [volume] = cluster.registry.list(VOLUMES)
+    controller.reconcile((CLAIMS, "default", "data"))
+    assert cluster.registry.get(CLAIMS, "default", "data")["status"]["phase"] == "Bound"
+    folder = Path(volume["spec"]["hostPath"]["path"])
+    assert (folder.is_dir(), folder.stat().st_mode & 0o777) == (True, 0o700)
+
+
 def test_what_was_being_removed_goes_at_the_next_start_and_what_is_claimed_stays(tmp_path):
     """Killed at any moment: the store tells the next server which folders belong to claims that are gone."""
     server = Server(tmp_path).start()
