@@ -23,12 +23,8 @@ COMPONENT = "job-controller"
 CREATE_AT_ONCE = 50
 REACHED = ("CompletionsReached", "Reached expected number of succeeded pods")
 TOO_MANY = ("BackoffLimitExceeded", "Job has reached the specified backoff limit")
-EVEN_ZERO = (
-    "ready",
-    "terminating",
-    "uncountedTerminatedPods",
-    "failedIndexes",
-)  # told where they say nothing
+# Told even where they say nothing.
+EVEN_ZERO = ("ready", "terminating", "uncountedTerminatedPods", "failedIndexes")
 TOO_LONG = ("DeadlineExceeded", "Job was active longer than specified deadline")
 
 
@@ -98,6 +94,7 @@ class JobLook:
         self.spec: Obj = job["spec"]
         self.status: Obj = job.setdefault("status", {})
         self.indexed = self.spec.get("completionMode") == "Indexed"
+        self.held: dict[int, Obj] = {}  # failed pods whose index is to be tried again, since `_count`
         self.events: list[tuple[str, str, str]] = []
 
     # -- the whole ----------------------------------------------------------------------------------
@@ -145,38 +142,36 @@ class JobLook:
 
     def _count(self) -> None:
         """Every finished pod exactly once; see the module's first words."""
-        fresh = self._fresh()
-        done = jobindexes.done(self.job)
+        finished = [one for one in self.pods if self._is_uncounted(one)]
+        if self.indexed:
+            self._note_indexes({jobpods.index_of(one) for one in finished if jobpods.succeeded(one)})
+        fresh = self._without_held(finished)
         uncounted = self.status.setdefault("uncountedTerminatedPods", {})
         known = {uid for uids in uncounted.values() for uid in uids}
         news = False
         for pod in fresh:
             uid = pod["metadata"]["uid"]
             if self.indexed and jobpods.succeeded(pod):
-                done.add(jobpods.index_of(pod))
+                news = True
             elif uid not in known and self._counts(pod):
                 uncounted.setdefault("succeeded" if jobpods.succeeded(pod) else "failed", []).append(uid)
-            else:
-                continue
-            news = True
-        if self.indexed:
-            self._note_indexes(done)
+                news = True
         if news:
             self._save()
         for pod in fresh:
             release(self.registry, pod)
         self._promote(uncounted)
 
-    def _fresh(self) -> list[Obj]:
-        """The finished pods to count now."""
-        finished = [one for one in self.pods if self._is_uncounted(one)]
-        waiting = [] if self._is_ending() else self._held().values()
-        return [one for one in finished if one not in waiting]
+    def _without_held(self, finished: list[Obj]) -> list[Obj]:
+        """The pods to count now: not those that are held until their successor is there."""
+        if jobindexes.have_limits(self.job) and not self._is_ending():
+            self.held = jobindexes.held(self.job, self.pods)
+        waiting = {one["metadata"]["uid"] for one in self.held.values()}
+        return [one for one in finished if one["metadata"]["uid"] not in waiting]
 
-    def _held(self) -> dict[int, Obj]:
-        return jobindexes.held(self.job, self.pods) if jobindexes.have_limits(self.job) else {}
-
-    def _note_indexes(self, done: set[int]) -> None:
+    def _note_indexes(self, new: set[int]) -> None:
+        """Puts the `new` ones to those that are done, and notes those that have failed for good."""
+        done = jobindexes.done(self.job) | new
         valid = {index for index in done if 0 <= index < self.spec["completions"]}
         self.status["completedIndexes"] = indexes.text(valid)
         self.status["succeeded"] = len(valid)
@@ -292,10 +287,8 @@ class JobLook:
 
     def _manage(self) -> float | None:
         """Makes or takes back pods; seconds until back-off lets a failed one be replaced."""
+        self._delete(self._extra([one for one in self.pods if jobpods.active(one)]))
         active = [one for one in self.pods if jobpods.active(one)]
-        extra = self._extra(active)
-        self._delete(extra)
-        active = [one for one in active if one not in extra]
         wanted = self._wanted(len(active))
         held = self.spec.get("podReplacementPolicy") == "Failed"
         leaving = [one for one in self.pods if held and jobpods.terminating(one)]
@@ -346,17 +339,17 @@ class JobLook:
     def _index_waits(self) -> dict[int, float]:
         """Indexes that have failed and are not to be tried again yet: seconds until they may be."""
         now, waits = time.time(), {}
-        for index, pod in self._held().items():
+        for index, pod in self.held.items():
             delay = self.backoff.delay(jobindexes.tries(pod) + 1)
             waits[index] = min(delay, jobpods.finished_at(pod) + delay - now)  # a clock may be set back
         return {index: wait for index, wait in waits.items() if wait > 0}
 
     def _create(self, count: int, taken: set[int]) -> int:
         """Makes up to `count` pods, those of an Indexed Job for indexes that are not `taken`; how many."""
-        meta, held, limits = self.job["metadata"], self._held(), jobindexes.have_limits(self.job)
+        meta, limits = self.job["metadata"], jobindexes.have_limits(self.job)
         wanted = self._free_indexes(count, taken) if self.indexed else [None] * count
         for index in wanted:
-            noted = jobindexes.carried(self.job, held.get(index)) if limits and index is not None else {}
+            noted = jobindexes.carried(self.job, self.held.get(index)) if limits and index is not None else {}
             made = jobpods.make(self.job, index, noted)
             pod = self.registry.create("pods", meta["namespace"], made, manager=COMPONENT)
             self.pods.append(pod)
