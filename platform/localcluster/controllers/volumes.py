@@ -152,9 +152,9 @@ class VolumeController(Controller):
         return volume
 
     def _bind(self, claim: Obj, volume: Obj) -> None:
-        """The volume says whose it is first: whoever reads a bound claim may use its volume and its folder."""
+        """The volume says whose it is first: whoever reads a bound claim may use its volume."""
         meta, name = claim["metadata"], volume["metadata"]["name"]
-        if _is_own(volume):  # here, not where it is made: who was killed in between comes by here again
+        if _is_own(volume):  # here, not in _made: who was killed after that comes by here again
             (self.folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
 
         def keep(current: Obj) -> None:
