@@ -8,7 +8,7 @@ Obj = dict[str, Any]
 
 @dataclass(frozen=True)
 class Match:
-    """The action (FailJob, Ignore, Count) for one failed pod, and why in Kubernetes' words."""
+    """The action (FailJob, FailIndex, Ignore, Count) for one failed pod, and why in Kubernetes' words."""
 
     action: str
     message: str = ""
