@@ -110,14 +110,15 @@ kind: Gadget
 metadata: {name: one}
 spec: {wanted: 2}
 """
-CONFIG_MAPS = """
+FIRST = """
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: first, labels: {set: all}}
----
+"""
+BOTH = f"""{FIRST}---
 apiVersion: v1
 kind: ConfigMap
-metadata: {name: second, labels: {set: all}}
+metadata: {{name: second, labels: {{set: all}}}}
 """
 #: In this order, on one cluster: what is typed, and what is seen. NODE is the name of its node.
 ROWS = [
@@ -196,7 +197,11 @@ ROWS = [
     ("create job again --from=cronjob/nightly -n lab", "job.batch/again created"),
     ("wait --for=condition=Complete job/again -n lab --timeout=120s", "condition met"),
     ("run shell --image=busybox -n lab --command -- sleep 600", "pod/shell created"),
+    ("wait --for=condition=Ready pod/shell -n lab --timeout=120s", "condition met"),
+    ("cp web.yaml lab/shell:copy.yaml", ""),
+    ("exec shell -n lab -- cat copy.yaml", "kind: Deployment"),
     ("apply -f settings.yaml", "configmap/second created"),
+    ("apply -f first.yaml --prune -l set=all --prune-allowlist=core/v1/ConfigMap", "configmap/second pruned"),
     ("delete namespace lab", 'namespace "lab" deleted'),
     ("logs -f job/short --pod-running-timeout=120s", "line 3"),
     ("wait --for=condition=Complete job/short --timeout=120s", "condition met"),
@@ -273,7 +278,8 @@ def kubectl(kit, tmp_path_factory):
     (folder / "one.yaml").write_text(GADGET_ONE)
     (folder / "louder.yaml").write_text(LOUDER)
     (folder / "stateful.yaml").write_text(STATEFUL)
-    (folder / "settings.yaml").write_text(CONFIG_MAPS)
+    (folder / "first.yaml").write_text(FIRST)
+    (folder / "settings.yaml").write_text(BOTH)
     with embedded(folder) as cluster:
         config = Path(cluster.kubeconfig).with_name("kubeconfig-for-kubectl")
         env = os.environ | {"KUBECONFIG": str(config), "HOME": str(folder)}
@@ -316,6 +322,11 @@ def test_it_forwards_ports(kubectl):
         process.terminate()
 
 
+def test_pruning_has_to_be_told_of_what(kubectl):
+    done = kubectl("apply -f first.yaml --prune -l set=all")
+    assert (done.returncode, "no matches for kind" in done.stderr) == (1, True), done
+
+
 def test_the_table_is_in_the_documentation():
     """Run this file as a script to write it there."""
     assert written() == table()
@@ -327,7 +338,7 @@ def written():
 
 def table():
     verbs: dict[str, list[str]] = {}
-    for words in [*(words for words, _ in ROWS), FORWARD]:
+    for words in dict.fromkeys([*(words for words, _ in ROWS), FORWARD]):
         verbs.setdefault(words.split()[0], []).append(f"`{words}`")
     rows = [f"| {verb} | {', '.join(tried)} |" for verb, tried in verbs.items()]
     return "\n".join(["| kubectl | tried |", "|---|---|", *rows, ""])
