@@ -167,6 +167,7 @@ def test_a_panel_takes_the_focus_and_closes_where_the_focus_goes_on(choices):
     expect(page.locator("#filter")).to_be_hidden()
     expect(button).to_be_focused()
     button.press("Enter")
+    expect(page.locator("#filter").get_by_label("Column")).to_be_focused()
     page.locator("#filter").get_by_role("button", name="Add filter").focus()
     page.keyboard.press("Tab")
     expect(page.locator("#filter")).to_be_hidden()

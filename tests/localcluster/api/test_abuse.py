@@ -122,9 +122,9 @@ async def test_what_the_node_could_not_do_is_refused_where_it_came_in(http, fiel
 @pytest.mark.parametrize(
     ("field", "spec"),
     [
-        ("spec.backoffLimitPerIndex", {"completionMode": "Indexed", "backoffLimitPerIndex": 1}),
-        ("spec.maxFailedIndexes", {"completionMode": "Indexed", "maxFailedIndexes": 1}),
-        ("spec.successPolicy", {"completionMode": "Indexed", "successPolicy": {"rules": []}}),
+        ("spec.backoffLimitPerIndex", {"backoffLimitPerIndex": 1}),
+        ("spec.backoffLimitPerIndex", {"completionMode": "Indexed", "maxFailedIndexes": 1}),
+        ("spec.successPolicy.rules", {"completionMode": "Indexed", "successPolicy": {"rules": []}}),
         ("spec.completions", {"completionMode": "Indexed", "completions": 2**31}),
         ("spec.podFailurePolicy.rules[0].action", {"podFailurePolicy": {"rules": [{"action": "FailIndex"}]}}),
         (
