@@ -9,6 +9,7 @@ export function start(button) {
     const left = at.left + width + 8 > innerWidth ? at.right - width : at.left;
     panel.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
     panel.style.top = `${Math.max(8, Math.min(at.bottom + 6, innerHeight - height - 8))}px`;
+    if (panel.contains(document.activeElement)) return; // who was quicker keeps the place
     (panel.querySelector("[data-find], [aria-current], select:enabled") ?? panel.querySelector("a, button"))?.focus();
   };
   const leave = (event) => {

@@ -183,6 +183,20 @@ def test_a_panel_of_links_alone_takes_the_focus_too(stage):
     expect(page.get_by_role("link", name="One")).to_be_focused()
 
 
+def test_a_panel_leaves_the_focus_where_a_quick_hand_has_put_it(stage):
+    page = stage(
+        '<main><button popovertarget="more" data-behaviour="popup">More</button>'
+        '<div id="more" popover><a href="#one">One</a><a href="#two">Two</a></div></main>'
+    ).page
+    focused = page.evaluate("""() => new Promise((tell) => {
+      const panel = document.getElementById("more");
+      panel.addEventListener("toggle", () => tell(document.activeElement.textContent));
+      panel.showPopover();
+      panel.lastElementChild.focus();
+    })""")
+    assert focused == "Two"
+
+
 def test_a_menu_closes_where_the_focus_goes_on_and_gives_it_back_at_escape(stage):
     page = stage(
         '<main><details data-behaviour="menu"><summary>Project</summary><a href="#red">red</a></details>'
