@@ -14,7 +14,7 @@ from typing import Any
 from workloads.keeping.text import lines_in, offset_of
 from workloads.keeping.upstream import Line, lines_of
 
-RING_BYTES, AHEAD_BYTES, BLOCK_BYTES = 8 * 2**20, 2 * 2**20, 128 * 1024
+RING_BYTES, AHEAD_BYTES, BLOCK_BYTES = 8 * 2**20, 2 * 2**20, 256 * 1024
 STALL_SECONDS = 3.0
 
 

@@ -6,6 +6,7 @@ const AROUND = 20;
 const MOST_NODES = 200;
 const TALLEST = 8e6; // pixels; Firefox ends before 18 million
 const AT_REST = 150; // milliseconds after the last scroll
+const FILLED = 600; // milliseconds after the last of drawings that follow each other: longer than between two of them
 
 export class LogWindow {
   // `heights` knows where lines stand, `count()` how many there are, `draw(index)` makes the element of one,
@@ -154,7 +155,7 @@ export class LogWindow {
   // What is in sight now; what is around it at rest: lines come fast.
   hurry() {
     clearTimeout(this.filling);
-    this.filling = setTimeout(() => this.soon(), AT_REST);
+    this.filling = setTimeout(() => this.soon(), FILLED);
     this.paint(0);
   }
 
