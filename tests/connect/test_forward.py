@@ -288,16 +288,29 @@ async def test_a_long_answer_ends_soon_after_the_right_is_gone(doors, monkeypatc
 
 async def test_who_waits_for_an_answer_is_told_that_the_right_is_gone(doors, monkeypatch):
     monkeypatch.setattr("runyard.connect.forward.CHECK_SECONDS", 0.05)
-
-    async def talk(head, reader, writer):
-        await reader.read()
-
-    async with backend(talk) as (port, _):
+    async with backend(_silence) as (port, _):
         app = doors(port)
         _gone_once_asked_again(monkeypatch)
         answer = await ask(app, "/silent")
     assert (answer.status, answer.whole) == (403, True)
     assert b"not let in any more" in answer.body
+
+
+async def test_nobody_stays_whose_right_cannot_be_told(doors, monkeypatch):
+    monkeypatch.setattr("runyard.connect.forward.CHECK_SECONDS", 0.05)
+
+    async def fails(self, cookie, place):
+        raise RuntimeError("a fault of ours")
+
+    async with backend(_silence) as (port, _):
+        app = doors(port)
+        monkeypatch.setattr("runyard.connect.door.Door.check", fails)
+        answer = await ask(app, "/silent")
+    assert answer.status == 403
+
+
+async def _silence(head, reader, writer):
+    await reader.read()
 
 
 def _gone_once_asked_again(monkeypatch):

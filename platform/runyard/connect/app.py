@@ -176,4 +176,7 @@ def _cookie(scope: dict[str, Any]) -> str:
 
 def _header(scope: dict[str, Any], name: bytes) -> str:
     """The first one of that name, or nothing."""
-    return next((value.decode("latin1") for found, value in scope["headers"] if found == name), "")
+    for found, value in scope["headers"]:
+        if found == name:
+            return value.decode("latin1")
+    return ""

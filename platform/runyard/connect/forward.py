@@ -19,9 +19,8 @@ from runyard.connect.targets import Target
 from runyard.connect.upstream import client, lines, way
 
 log = logging.getLogger(__name__)
-CHECK_SECONDS = 30.0
+SOON_SECONDS, CHECK_SECONDS = 1.0, 30.0
 _NOBODY = "The cluster cannot reach it: its pod is gone, or nothing listens on its port."
-_FIRST = asyncio.FIRST_COMPLETED
 
 
 class NoAnswer(Exception):
@@ -78,29 +77,61 @@ class Reply:
         await self._send(event)
 
 
+class Watch:
+    """Ends an exchange, whose `limit` it has, when the browser hangs up or the visit does not hold any more.
+
+    It begins when an exchange has lasted SOON_SECONDS: most are over by then.
+    """
+
+    def __init__(self, passage: Passage, body: Body):
+        self._passage, self._body = passage, body
+        self._loop = asyncio.get_running_loop()
+        self._start = self._loop.call_later(SOON_SECONDS, self._begin)
+        self._task: asyncio.Task[None] | None = None
+        self._stopped = False
+        self.limit, self.holds = asyncio.timeout(None), True
+
+    def _begin(self) -> None:
+        self._task = self._loop.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        gone = self._loop.create_task(self._body.gone())
+        try:
+            while not (await asyncio.wait({gone}, timeout=CHECK_SECONDS))[0]:
+                self.holds = False  # also where it cannot be told
+                self.holds = await self._passage.still()
+                if not self.holds:
+                    return
+        except Exception:
+            log.exception("whether a visit holds cannot be told: it ends")
+        finally:
+            gone.cancel()
+            if not self._stopped:
+                self.limit.reschedule(self._loop.time())
+
+    async def stop(self) -> None:
+        self._stopped = True
+        self._start.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+
 async def forward(passage: Passage) -> None:
     """Raises NoAnswer while nothing was sent yet; what fails later ends the connection.
 
     Whether the visit holds is asked while a long body is under way, in either direction.
     """
     body, reply = Body(passage.receive), Reply(passage.send)
-    work = asyncio.create_task(_exchange(passage, body, reply))
-    gone = asyncio.create_task(body.gone())
+    watch = Watch(passage, body)
     try:
-        while not (await asyncio.wait({work, gone}, timeout=CHECK_SECONDS, return_when=_FIRST))[0]:
-            if not await passage.still():
-                return _end(reply)
-        if work.done():
-            return work.result()
+        async with watch.limit:
+            await _exchange(passage, body, reply)
+    except TimeoutError:
+        if not watch.holds and not reply.begun:
+            raise NoAnswer("You are not let in any more.", 403) from None
     finally:
-        for task in (work, gone):
-            task.cancel()
-        await asyncio.gather(work, gone, return_exceptions=True)
-
-
-def _end(reply: Reply) -> None:
-    if not reply.begun:
-        raise NoAnswer("You are not let in any more.", 403)
+        await watch.stop()
 
 
 async def _exchange(passage: Passage, body: Body, reply: Reply) -> None:
@@ -126,9 +157,11 @@ async def _straight(passage: Passage, body: Body, reply: Reply) -> None:
     async with lines().asked(passage.target.place, method, asked, passage.headers) as line:
         headers = _headers(line.status, line.headers, "", False)
         await reply({"type": "http.response.start", "status": line.status, "headers": headers})
-        while piece := await line.piece():
-            await reply({"type": "http.response.body", "body": piece, "more_body": True})
-        await reply({"type": "http.response.body", "body": b""})
+        more = True
+        while more:
+            piece = await line.piece()
+            more = bool(piece) and not line.is_through
+            await reply({"type": "http.response.body", "body": piece, "more_body": more})
 
 
 async def _by_client(passage: Passage, body: Body, reply: Reply) -> None:

@@ -5,6 +5,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -26,28 +27,35 @@ class Place:
 
 def is_tool_host(host: str) -> bool:
     """Whether `host` (of a Host header) lies in the domain of tools, well formed or not."""
-    return bool(settings.TOOLS_DOMAIN) and _name(host).endswith(f".{settings.TOOLS_DOMAIN}")
+    return _read(host, settings.TOOLS_DOMAIN)[0]
 
 
 def place_of(host: str) -> Place | None:
     """The tool that `host` names; None for a name that is none of ours."""
-    if not is_tool_host(host):
-        return None
-    match = _LABEL.match(_name(host).removesuffix(f".{settings.TOOLS_DOMAIN}"))
-    return Place(int(match[1]), match[2]) if match else None
+    return _read(host, settings.TOOLS_DOMAIN)[1]
 
 
 def origin_of(place: Place) -> str:
     """Under which a browser reaches the tool: scheme and port of our own pages, another host."""
-    ours = urlsplit(settings.ORIGINS[0])
-    port = f":{ours.port}" if ours.port else ""
-    return f"{ours.scheme}://{place.label}.{settings.TOOLS_DOMAIN}{port}"
+    return _origin(place, settings.ORIGINS[0], settings.TOOLS_DOMAIN)
 
 
 def is_secure() -> bool:
-    return urlsplit(settings.ORIGINS[0]).scheme == "https"
+    return settings.ORIGINS[0].startswith("https:")
 
 
-def _name(host: str) -> str:
-    """The host without its port, in lower case."""
-    return host.rpartition(":")[0].lower() if re.search(r":\d+\Z", host) else host.lower()
+@lru_cache(4096)  # the files of a page ask a hundred times for the same
+def _read(host: str, domain: str) -> tuple[bool, Place | None]:
+    """Whether `host` lies in `domain`, and which tool it names there."""
+    name = host.rpartition(":")[0].lower() if re.search(r":\d+\Z", host) else host.lower()
+    if not domain or not name.endswith(f".{domain}"):
+        return False, None
+    match = _LABEL.match(name.removesuffix(f".{domain}"))
+    return True, Place(int(match[1]), match[2]) if match else None
+
+
+@lru_cache(4096)
+def _origin(place: Place, ours: str, domain: str) -> str:
+    parts = urlsplit(ours)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{place.label}.{domain}{port}"

@@ -72,9 +72,14 @@ class Line(asyncio.Protocol):
         return piece
 
     @property
+    def is_through(self) -> bool:
+        """Whether there is no more of the body than was given."""
+        return self._is_whole and not self._pieces
+
+    @property
     def is_free(self) -> bool:
         """Whether it may be asked again."""
-        return self._is_whole and not self._pieces and not self._is_last and self._error is None
+        return self.is_through and not self._is_last and self._error is None
 
     def close(self) -> None:
         self._transport.abort()
@@ -82,9 +87,18 @@ class Line(asyncio.Protocol):
     async def _more(self) -> None:
         if self._error:
             raise self._error
-        self._waiter = asyncio.get_running_loop().create_future()
-        async with asyncio.timeout(SILENT_SECONDS):
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        silence = loop.call_later(SILENT_SECONDS, self._is_silent, self._waiter)
+        try:
             await self._waiter
+        finally:
+            silence.cancel()
+
+    @staticmethod
+    def _is_silent(waiter: asyncio.Future[None]) -> None:
+        if not waiter.done():
+            waiter.set_exception(TimeoutError("it says nothing"))
 
     # -- called by the transport ------------------------------------------------------------------------
 
@@ -206,10 +220,10 @@ class Lines:
         return line
 
     def _take(self, place: Place) -> Line | None:
-        """The one to `place` that was used last."""
-        self._drop_old()
+        """The one to `place` that was used last, and may be used still."""
+        since = monotonic() - IDLE_SECONDS
         for found in reversed(self._idle):
-            if found[1] == place:
+            if found[1] == place and found[0] > since and found[2].is_free:
                 self._idle.remove(found)
                 return found[2]
         return None
@@ -217,17 +231,10 @@ class Lines:
     def _give_back(self, place: Place, line: Line) -> None:
         if not line.is_free:
             return line.close()
-        self._idle.append((monotonic(), place, line))
-        self._drop_old()
-
-    def _drop_old(self) -> None:
-        """And those that were closed, and the oldest of too many."""
-        since = monotonic() - IDLE_SECONDS
-        kept = [one for one in self._idle[-MOST_IDLE:] if one[0] > since and one[2].is_free]
-        for one in self._idle:
-            if one not in kept:
-                one[2].close()
-        self._idle = kept
+        now = monotonic()
+        self._idle.append((now, place, line))
+        while self._idle and (len(self._idle) > MOST_IDLE or self._idle[0][0] <= now - IDLE_SECONDS):
+            self._idle.pop(0)[2].close()
 
     async def _open(self, place: Place) -> Line:
         try:

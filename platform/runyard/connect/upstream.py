@@ -1,6 +1,7 @@
 """The clients towards tools, one of each sort for all of an event loop; bodies stay as they come."""
 
 import asyncio
+import re
 import socket
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from runyard.connect.line import CONNECT_SECONDS, SILENT_SECONDS, Lines
 from runyard.connect.targets import Target
 
 MOST_HEADER_BYTES, MOST_MESSAGE_BYTES = 32_768, 16 * 2**20
+_PRINTABLE, _CONTROL = re.compile(rb"[!-~]*\Z"), re.compile(r"[\x00-\x1f]")
 _TIMES = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS)
 
 
@@ -46,14 +48,13 @@ class Asked:
 
     def _check(self) -> None:
         """Dot segments would climb out of the tool, into the cluster's own API, with our credentials."""
-        for part in (self.path, self.query):
-            if any(byte <= 0x20 or byte >= 0x7F for byte in part):
-                raise BadPath("The address holds characters that must be percent-encoded.")
+        if not (_PRINTABLE.match(self.path) and _PRINTABLE.match(self.query)):
+            raise BadPath("The address holds characters that must be percent-encoded.")
         once = unquote(self.path.decode("ascii"), "latin1")
-        for read in (once, unquote(once, "latin1")):
+        for read in {once, unquote(once, "latin1")}:
             if {".", ".."} & set(read.replace("\\", "/").replace(";", "/").split("/")):
                 raise BadPath("The address holds . or .. as a part of its path; leave them out.")
-            if any(ord(c) < 0x20 for c in read):
+            if _CONTROL.search(read):
                 raise BadPath("The address holds control characters.")
         if not self.path.startswith(b"/") or b"#" in self.path + self.query:
             raise BadPath("The address must begin with a slash.")
