@@ -1,4 +1,5 @@
-// How fresh the page is: live, reconnecting, or stale since when, from the socket and the clusters' heartbeat.
+// How fresh the page is: live, reconnecting, or stale since when, from the socket and the clusters' heartbeat; and
+// whether what people ask has to wait.
 import { onState, watch } from "./live.js";
 import { clock } from "./times.js";
 
@@ -12,6 +13,7 @@ export function start(element) {
 
   const show = () => {
     const stale = clusters.find((cluster) => cluster.state !== "live");
+    if (hub.name === "live" && !stale && hub.why) return paint("waits", "Live, actions wait", hub.why);
     if (hub.name === "live" && !stale) return paint("live", "Live", "Changes appear by themselves.");
     if (hub.name === "out") return paint("stale", "Signed out", hub.why);
     if (hub.name === "live" || hub.name === "stale") return paintStale(stale);
@@ -19,14 +21,14 @@ export function start(element) {
   };
   const paintStale = (cluster) => {
     const since = cluster ? cluster.since && new Date(cluster.since) : lastLive;
-    const why = cluster ? `${cluster.name}: ${cluster.why}` : hub.why;
+    const why = [cluster && `${cluster.name}: ${cluster.why}`, hub.why].filter(Boolean).join("\n");
     paint("stale", since ? `Stale since ${clock(since)}` : `Waiting for ${cluster.name}`, why);
   };
   const paint = (state, text, why) => {
-    if (badge.dataset.state === state && badge.textContent === text) return;
+    badge.title = why;
+    if (badge.dataset.state === state && badge.textContent === text) return; // not announced anew
     badge.dataset.state = state;
     badge.textContent = text;
-    badge.title = why;
   };
   const asOf = (date) => {
     for (const time of document.querySelectorAll("time[data-as-of]")) time.dateTime = date.toISOString();

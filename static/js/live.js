@@ -36,7 +36,8 @@ export function watch(topic, watcher) {
   return stop;
 }
 
-// Calls `tell` with {name: "live" | "reconnecting" | "stale" | "out", why} now and at each change.
+// Calls `tell` with {name: "live" | "reconnecting" | "stale" | "out", why} now and at each change. Live with a
+// reason: what people ask waits.
 export function onState(tell) {
   listeners.add(tell);
   tell(state);

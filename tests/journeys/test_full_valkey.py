@@ -1,7 +1,9 @@
 """A Valkey that is full takes no task: what people ask is kept in its row, and done once there is room."""
 
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ import redis
 from playwright.sync_api import Page, expect
 
 from runyardctl.valkey import Valkey
+from tests.full import full
+from tests.journeys.browser import assert_accessible
 from tests.journeys.pages import LATER, counting, expect_status, live, row
 from tests.journeys.test_kills import RECOVERS, pids
 from tests.product import Api, Up
@@ -21,22 +25,17 @@ def valkey(product: Up) -> Iterator[redis.Redis]:
         yield client
 
 
-@contextmanager
-def full(valkey: redis.Redis) -> Iterator[None]:
-    """It may have less memory than it holds: what somebody gives back makes no room."""
-    before = valkey.config_get("maxmemory")["maxmemory"]
-    valkey.config_set("maxmemory", 1)
-    try:
-        yield
-    finally:
-        valkey.config_set("maxmemory", before)
+def doctor(product: Up) -> str:
+    command = [sys.executable, "-m", "runyardctl", "doctor"]
+    return subprocess.run(command, env=product.env, check=False, capture_output=True, text=True).stdout
 
 
 def test_what_is_asked_while_it_is_full_waits_in_its_row_and_is_done_once(
     product: Up, api: Api, signed_in: Page, valkey: redis.Redis, tmp_path: Path
 ):
-    """Nobody is refused, no process ends, pages stay live; the log says what is the matter."""
+    """Nobody is refused, no process ends, pages stay live; pages, log and doctor say what is the matter."""
     table, died = signed_in, product.text.count("died")
+    badge = table.locator(".status .live")
     running = api.submit("full-stopped", counting(tmp_path / "stopped"))
     api.wait(running, "Running")
     live(table)
@@ -46,7 +45,12 @@ def test_what_is_asked_while_it_is_full_waits_in_its_row_and_is_done_once(
         expect(row(table, "full-later")).to_be_visible(timeout=LATER)  # hints pass: they take no room
         product.wait_for("command not allowed when used memory > 'maxmemory'")
         assert (api.read(running)["phase"], api.read(later)["phase"]) == ("Stopping", "Creating")
-        live(table)
+        expect(badge).to_have_text("Live, actions wait", timeout=LATER)
+        expect(badge).to_have_attribute("title", re.compile("Redis is full: .* Give it more maxmemory"))
+        assert_accessible(table)
+        assert "PROBLEM  tasks: Redis is full: " in doctor(product)
+    live(table)
+    assert "ok       tasks: Redis takes them." in doctor(product)
     expect_status(table, "full-stopped", "Stopped")
     expect_status(table, "full-later", "Running")
     api.insist(lambda: pids(tmp_path / "later"), RECOVERS, "its start")

@@ -17,6 +17,7 @@ from runyard.kit import publish as publishing
 from runyard.kit.publish import publish_on_commit
 from runyard.live import hub
 from tests.embedded import until
+from tests.full import full
 from tests.live.test_socket import is_hint, subscribed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -91,6 +92,17 @@ async def test_sockets_are_told_and_are_live_again_once_it_answers(
         gate.hangs = False
         await browser.hear(lambda message: message.get("state") == "live")
         await hears_of(ada_training, browser)
+
+
+async def test_sockets_are_told_that_it_takes_no_tasks_until_it_does(valkey, connect, ada, monkeypatch):
+    monkeypatch.setattr(hub, "ANSWER_SECONDS", 0.5)
+    async with connect(ada) as browser:
+        await browser.hear(lambda message: message.get("state") == "live" and not message["why"])
+        with redis.Redis.from_url(valkey) as administrator, full(administrator):
+            told = await browser.hear(lambda message: message.get("state") == "live" and message["why"])
+            assert "Redis is full" in told["why"]
+            assert "Give it more maxmemory" in told["why"]
+        await browser.hear(lambda message: message.get("state") == "live" and not message["why"])
 
 
 async def hears_of(workload, browser):

@@ -1,7 +1,7 @@
 """One Redis subscription for all sockets of this process; hints fan out from here.
 
 A socket joins the audience of its topics, or listens to one. When Redis is gone, or hangs, every socket
-hears "stale", and "live" once it is back.
+hears "stale", and "live" once it is back; "live" with a reason when it takes no tasks.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from typing import Any
 import redis.asyncio as redis
 from django.conf import settings
 
+from runyard.kit.broker import PROBE, refusal
 from runyard.kit.measures import SOCKETS
 from runyard.kit.publish import CHANNEL
 from runyard.live.audience import Audience, Ear
@@ -95,7 +96,7 @@ class Hub:
         async with client, client.pubsub() as pubsub:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await pubsub.subscribe(CHANNEL)
-            answered = True
+            answered, look_at, why = True, 0.0, ""
             while not _cancelled():
                 message = await pubsub.get_message(timeout=ANSWER_SECONDS)
                 if message is None:
@@ -105,7 +106,9 @@ class Hub:
                     answered = False
                     continue
                 answered = True
-                self._say("live")
+                if time.monotonic() >= look_at:
+                    why, look_at = await _takes_no_tasks(client), time.monotonic() + ANSWER_SECONDS
+                self._say("live", why)
                 if message["type"] == "message":
                     self._dispatch(message["data"])
 
@@ -122,11 +125,22 @@ class Hub:
 
     def _say(self, name: str, why: str = "") -> None:
         """What became of the link to Redis, as sockets tell it: "live" or "stale"."""
-        if self.state["state"] == name:
+        state = {"state": name, "why": why}
+        if self.state == state:
             return
-        self.state = {"state": name, "why": why}
+        self.state = state
         for listener in tuple(self._listeners.get("hub", ())):
             listener("hub", self.state)
+
+
+async def _takes_no_tasks(client: redis.Redis) -> str:
+    """Why, and what to do about it; empty when it does. Raises TimeoutError, as for any other silence."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await client.set(**PROBE)
+    except redis.ResponseError as error:
+        return " ".join(refusal(error))
+    return ""
 
 
 def _cancelled() -> bool:

@@ -1,6 +1,7 @@
 """`manage.py doctor`: what works on a cluster, what does not, what to do; 1 when Runyard cannot work there.
 
-Looks at a kubeconfig file (that of RUNYARD_KUBECONFIG by default), or at a cluster that was added.
+Looks at a kubeconfig file (that of RUNYARD_KUBECONFIG by default), or at a cluster that was added; and
+whether the Redis of the settings takes tasks.
 """
 
 import sys
@@ -13,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from metrics.sources.prometheus import server_of
 from runyard.clusters.models import Cluster
 from runyard.doctor import telling
+from runyard.doctor.broker import check_broker
 from runyard.doctor.examining import examine
 from runyard.doctor.names import namespaces_of
 from runyard.tenancy.models import Project
@@ -43,6 +45,7 @@ class Command(BaseCommand):
                 Project.objects.order_by("pk").values_list("namespace", flat=True)
             )
         diagnosis = examine(**looked, namespaces=namespaces, read_only=options["read_only"])
+        diagnosis.findings.append(check_broker())
         tell = telling.as_json if options["json"] else telling.as_text
         self.stdout.write(tell(diagnosis, namespaces))
         if not diagnosis.ok:

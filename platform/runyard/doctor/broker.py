@@ -1,0 +1,29 @@
+"""Whether what people ask of the Runyard here reaches its workers: by the Redis of the settings."""
+
+import redis
+from django.conf import settings
+
+from runyard.doctor.findings import Finding, absent, fine, problem
+from runyard.kit.broker import PROBE, refusal
+
+ABOUT, ANSWER_SECONDS = "tasks", 2.0
+
+
+def check_broker() -> Finding:
+    """In production one has to answer; elsewhere nothing needs to run."""
+    try:
+        _probe()
+    except redis.ResponseError as error:
+        return problem(ABOUT, *refusal(error))
+    except (redis.RedisError, ValueError) as error:
+        if not settings.PRODUCTION:
+            return absent(ABOUT, "No Runyard runs here, or its Redis does not answer.")
+        advice = "See that it runs, and that RUNYARD_REDIS_URL leads to it."
+        return problem(ABOUT, f"Redis does not answer: {error}", advice)
+    return fine(ABOUT, "Redis takes them.")
+
+
+def _probe() -> None:
+    patience = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": ANSWER_SECONDS}
+    with redis.Redis.from_url(settings.REDIS_URL, **patience) as client:
+        client.set(**PROBE)

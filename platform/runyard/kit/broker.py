@@ -1,0 +1,20 @@
+"""Whether Redis takes tasks: one that is full answers, passes hints on, and refuses whatever is written.
+
+The hub and the doctor ask, each in its own way: by writing PROBE, a key of no use that goes by itself.
+"""
+
+from typing import Any
+
+import redis
+
+PROBE: dict[str, Any] = {"name": "runyard:probe", "value": b"", "px": 1_000}
+
+
+def refusal(error: redis.ResponseError) -> tuple[str, str]:
+    """Why it takes none, and what to do about it; `error` is its answer to the PROBE."""
+    waits = "what people ask waits, and is done once it takes tasks again."
+    if isinstance(error, redis.OutOfMemoryError):
+        return f"Redis is full: {waits}", "Give it more maxmemory, or remove what others keep in it."
+    if isinstance(error, redis.ReadOnlyError):
+        return f"Redis is a read-only replica: {waits}", "Let RUNYARD_REDIS_URL name its primary."
+    return f"Redis refuses what is written ({error}): {waits}", "Its own log says why."

@@ -1,0 +1,42 @@
+"""What the doctor says of the Redis of the settings: taking tasks, full, a replica, not there."""
+
+import pytest
+import redis
+
+from runyard.doctor.broker import check_broker
+from runyard.doctor.findings import Grade
+from runyardctl.valkey import Valkey
+from tests.full import full
+
+
+def test_a_redis_that_takes_tasks(valkey):
+    found = check_broker()
+    assert (found.about, found.grade, found.says) == ("tasks", Grade.OK, "Redis takes them.")
+
+
+def test_a_redis_that_takes_no_tasks_is_a_problem_with_what_to_do(valkey):
+    with redis.Redis.from_url(valkey) as administrator, full(administrator):
+        found = check_broker()
+    assert found.grade is Grade.PROBLEM
+    assert found.says.startswith("Redis is full: what people ask waits")
+    assert "more maxmemory" in found.advice
+    assert check_broker().grade is Grade.OK
+
+
+def test_a_replica_takes_no_tasks(tmp_path, settings):
+    with Valkey(tmp_path).running() as settings.REDIS_URL:
+        with redis.Redis.from_url(settings.REDIS_URL) as administrator:
+            administrator.replicaof("127.0.0.1", 1)
+        found = check_broker()
+    assert (found.grade, "read-only replica" in found.says) == (Grade.PROBLEM, True)
+    assert "name its primary" in found.advice
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:1", "unix:///nowhere/valkey.sock", "http://redis"])
+def test_a_redis_that_is_not_there_is_a_problem_only_where_one_has_to_be(settings, url):
+    settings.REDIS_URL, settings.PRODUCTION = url, False
+    assert check_broker().grade is Grade.ABSENT
+    settings.PRODUCTION = True
+    found = check_broker()
+    assert (found.grade, found.says.startswith("Redis does not answer: ")) == (Grade.PROBLEM, True)
+    assert "RUNYARD_REDIS_URL" in found.advice
