@@ -44,8 +44,8 @@ def said(scheduler, uid, version, name, spec, status, owners=None, namespace="re
     return Seen(scheduler.resource, uid, msgspec.json.decode(json.dumps(found).encode(), type=scheduler.type))
 
 
-def claim(*conditions, version="1", uid="claim-1", active=True, of="job-1", checks=None, **meta):
-    status = {"conditions": list(conditions), "admissionChecks": checks}
+def claim(*conditions, version="1", uid="claim-1", active=True, of="job-1", checks=None, again=None, **meta):
+    status = {"conditions": list(conditions), "admissionChecks": checks, "requeueState": again}
     spec = {"queueName": "team-a", "active": active}
     return said(KUEUE, uid, version, f"job-llama-{uid}", spec, status, owner(of), **meta)
 
@@ -138,6 +138,57 @@ def test_evicted_it_ends_its_pods_and_waits_again_and_says_so(red, cluster):
     observe(cluster, [claim(*ADMITTED, condition("Evicted", "False"), version="3"), job(version="3")])
     observe(cluster, [pod("pod-2", ready=False, phase="Pending")])
     assert row().phase == Phase.INITIALIZING
+
+
+LATE = "Exceeded the PodsReady timeout red/job-llama-claim-1"
+TRIES = {
+    "none yet": (None, ""),
+    "nothing in it": ({}, ""),
+    "empty values": ({"count": None, "requeueAt": None}, ""),
+    "a first one to come": (
+        {"count": 1, "requeueAt": "2026-01-02T03:09:05Z"},
+        "; try 2 is not before 2026-01-02 03:09:05 UTC",
+    ),
+    "written in another zone": (
+        {"count": 4, "requeueAt": "2026-01-02T03:09:05+05:00"},
+        "; try 5 is not before 2026-01-01 22:09:05 UTC",
+    ),
+    "a check that has it wait, which counts nothing": (
+        {"requeueAt": "2026-01-02T03:09:05Z"},
+        "; the next try is not before 2026-01-02 03:09:05 UTC",
+    ),
+    "its time has come": ({"count": 2}, "; try 3 is next"),
+    "no time at all": ({"count": 2, "requeueAt": "soon"}, "; try 3 is next"),
+    "a time nobody can mean": ({"count": 2, "requeueAt": "9999-12-31T23:59:59Z"}, "; try 3 is next"),
+}
+
+
+@pytest.mark.parametrize("case", TRIES)
+def test_a_job_that_waits_for_its_next_try_says_when_and_which(red, cluster, dee, case):
+    again, said = TRIES[case]
+    late = [condition("Evicted", reason="PodsReadyTimeout", message=LATE), waits(message=LATE)]
+    observe(cluster, [job(spec=HELD), claim(*late, again=again)])
+    words = f"evicted: its pods were not ready in time{said}"
+    assert (row().reason, row().message) == (Reason.EVICTED, words)
+    found = why(dee, row(), [])
+    assert found.words == f"E{words[1:]}."
+    assert found.step.startswith("It is tried again by itself.")
+    told = [source.message for source in found.sources if source.reason == "requeueState"]
+    assert (len(told), row().version) == (1 if said else 0, 1)
+
+
+def test_the_next_try_follows_kueue_until_it_has_room(red, cluster):
+    late = condition("Evicted", reason="PodsReadyTimeout", message=LATE)
+    observe(cluster, [job(spec=HELD), claim(late, again={"count": 1, "requeueAt": "2026-01-02T03:09:05Z"})])
+    assert "try 2 is not before" in row().message
+    observe(cluster, [claim(late, waits(), version="2", again={"count": 1})])
+    assert row().message == (
+        "evicted: its pods were not ready in time; try 2 is next; "
+        "waits for quota of GPUs in flavor a100: 2 more needed"
+    )
+    observe(cluster, [claim(*ADMITTED, version="3", again={"count": 1}), job(version="2")])
+    observe(cluster, [pod(ready=False, phase="Pending")])
+    assert "try" not in row().message
 
 
 @pytest.mark.parametrize(

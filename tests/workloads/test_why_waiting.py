@@ -456,7 +456,7 @@ CASES = {
     "Kueue 0.15: pods that were not ready": (
         "PodsReadyTimeout",
         "Exceeded the PodsReady timeout team/job-v-notready-c5c27",
-        "its pods were not ready in time, so it was queued again",
+        "its pods were not ready in time",
         "images, volumes",
     ),
     "Kueue 0.15: pods that were never ready": (

@@ -32,6 +32,9 @@ class QueueEntry(models.Model):
     active = models.BooleanField(default=True, help_text="Kueue's own switch.")
     conditions = models.JSONField(default=list, help_text="[{type, status, reason, message, at}]")
     checks = models.JSONField(default=list, help_text="Kueue's admission checks: [{name, state, message}]")
+    again = models.JSONField(
+        default=dict, db_default={}, help_text="When Kueue tries it again, and how often it did: {at, count}"
+    )
     started_at = models.DateTimeField(null=True, help_text="When KAI gave its pods nodes last.")
     created_at = models.DateTimeField()
 

@@ -2,8 +2,8 @@
 
 The sum is a small JSON object: `queue` and `cluster_queue`; `started`, when KAI last gave it nodes; of Kueue,
 which alone starts and stops what it holds, `name`, `uid` and `active` of its object; and `says`, why it
-waits: [{by, reason, message, at}], of an eviction with `evicted`, of an admission check with `check`. Empty
-where no scheduler speaks of it.
+waits: [{by, reason, message, at}], of an eviction with `evicted` and the next try, `again`: {at, count}, of
+an admission check with `check`. Empty where no scheduler speaks of it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -61,9 +61,13 @@ def _why(claim: QueueEntry) -> list[dict[str, Any]]:
         evicted = None
     if _true(claim, "Admitted") and not evicted:
         return []
-    says = [_say(claim, evicted, evicted=True)] if evicted else []
+    says = [_say(claim, evicted, evicted=True, **_again(claim))] if evicted else []
     missing = _missing(claim, found)
     return [*says, *(one for one in missing if not evicted or one["message"] != evicted["message"])][:MOST]
+
+
+def _again(claim: QueueEntry) -> dict[str, Any]:
+    return {"again": claim.again} if any(claim.again.values()) else {}
 
 
 def _missing(claim: QueueEntry, found: dict[str, Condition]) -> list[dict[str, Any]]:

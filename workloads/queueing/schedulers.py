@@ -91,6 +91,7 @@ def _kueue(found: KueueWorkload) -> dict[str, Any]:
     spec, status = found.spec, found.status
     checks = (status and status.admission_checks) or ()
     admission = status and status.admission
+    again = status and status.requeue_state
     return {
         "queue": ((spec and spec.queue_name) or "")[:253],
         "cluster_queue": ((admission and admission.cluster_queue) or "")[:253],
@@ -105,6 +106,7 @@ def _kueue(found: KueueWorkload) -> dict[str, Any]:
             }
             for check in list(checks)[:MOST]
         ],
+        "again": {"at": moment(again.requeue_at), "count": again.count or 0} if again else {},
     }
 
 

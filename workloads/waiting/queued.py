@@ -4,6 +4,7 @@ Used for phases and by `sources`.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from workloads.waiting.rules import Explanation, Told, short
@@ -24,8 +25,21 @@ def held(says: Sequence[Say]) -> Explanation | None:
     now = next((one for one in missing if not one.general), missing[0] if missing else None)
     if not evicted:
         return now
-    words = "; ".join([f"evicted: {evicted[0].words}", *([now.words] if now else [])])
+    again = next((told for say in says if (told := next_try(say))), "")
+    words = "; ".join(filter(None, [f"evicted: {evicted[0].words}", again, now.words if now else ""]))
     return Explanation(short(words), now.step if now and now.step else evicted[0].step)
+
+
+def next_try(say: Say) -> str:
+    """When Kueue tries it again after an eviction, and for which time; empty where that is not said.
+
+    It goes back into its queue then, and starts when that has room: not before, but maybe later.
+    """
+    again = say.get("again") or {}
+    number = f"try {again['count'] + 1}" if again.get("count") else "the next try"
+    if at := again.get("at"):
+        return f"{number} is not before {datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{number} is next" if again.get("count") else ""
 
 
 def explained(say: Say) -> Explanation | None:

@@ -216,8 +216,8 @@ KUEUE = (
     ),
     Rule(
         r"Exceeded the PodsReady timeout",
-        "its pods were not ready in time, so it was queued again",
-        "Look why its pods do not become ready: images, volumes, start-up.",
+        "its pods were not ready in time",
+        "It is tried again by itself. Look why its pods do not become ready: images, volumes, start-up.",
     ),
     Rule(
         r"[Ww]aiting for all admitted workloads to be in (?:the )?PodsReady condition",

@@ -155,13 +155,22 @@ def _queued(workload: Workload, waiting: Sequence[Pod]) -> list["Found"]:
     says = workload.queueing.get("says", ())
     if any(pod.scheduled for pod in waiting):
         return []
-    return [(_source_of_say(say), explained(say)) for say in says]
+    tries = [(_source_of_try(say), None) for say in says if say.get("again")]
+    return [*((_source_of_say(say), explained(say)) for say in says), *tries]
 
 
 def _source_of_say(say: Mapping[str, Any]) -> Source:
     message, left_out = _bounded(say["message"])
     by = f"{say['by']}, check {say['check']}" if say.get("check") else say["by"]
     return Source(by, say["reason"], message, parse_datetime(say["at"]), left_out)
+
+
+def _source_of_try(say: Mapping[str, Any]) -> Source:
+    again = say["again"]
+    told = {"count": again["count"], "requeueAt": again["at"]}
+    return Source(
+        say["by"], "requeueState", ", ".join(f"{name}: {value}" for name, value in told.items() if value)
+    )
 
 
 def _each_once(found: Iterable["Found"]) -> list["Found"]:

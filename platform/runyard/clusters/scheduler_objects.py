@@ -43,10 +43,18 @@ class AdmissionCheck(Struct):
     last_transition_time: str | None = ""
 
 
+class RequeueState(Struct):
+    """`count`: how often it was queued again since its pods were ready last."""
+
+    count: int | None = None
+    requeue_at: str | None = ""
+
+
 class KueueStatus(Struct):
     conditions: list[SchedulerCondition] | None = None
     admission: Admission | None = None
     admission_checks: list[AdmissionCheck] | None = None
+    requeue_state: RequeueState | None = None
 
 
 class KueueWorkload(Struct):
