@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.journeys.browser import NARROW, assert_accessible, assert_no_sideways_scroll
+from tests.journeys.browser import NARROW, Session, assert_accessible, assert_no_sideways_scroll
 from tests.journeys.pages import LATER, python, until
 from tests.product import Api
 
@@ -183,6 +183,18 @@ def test_of_what_asks_for_no_gpu_and_has_one_it_is_not_said_that_it_has_none(
     expect(signed_in.locator("[data-chart=gpu_compute] .main-svg").first).to_be_visible(timeout=LATER)
     expect(signed_in.locator(".metric-none")).to_have_count(0)
     signed_in.unroute_all(behavior="ignoreErrors")
+
+
+def test_a_tab_whose_address_was_wrong_shows_its_charts_once_it_is_right(
+    signed_in: Page, busy: int, session: Session
+) -> None:
+    """As that of a range that began in the future is when its time has come: nobody waits for that here."""
+    signed_in.goto(f"/workloads/{busy}/metrics?from=2099-01-01")
+    expect(signed_in.get_by_role("alert")).to_contain_text("The range begins in the future")
+    signed_in.evaluate("history.replaceState(null, '', '?from=15m')")
+    expect(signed_in.locator("[data-chart=cpu] .main-svg").first).to_be_visible(timeout=LATER)
+    expect(signed_in.get_by_role("alert")).to_have_count(0)
+    session.forgive(re.compile("status of 400"))
 
 
 def test_a_click_takes_the_log_to_that_time(signed_in: Page, busy: int) -> None:
