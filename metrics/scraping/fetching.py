@@ -13,6 +13,7 @@ import urllib3
 
 from metrics.pieces import pieces
 from runyard.clusters.connection import ApiError, ClusterError, Connection, Silent
+from runyard.clusters.in_time import within
 from runyard.clusters.unreached import says
 
 MOST_BYTES = 64 * 2**20
@@ -73,16 +74,18 @@ def _fetch(connection: Connection, path: str, deadline: float) -> bytes:
     left = deadline - time.monotonic()
     if left <= 0:
         raise ClusterError("its turn did not come in time")
-    response = connection.request("GET", path, read_seconds=min(READ_SECONDS, left))
-    parts, size = [], 0
-    try:
-        for part in pieces(response):
-            size += len(part)
-            if size > MOST_BYTES:
-                raise ClusterError(f"it answers more than {MOST_BYTES >> 20} MiB")
-            if time.monotonic() > deadline:
-                raise ClusterError("its answer took too long")
-            parts.append(part)
-    finally:
-        response.close()  # one that was read to its end has given its connection back
-    return b"".join(parts)
+    with within(left):
+        response = connection.request("GET", path, read_seconds=min(READ_SECONDS, left))
+        try:
+            return _limited(pieces(response))
+        finally:
+            response.close()  # one that was read to its end has given its connection back
+
+
+def _limited(parts: Iterator[bytes]) -> bytes:
+    body = bytearray()
+    for part in parts:
+        body += part
+        if len(body) > MOST_BYTES:
+            raise ClusterError(f"it answers more than {MOST_BYTES >> 20} MiB")
+    return bytes(body)

@@ -16,7 +16,8 @@ import urllib3
 
 from metrics.pieces import PLAIN, Packed, pieces, refuse_packed
 from metrics.sources.source import SourceError
-from runyard.clusters.connection import ApiError, ClusterError, Connection, connect
+from runyard.clusters.connection import ApiError, ClusterError, Connection, Silent, connect
+from runyard.clusters.in_time import within
 from runyard.clusters.models import Cluster
 from runyard.clusters.unreached import says
 
@@ -132,7 +133,7 @@ class Proxied:
 
     def ask(self, path: str, parameters: Mapping[str, Any], kind: str) -> list[Found]:
         began = time.monotonic()
-        with _told(self.path):
+        with _told(self.path), within(READ_SECONDS):
             response = self._connection().request(
                 "GET", self.path + path, dict(parameters), read_seconds=READ_SECONDS
             )
@@ -154,6 +155,8 @@ def _told(where: str) -> Iterator[None]:
         raise _packed(where, error) from error
     except ApiError as error:
         raise SourceError(f"Prometheus at {where} cannot answer: {error}") from error
+    except (Silent, urllib3.exceptions.ReadTimeoutError) as error:
+        raise _late() from error
     except ClusterError as error:
         raise SourceError(f"Prometheus at {where} does not answer: {error}") from error
     except (urllib3.exceptions.HTTPError, OSError) as error:

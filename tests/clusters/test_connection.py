@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from runyard.clusters import connection
-from runyard.clusters.connection import ApiError, Unreachable, connect
+from runyard.clusters.connection import ApiError, Silent, Unreachable, connect
 from runyard.clusters.models import Cluster
 from tests.embedded import embedded, free_port
 
@@ -135,9 +135,47 @@ def test_a_refusal_without_end_is_not_waited_for(changed, begins, goes_on, monke
     assert error.value.code == 500
 
 
-def _ask(changed, address):
+PACKED = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x08\0\0\0\0\0\x03"
+DRIPS = {
+    "its status": (b"HTTP/1.1 200 ", b"x"),
+    "its head": (b"HTTP/1.1 200 OK\r\nServer: ", b"x"),
+    "its body": (b"HTTP/1.1 200 OK\r\n\r\n", b"x"),
+    "what is packed": (PACKED, b"x"),
+    "the size of a chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+}
+
+
+@pytest.mark.parametrize("what", DRIPS)
+def test_an_answer_that_drips_holds_its_reader_no_longer_than_its_time(changed, what, monkeypatch):
+    monkeypatch.setattr(connection, "TIMES_AS_LONG", 1)
+    begins, goes_on = DRIPS[what]
+    with _saying(begins, *itertools.repeat(goes_on, 100)) as address:
+        cluster = changed(lambda config: config["clusters"][0]["cluster"].update(server=address))
+        with pytest.raises(Unreachable, match="does not answer in time"):
+            connect(cluster).read("GET", "/api/v1/pods", read_seconds=0.5)
+
+
+@pytest.mark.parametrize("what", ["its status", "its head"])
+def test_the_head_of_a_stream_that_drips_is_not_waited_for(changed, what):
+    begins, goes_on = DRIPS[what]
+    with (
+        _saying(begins, *itertools.repeat(goes_on, 100)) as address,
+        pytest.raises(Silent, match="does not answer in time"),
+    ):
+        _ask(changed, address, 0.5)
+
+
+def test_a_stream_goes_on_for_longer_than_its_silences_may(changed):
+    said = [b'{"type": "BOOKMARK"}\n'] * 30
+    with _saying(b"HTTP/1.1 200 OK\r\n\r\n", *said) as address:
+        cluster = changed(lambda config: config["clusters"][0]["cluster"].update(server=address))
+        lines = list(connect(cluster).lines("/api/v1/pods", {"watch": "1"}, read_seconds=2))
+    assert lines == [b'{"type": "BOOKMARK"}'] * 30
+
+
+def _ask(changed, address, seconds=5.0):
     cluster = changed(lambda config: config["clusters"][0]["cluster"].update(server=address))
-    connect(cluster).request("GET", "/api/v1/pods", read_seconds=5)
+    connect(cluster).request("GET", "/api/v1/pods", read_seconds=seconds)
 
 
 @contextmanager

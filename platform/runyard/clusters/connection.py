@@ -6,7 +6,6 @@ that refuses), both `ClusterError`, with words for people.
 """
 
 import json
-import time
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,12 +21,14 @@ import urllib3
 from kubernetes import client
 
 from runyard.clusters.access import Access, access_of, configuration
+from runyard.clusters.in_time import POOLS, within
 from runyard.clusters.models import Cluster
 from runyard.clusters.objects import Meta, OnlyMeta, Status
 from runyard.clusters.unreached import shown, words
 from runyard.kit.turns import step_aside
 
 CONNECT_SECONDS, READ_SECONDS, REFUSAL_SECONDS = 5.0, 30.0, 5.0
+TIMES_AS_LONG = 4  # as to begin an answer may it take to end: lists of large clusters are long
 REFUSAL_BYTES = 2**16
 _GZIP = 16 + zlib.MAX_WBITS  # what zlib calls the form of gzip
 MERGE = "application/merge-patch+json"
@@ -65,6 +66,7 @@ class Connection:
             raise Unreachable(str(error)) from error
         self._api = client.ApiClient(settings, pool_threads=1)
         self._pool = self._api.rest_client.pool_manager
+        self._pool.pool_classes_by_scheme = POOLS
 
     def request(
         self,
@@ -79,6 +81,7 @@ class Connection:
     ) -> urllib3.BaseHTTPResponse:
         """Send one request and return the open, unread response. Raises ClusterError.
 
+        Its head has to be there within `read_seconds`; what follows may pause for as long, and has no end.
         Within a page's request the turn goes to the next: clusters may take long to answer.
         """
         step_aside()
@@ -88,15 +91,16 @@ class Connection:
         self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
         url = self._api.configuration.host + path + (f"?{urlencode(params)}" if params else "")
         try:
-            response = self._pool.request(
-                method,
-                url,
-                headers=headers,
-                body=None if body is None else json.dumps(body).encode(),
-                preload_content=False,
-                retries=False,
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
-            )
+            with within(CONNECT_SECONDS + read_seconds):
+                response = self._pool.request(
+                    method,
+                    url,
+                    headers=headers,
+                    body=None if body is None else json.dumps(body).encode(),
+                    preload_content=False,
+                    retries=False,
+                    timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
+                )
         except (urllib3.exceptions.HTTPError, OSError) as error:
             kind = Silent if isinstance(error, urllib3.exceptions.ReadTimeoutError) else Unreachable
             where = shown(self._api.configuration.host)
@@ -105,11 +109,12 @@ class Connection:
             raise _refusal(response)
         return response
 
-    def read(self, method: str, path: str, **options: Any) -> bytes:
-        """One whole answer; a long one comes packed, a fifteenth of what it is."""
-        response = self.request(method, path, encoding="gzip", **options)
+    def read(self, method: str, path: str, read_seconds: float = READ_SECONDS, **options: Any) -> bytes:
+        """One whole answer, within four times `read_seconds`; a long one comes packed, a fifteenth of it."""
         try:
-            return response.data
+            with within(TIMES_AS_LONG * read_seconds):
+                options |= {"encoding": "gzip", "read_seconds": read_seconds}
+                return self.request(method, path, **options).data
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(f"The cluster's answer broke off: {words('it', error)}") from error
 
@@ -208,11 +213,9 @@ def _start(response: urllib3.BaseHTTPResponse) -> bytes:
 
     Unpacked at the end: in between that waits until something comes out, however long.
     """
-    said, ends = b"", time.monotonic() + REFUSAL_SECONDS
-    with suppress(urllib3.exceptions.HTTPError, OSError), response:
-        while len(said) < REFUSAL_BYTES and time.monotonic() < ends:
-            if not (more := response.read1(REFUSAL_BYTES, decode_content=False)):
-                break
+    said = b""
+    with suppress(urllib3.exceptions.HTTPError, OSError), response, within(REFUSAL_SECONDS):
+        while len(said) < REFUSAL_BYTES and (more := response.read1(REFUSAL_BYTES, decode_content=False)):
             said += more
     if response.headers.get("Content-Encoding") != "gzip":
         return said
