@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from workloads.endings import ending
 from workloads.models import Pod, Workload
 from workloads.status import Phase, Reason, Status
-from workloads.waiting.queued import Say, held
+from workloads.waiting.queued import Say, held, without_queue
 from workloads.waiting.rules import Told, short
 from workloads.waiting.told import explain, words
 
@@ -28,14 +28,16 @@ def why_held(workload: Workload) -> Status:
     return Status(Phase.PENDING, reason, told.words if told else "")
 
 
-def why_unscheduled(waiting: Sequence[Pod], says: Sequence[Say] = ()) -> Status:
-    """Pending, in the scheduler's words made short; `says` are those of its own object."""
+def why_unscheduled(waiting: Sequence[Pod], queueing: Say, says: Sequence[Say] = ()) -> Status:
+    """Pending, in the scheduler's words made short; `says` are those of its own object that count."""
     pod = next((p for p in waiting if p.message), waiting[0])
     if pod.reason == "SchedulingGated":
         return Status(Phase.PENDING, Reason.GATED)
     told, own = held(says), explain(Told("", pod.reason, pod.message))
     if told and (not told.general or own is None):
         return Status(Phase.PENDING, Reason.UNSCHEDULABLE, told.words)
+    if not pod.message and (passed_over := without_queue(queueing)):
+        return Status(Phase.PENDING, Reason.UNSCHEDULABLE, passed_over.words)
     if pod.reason == "Unschedulable":
         return Status(Phase.PENDING, Reason.UNSCHEDULABLE, words(pod.reason, pod.message))
     return Status(Phase.PENDING, Reason.NOT_SCHEDULED, words(pod.reason, pod.message))

@@ -28,7 +28,7 @@ from workloads.models import Event, PhaseChange, Pod, SpecChange, Workload
 from workloads.queueing import guarantees
 from workloads.queueing.entries import Entries
 from workloads.queueing.saying import is_switched, summed
-from workloads.queueing.schedulers import SCHEDULERS, is_queued
+from workloads.queueing.schedulers import KAI, SCHEDULERS, is_queued
 from workloads.reading import news_of, pod_fields, workload_fields
 from workloads.spec import KEY_LABEL
 from workloads.status import Desired
@@ -82,6 +82,11 @@ class Batch:
         if others := self.pods_seen - {pod.uid for pod in found}:
             found += load(mine.filter(uid__among=others))
         return {pod.uid: pod for pod in found}
+
+    @cached_property
+    def queues(self) -> frozenset[str]:
+        """The names of KAI's; read only where KAI speaks of a workload."""
+        return guarantees.known(self.cluster)
 
     @cached_property
     def pods_of(self) -> dict[Owner, dict[str, Pod]]:
@@ -223,7 +228,10 @@ def _requeue(batch: Batch, workload: Workload | None) -> None:
 def _sum_up(batch: Batch, workload: Workload) -> bool:
     """Have the row say what schedulers say of it; whether that is something else."""
     uids = [workload.uid or "", *batch.pods_of[workload.namespace, workload.uid or ""]]
-    before, workload.queueing = workload.queueing, summed(batch.entries.of(workload.namespace, uids))
+    entries, before = batch.entries.of(workload.namespace, uids), workload.queueing
+    workload.queueing = summed(
+        entries, batch.queues if any(one.resource == KAI.resource for one in entries) else ()
+    )
     active = workload.queueing.get("active")
     if active is not None and active != before.get("active") and workload.desired != Desired.DELETED:
         workload.desired = Desired.RUNNING if active else Desired.STOPPED

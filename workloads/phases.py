@@ -94,12 +94,12 @@ def _with_pods(workload: Workload, pods: Sequence[Pod], living: list[Pod]) -> St
     says = workload.queueing.get("says", ()) if len(unplaced) == len(living) else ()
     hurt = any(pod.restarts for pod in unready) or any(pod.phase == "Failed" for pod in pods)
     if workload.was_running and hurt:
-        status = why_unscheduled(unplaced, says) if unplaced else why_not_ready(unready)
+        status = why_unscheduled(unplaced, workload.queueing, says) if unplaced else why_not_ready(unready)
         return Status(Phase.DEGRADED, status.reason, status.message)
     if workload.was_running and _goes_on(pods, living):
         ready = len(living) - len(unready)
         return Status(Phase.RUNNING, Reason.NOT_READY, f"{ready} of {_count(living)} ready")
-    return why_unscheduled(unplaced, says) if unplaced else why_not_ready(unready)
+    return why_unscheduled(unplaced, workload.queueing, says) if unplaced else why_not_ready(unready)
 
 
 def _goes_on(pods: Sequence[Pod], living: list[Pod]) -> bool:

@@ -197,6 +197,16 @@ def placed_anew(
     announce(changed)
 
 
+def queued_anew(workloads: QuerySet[Workload], say: Callable[[Sequence[Workload]], None]) -> None:
+    """`say` sets `queueing`, in memory, of `workloads`, locked here; those of which it says something else
+    are settled and written. Call in a transaction."""
+    rows = list(workloads.filter(deleted_at=None).select_for_update(no_key=True).order_by("pk"))
+    before = {row.pk: row.queueing for row in rows}
+    say(rows)
+    if changed := [row for row in rows if row.queueing != before[row.pk]]:
+        _resettle(changed, ["queueing"])
+
+
 def _resettle(workloads: Sequence[Workload], changed: Iterable[str]) -> None:
     now, pods = timezone.now(), _pods_of(workloads)
     rooms = {workload.cluster_id: Room(workload.cluster_id) for workload in workloads}

@@ -62,17 +62,47 @@ def test_it_follows_its_queues(red, cluster):
     ):
         told(cluster, changed)
         assert row().guaranteed_until == until
-    assert row().version == before.version + 6  # each is told to who looks
+    assert row().version == before.version + 7  # each is told to who looks, and that the queue is gone
 
 
 def test_a_queue_that_is_not_there_is_said_where_kai_says_nothing(red, cluster, dee):
     said = []
     waiting = pod(phase="Pending", node="", ready=False)
-    for part in ([job(), waiting, group()], [queue("research")], [queue("team-red", None, "research")]):
+    said_in_table = []
+    parts = (
+        [job(), waiting, group()],
+        [queue("research")],
+        [queue("team-red", None, "research")],
+        [Seen(RESOURCE, "uid-team-red")],
+        [Seen(RESOURCE, "uid-research")],  # no queue is known any more
+    )
+    for part in parts:
         told(cluster, *part)
         found = why(dee, row(), list(row().pods.all()))
         said.append(found.words if found else None)
-    assert said == [None, "Its queue “team-red” does not exist on the cluster.", None]
+        said_in_table.append(row().message)
+    gone = "ts queue “team-red” does not exist on the cluster"
+    assert said == [None, f"I{gone}.", None, f"I{gone}.", None]
+    assert said_in_table == ["", f"i{gone}", "", f"i{gone}", ""]
+
+
+def test_of_the_queues_that_come_first_and_of_those_that_are_there_the_table_says_the_same(red, cluster):
+    told(cluster, queue("research"))
+    told(cluster, job(), pod(phase="Pending", node="", ready=False), group())
+    assert row().why == "its queue “team-red” does not exist on the cluster"
+    told(cluster, pod(version="2", phase="Pending", ready=False))
+    assert "queue" not in row().why
+
+
+def test_a_workload_that_ended_is_not_written_when_its_queue_goes(red, cluster):
+    ended = {
+        "conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": "2026-01-02T03:10:00Z"}]
+    }
+    told(cluster, queue("research"), queue("team-red"), *running())
+    told(cluster, job(version="2", **ended))
+    before = row()
+    told(cluster, Seen(RESOURCE, "uid-team-red"))
+    assert (before.phase, row().version) == ("Completed", before.version)
 
 
 def test_under_kueue_as_well_it_is_the_queue_of_kai_that_is_missing(red, cluster, dee):

@@ -1,10 +1,9 @@
-"""When Kueue tries a workload again is kept; its Workloads are read once more at the next look at their cluster."""
+"""When Kueue tries a workload again is kept, and which queue KAI has not: schedulers' objects are read once more at
+the next look at their cluster."""
 
 from django.db import migrations, models
 
-READ_AGAIN = (
-    "UPDATE workloads_queueentry SET resource_version = '0' WHERE resource = 'workloads.kueue.x-k8s.io'"
-)
+READ_AGAIN = "UPDATE workloads_queueentry SET resource_version = '0'"
 
 
 class Migration(migrations.Migration):

@@ -1,8 +1,8 @@
-"""How long KAI leaves a preemptible workload where it is: `preemptMinRuntime` of its queue, since it started.
+"""What KAI's queues promise: that they are there, and how long a preemptible workload is left where it is.
 
-`observe_queues` and `follow` are for `runyard.sync`, before and after a batch is written; `place` is for
-`observing`, `missing_queue` for `waiting`. A queue that says nothing has the time of the queue above
-it, as in KAI's plugin minruntime.
+The latter is `preemptMinRuntime` of its queue, since it started; a queue that says nothing has the time of
+the queue above it, as in KAI's plugin minruntime. `observe_queues` and `follow` are for `runyard.sync`,
+before and after a batch is written; `place` and `known` are for `observing`.
 """
 
 import re
@@ -15,6 +15,7 @@ from runyard.clusters.observed import Seen
 from runyard.clusters.scheduler_objects import KaiQueueObject
 from workloads import transitions
 from workloads.models import KaiQueue, Preemptible, QueueEntry, Workload
+from workloads.queueing.saying import missing
 from workloads.queueing.schedulers import KAI
 from workloads.reading import storable
 from workloads.status import Phase
@@ -28,7 +29,8 @@ _LONGEST = timedelta(days=106_751)  # what Go can count
 
 
 def observe_queues(cluster: Cluster, seen: Sequence[Seen]) -> set[str]:
-    """Write what `seen` says of queues; call in a transaction. The names of those with another time now."""
+    """Write what `seen` says of queues; call in a transaction. The names of those with another time now, of
+    those that came or went, and of all where none was known, or none is any more."""
     latest = {one.uid: one.object for one in seen if one.resource == RESOURCE}
     if not latest:
         return set()
@@ -42,6 +44,9 @@ def observe_queues(cluster: Cluster, seen: Sequence[Seen]) -> set[str]:
         update_conflicts=True, unique_fields=["cluster", "uid"], update_fields=(*_FACTS, "resource_version"),
     )  # fmt: skip
     after = _times(cluster)
+    if bool(before) != bool(after):
+        groups = QueueEntry.objects.filter(cluster=cluster, resource=KAI.resource)
+        return set(groups.values_list("queue", flat=True).distinct())
     return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
 
 
@@ -55,22 +60,31 @@ def place(cluster: Cluster, workloads: Iterable[Workload]) -> None:
 
 
 def follow(cluster: Cluster, names: Collection[str]) -> None:
-    """Queues `names` have other times than before: so have their workloads. Call in a transaction."""
+    """Queues `names` are not what they were: nor are their workloads. Call in a transaction."""
     if not names:
         return
+    groups = QueueEntry.objects.filter(cluster=cluster, resource=KAI.resource, queue__in=names)
+    theirs = Workload.objects.filter(pk__in=groups.values("workload"), terminal="")
+    transitions.queued_anew(theirs, partial(_missing, known(cluster)))
     there = Workload.objects.filter(cluster=cluster, phase__in=ON_NODES, queueing__queue__in=list(names))
     transitions.placed_anew(there, partial(place, cluster), "guaranteed_until")
 
 
-def missing_queue(workload: Workload) -> str:
-    """The queue KAI is to take it from that is not on its cluster; empty too where no queue is known there.
+def known(cluster: Cluster) -> frozenset[str]:
+    """The names of its queues."""
+    return frozenset(KaiQueue.objects.filter(cluster=cluster).values_list("name", flat=True))
 
-    KAI passes such a workload over without a word. Where Kueue has it too, `workload.queue` is Kueue's.
-    """
-    queues = KaiQueue.objects.filter(cluster=workload.cluster_id)
-    groups = QueueEntry.objects.filter(workload=workload, resource=KAI.resource).exclude(queue="")
-    gone = groups.exclude(queue__in=queues.values("name")).order_by("pk").values_list("queue", flat=True)
-    return (gone.first() or "") if queues.exists() else ""
+
+def _missing(queues: Collection[str], workloads: Sequence[Workload]) -> None:
+    """Have `workloads` say, in memory, which of their queues is not among `queues`."""
+    named: dict[int, list[str]] = {row.pk: [] for row in workloads}
+    groups = QueueEntry.objects.filter(workload__in=named, resource=KAI.resource)
+    for pk, name in groups.order_by("-created_at", "-uid").values_list("workload_id", "queue"):
+        named[pk].append(name)
+    for row in workloads:
+        rest = {name: value for name, value in row.queueing.items() if name != "missing"}
+        gone = missing(named[row.pk], queues)
+        row.queueing = rest | ({"missing": gone} if gone else {})
 
 
 def _started(workload: Workload) -> datetime | None:

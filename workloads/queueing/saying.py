@@ -3,14 +3,15 @@
 The sum is a small JSON object: `queue` and `cluster_queue`; `started`, when KAI last gave it nodes; of Kueue,
 which alone starts and stops what it holds, `name`, `uid` and `active` of its object; and `says`, why it
 waits: [{by, reason, message, at}], of an eviction with `evicted` and the next try, `again`: {at, count}, of
-an admission check with `check`. Empty where no scheduler speaks of it.
+an admission check with `check`. `missing` is the queue of KAI that its cluster has not: KAI passes such a
+workload over without a word. Empty where no scheduler speaks of it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from workloads.queueing.models import QueueEntry
-from workloads.queueing.schedulers import KUEUE, SCHEDULERS
+from workloads.queueing.schedulers import KAI, KUEUE, SCHEDULERS
 
 MOST, LONGEST = 3, 5_000
 _SWITCHED_OFF = "Deactivated"  # opens the reason of an eviction that is over once it is switched on again
@@ -20,8 +21,8 @@ Sum = dict[str, Any]
 Condition = dict[str, str]
 
 
-def summed(entries: Iterable[QueueEntry]) -> Sum:
-    """Of the objects about one workload, in any order."""
+def summed(entries: Iterable[QueueEntry], queues: Collection[str] = ()) -> Sum:
+    """Of the objects about one workload, in any order; `queues` are those of KAI that are known there."""
     newest = sorted(entries, key=lambda one: (one.created_at, one.uid), reverse=True)
     claims = [one for one in newest if one.resource == KUEUE.resource]
     groups = [one for one in newest if one.resource != KUEUE.resource]
@@ -36,7 +37,13 @@ def summed(entries: Iterable[QueueEntry]) -> Sum:
     if claims:
         claim = next((one for one in claims if not _true(one, "Finished")), claims[0])
         found = {**_of_claim(claim), "says": _why(claim) or found.get("says", [])}
+    found["missing"] = missing((one.queue for one in groups if one.resource == KAI.resource), queues)
     return {name: value for name, value in found.items() if value not in ("", [])}
+
+
+def missing(named: Iterable[str], queues: Collection[str]) -> str:
+    """The first of `named` that is not among `queues`; empty too where none of these is known."""
+    return next((name for name in named if name and name not in queues), "") if queues else ""
 
 
 def is_switched(queueing: Sum) -> bool:

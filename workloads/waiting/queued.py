@@ -12,6 +12,7 @@ from workloads.waiting.told import explain
 
 Say = Mapping[str, Any]
 _AGAIN = "Reset to Pending after eviction"  # Kueue's own words, in place of the check's
+_NO_QUEUE = "Have an administrator create the queue, or submit it to one that is there."
 _CHECK_STEP = "It starts when the check is passed; an administrator knows what it waits for."
 
 
@@ -28,6 +29,14 @@ def held(says: Sequence[Say]) -> Explanation | None:
     again = next((told for say in says if (told := next_try(say))), "")
     words = "; ".join(filter(None, [f"evicted: {evicted[0].words}", again, now.words if now else ""]))
     return Explanation(short(words), now.step if now and now.step else evicted[0].step)
+
+
+def without_queue(queueing: Say) -> Explanation | None:
+    """What keeps it from starting where KAI has not the queue it names; None where nobody knows that."""
+    name = queueing.get("missing")
+    return (
+        Explanation(short(f"its queue “{name}” does not exist on the cluster"), _NO_QUEUE) if name else None
+    )
 
 
 def next_try(say: Say) -> str:

@@ -18,9 +18,8 @@ from workloads.endings import ending, said
 from workloads.fit import Room
 from workloads.models import Event, Pod, Workload
 from workloads.phases import active
-from workloads.queueing.guarantees import missing_queue
 from workloads.status import Phase, Reason
-from workloads.waiting.queued import explained, held
+from workloads.waiting.queued import explained, held, without_queue
 from workloads.waiting.rules import Explanation, Told, short
 from workloads.waiting.told import explain
 
@@ -35,7 +34,6 @@ _SCHEDULING = (
 _STARTING = ("Pulling", "Pulled")
 _NOT_STARTED = frozenset({"StartError", "ContainerCannotRun"})
 _NEVER = "As it is it never starts: ask for less per pod, or have a larger node added."
-_NO_QUEUE = "Have an administrator create the queue, or submit it to one that is there."
 _TAKEN = "Run it again; with a higher backoffLimit it is tried again by itself."
 _CRASHED = frozenset({"CrashLoopBackOff", "Error", "OOMKilled"})
 
@@ -93,8 +91,8 @@ def why(user: Any, workload: Workload, pods: Sequence[Pod]) -> Why | None:
     )
     answer = _answer([(found[0][0], held(workload.queueing["says"])), *found] if queued else found)
     unplaced = any(not pod.scheduled for pod in waiting)
-    if answer is None and unplaced and (queue := missing_queue(workload)):
-        answer = Explanation(f"its queue “{queue}” does not exist on the cluster", _NO_QUEUE)
+    if answer is None and unplaced:
+        answer = without_queue(workload.queueing)
     if answer is None:
         return None
     answer, room = _with_room(workload, waiting, answer)
