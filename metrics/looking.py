@@ -1,11 +1,14 @@
 """One look at one cluster by the best source it has; the latest figures and the health of sources from it."""
 
 import logging
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.utils import timezone
 
 from metrics import health, latest
+from metrics.figures import Figure
 from metrics.scraping.endpoints import GPUS, KUBELET
 from metrics.scraping.scraper import scraper_of
 from metrics.scraping.troubles import TROUBLES
@@ -28,8 +31,8 @@ def look_at(cluster: Cluster, at: datetime) -> None:
         except SourceError as error:
             health.tell(cluster.pk, {(prometheus.NAME, ""): str(error)}, at, [prometheus.NAME])
         else:
-            health.tell(cluster.pk, {(prometheus.NAME, ""): ""} | told, at, [prometheus.NAME, *_NODES])
-            latest.apply(cluster, figures, prometheus.NAME, at)
+            told = {(prometheus.NAME, ""): ""} | told
+            _write(cluster, at, told, [prometheus.NAME, *_NODES], figures, prometheus.NAME)
             return
     scrape(cluster, at)
 
@@ -42,8 +45,7 @@ def scrape(cluster: Cluster, at: datetime) -> None:
     try:
         found = scraper.look(at, settings.METRICS_SECONDS * 0.8)
     except ClusterError as error:
-        health.tell(cluster.pk, {(KUBELET, ""): str(error)}, at, [*_NODES, resource_metrics.NAME])
-        latest.apply(cluster, [], "", at)
+        _write(cluster, at, {(KUBELET, ""): str(error)}, [*_NODES, resource_metrics.NAME])
         return
     finally:
         scraper.lock.release()
@@ -52,5 +54,20 @@ def scrape(cluster: Cluster, at: datetime) -> None:
         more, told[resource_metrics.NAME, ""] = resource_metrics.now(cluster)
         measured = {(f.labels.namespace, f.labels.pod) for f in figures if f.metric in ("cpu", "memory")}
         figures += [f for f in more if (f.labels.namespace, f.labels.pod) not in measured]
-    health.tell(cluster.pk, told, at, [*_NODES, resource_metrics.NAME])
-    latest.apply(cluster, figures, "scrape", at)
+    _write(cluster, at, told, [*_NODES, resource_metrics.NAME], figures, "scrape")
+
+
+def _write(
+    cluster: Cluster,
+    at: datetime,
+    told: Mapping[tuple[str, str], str],
+    sources: Collection[str],
+    figures: Iterable[Figure] = (),
+    source: str = "",
+) -> None:
+    """Nothing where the worker stood still since `at`: others have looked, and this would undo theirs."""
+    if timezone.now() - at > timedelta(seconds=2 * settings.METRICS_SECONDS):
+        log.warning("%s: a look that took too long is dropped", cluster)
+        return
+    health.tell(cluster.pk, told, at, sources)
+    latest.apply(cluster, figures, source, at)

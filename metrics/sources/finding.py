@@ -55,7 +55,7 @@ def renew(cluster: Cluster, now: datetime) -> None:
     if keep.searched_at is None or abs(now - keep.searched_at) >= SEARCHED:
         found = _search(cluster)
         changed = {"searched_at": now, "prometheus_path": found.path if found else ""}
-        Upkeep.objects.filter(cluster=cluster).update(**changed)
+        Upkeep.objects.filter(cluster=cluster, searched_at=keep.searched_at).update(**changed)
 
 
 def found(cluster: Cluster) -> Proxied | None:

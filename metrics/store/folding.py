@@ -1,6 +1,6 @@
 """Folds what is staged into the chunks of each series; late and repeated samples find their place.
 
-Called by the beat's tasks. Two at a time do no harm: rows that one folds are locked for the other.
+Called by the beat's tasks. Of two at a time the second folds nothing: the next turn does.
 """
 
 from collections import defaultdict
@@ -9,11 +9,11 @@ from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
-from django.db import transaction
 
 from metrics.models import Resolution, Scraped
 from metrics.series import Metric
 from metrics.store import chunks
+from metrics.store.alone import alone
 from metrics.store.catalogue import metrics_of
 from metrics.store.packing import Samples, in_order, merged
 from metrics.store.staging import together
@@ -34,10 +34,14 @@ def fold(cluster: int, before: datetime) -> int:
     return sum(_fold(cluster, before, nodes[first : first + AT_ONCE]) for first in firsts)
 
 
-@transaction.atomic
 def _fold(cluster: int, before: datetime, nodes: list[str]) -> int:
+    with alone(cluster) as ours:
+        return _fold_in(cluster, before, nodes) if ours else 0
+
+
+def _fold_in(cluster: int, before: datetime, nodes: list[str]) -> int:
     rows = Scraped.objects.filter(cluster=cluster, at__lt=before, node__in=nodes).order_by("at")
-    taken = list(rows.select_for_update(skip_locked=True).values_list("pk", "at", "data"))
+    taken = list(rows.values_list("pk", "at", "data"))
     series, samples = together((int(at.timestamp()), bytes(data)) for _, at, data in taken)
     metrics = metrics_of(np.unique(series).tolist())
     parts = {key: found for key, found in _by_start(series, samples).items() if key[0] in metrics}

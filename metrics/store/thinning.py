@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from metrics.models import Chunk, Resolution, Scraped, StoredSeries, Upkeep
 from metrics.question import Grid
 from metrics.series import Metric
 from metrics.store import chunks
+from metrics.store.alone import alone
 from metrics.store.catalogue import metrics_of
 from metrics.store.chunks import SPANS, Window
 from metrics.store.onto_grid import on_grid
@@ -30,15 +31,19 @@ Coarse = tuple[int, int, int, Samples]
 
 
 def thin(cluster: int, now: float | None = None) -> int:
-    """The next day of `cluster` that is over and not thinned yet; how many series, 0 when none is left."""
+    """The next day of `cluster` that is over and not thinned yet; how many series. 0 when none is left, or
+    somebody else is at it."""
     keep, _ = Upkeep.objects.get_or_create(cluster_id=cluster)
     day = keep.downsampled_to or _first_day(cluster)
     if not day or day + DAY + LATE_SECONDS > (now or time.time()):
         return 0
     numbers = _of_day(cluster, day)
     for first in range(0, len(numbers), AT_ONCE):
-        _thin(metrics_of(numbers[first : first + AT_ONCE]), day)
-    Upkeep.objects.filter(pk=cluster).update(downsampled_to=day + DAY)
+        with alone(cluster) as ours:
+            if not ours:
+                return 0
+            _thin(metrics_of(numbers[first : first + AT_ONCE]), day)
+    Upkeep.objects.filter(pk=cluster, downsampled_to=keep.downsampled_to).update(downsampled_to=day + DAY)
     return max(len(numbers), 1)
 
 
@@ -54,7 +59,6 @@ def _of_day(cluster: int, day: int) -> list[int]:
     return sorted(rows.order_by().values_list("series", flat=True).distinct())
 
 
-@transaction.atomic
 def _thin(metrics: dict[int, Metric], day: int) -> None:
     # A little from before and after: the first step begins with the sample that came last, and the last one
     # ends with what the next sample says of it.

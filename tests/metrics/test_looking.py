@@ -374,6 +374,21 @@ def test_a_clock_that_was_put_back_stops_nothing(answering):
     assert tasks._turn(answering.pk, "scraped_at", 12)
 
 
+@pytest.mark.parametrize("cadvisor", [texts.cadvisor(cpu=9), 503])
+def test_who_stood_still_while_looking_undoes_nothing_of_who_looked_since(
+    api, answering, training, settings, caplog, cadvisor
+):
+    now = timezone.now()
+    api.paths |= {kubelet("cadvisor"): texts.cadvisor(cpu=100), kubelet("resource"): texts.resource()}
+    looking.look_at(answering, now)
+    looking.look_at(answering, now + timedelta(seconds=15))
+    before = [list(rows.objects.order_by("pk").values()) for rows in (Usage, Health)]
+    api.paths |= {kubelet("cadvisor"): cadvisor, kubelet("resource"): 404}
+    looking.look_at(answering, now - timedelta(seconds=2 * settings.METRICS_SECONDS + 1))
+    assert [list(rows.objects.order_by("pk").values()) for rows in (Usage, Health)] == before
+    assert "took too long" in caplog.text
+
+
 AT = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
 

@@ -1,5 +1,7 @@
 """The own store: what goes in comes out, whatever order it came in, and little room is taken."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import numpy as np
@@ -192,6 +194,39 @@ def test_late_and_repeated_samples_find_their_place(cluster, numbers):
         [0, 30, 60, 90, 120],
         [0, 15, 30, 45, 60],
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_stands_still_while_folding_takes_nothing_from_who_comes_later(cluster, numbers, monkeypatch):
+    """It has read the chunk; what it writes when it wakes must not be older than what is there by then."""
+    later = datetime.fromtimestamp(HOUR + 7200, UTC)
+    reads, wakes, write, here = threading.Event(), threading.Event(), chunks.write, threading.get_ident()
+
+    def slowly(*words):
+        if threading.get_ident() != here:
+            reads.set()
+            assert wakes.wait(60)
+        return write(*words)
+
+    def fold():
+        try:
+            folding.fold(cluster.pk, later)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(chunks, "write", slowly)
+    scrape(cluster, numbers, HOUR, 4096, 0.0)
+    with ThreadPoolExecutor(1) as others:
+        sleeper = others.submit(fold)
+        assert reads.wait(60)
+        scrape(cluster, numbers, HOUR + 15, 4096, 30.0)
+        folding.fold(cluster.pk, later)
+        wakes.set()
+        sleeper.result(60)
+    folding.fold(cluster.pk, later)
+    chunk = Chunk.objects.get(series=numbers[1])
+    back = unpack([(chunk.data, chunk.start)], grain_of(METRICS["cpu"], Resolution.RAW))
+    assert (back.values.tolist(), Scraped.objects.count()) == ([0, 30], 0)
 
 
 SPAN = SPANS[Resolution.RAW]
