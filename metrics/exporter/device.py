@@ -33,9 +33,11 @@ class Identity:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What device plugins call it when they give it to a pod: NVIDIA's, NVIDIA's of old, GKE's."""
+        """What device plugins call it when they give it to a pod: NVIDIA's, NVIDIA's of old, GKE's; a whole
+        GPU also as NVIDIA's driver of claims does.
+        """
         if not self.slice_uuid:
-            return self.uuid, self.device
+            return self.uuid, self.device, self.device.replace("nvidia", "gpu-")
         instance, _, compute = self.instance.partition("/")
         of_old = f"MIG-{self.uuid}/{instance}/{compute or 0}"
         return self.slice_uuid, of_old, f"{self.device}/gi{instance}"

@@ -1,6 +1,6 @@
 """The kubelet's answer, ListPodResourcesResponse of podresources/v1, taken apart by hand.
 
-Four fields of four messages: less than a compiler of protocol buffers and its library would bring along.
+A dozen fields of seven messages: less than a compiler of protocol buffers and its library would bring along.
 """
 
 import re
@@ -11,6 +11,9 @@ from .holders import Holder, Holders
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 _SHARED = re.compile("/vgpu(?=[0-9]+$)")  # GPU-...::2 is a share of one, on GKE nvidia0/vgpu2
 GPU_RESOURCES = ("nvidia.com/gpu", "nvidia.com/mig-")
+CLAIMED_BY = "gpu.nvidia.com"  # the driver of dynamic resource allocation
+#: How it names a whole GPU to the container's runtime, for the device or for the device of a claim.
+_IN_CDI = re.compile("k8s[.]gpu[.]nvidia[.]com/(?:device|claim)=(?:[0-9a-f-]{36}-)?(gpu-[0-9]+)")
 
 
 def holders(message: bytes) -> Holders:
@@ -19,14 +22,31 @@ def holders(message: bytes) -> Holders:
     for pod in _all(message, 1):
         name, namespace = _text(pod, 1), _text(pod, 2)
         for container in _all(pod, 3):
-            for device in _all(container, 2):
-                if not _text(device, 1).startswith(GPU_RESOURCES):
-                    continue
-                for given in _all(device, 2):
-                    device_name, _, share = _SHARED.sub("::", given.decode()).partition("::")
-                    holder = Holder(namespace, name, _text(container, 1), share=share)
-                    found.setdefault(device_name, []).append(holder)
+            for device, share in dict.fromkeys((*_given(container), *_claimed(container))):
+                holder = Holder(namespace, name, _text(container, 1), share=share)
+                found.setdefault(device, []).append(holder)
     return found
+
+
+def _given(container: bytes) -> Iterator[tuple[str, str]]:
+    """Devices of device plugins, and which share of them."""
+    for device in _all(container, 2):
+        if _text(device, 1).startswith(GPU_RESOURCES):
+            for given in _all(device, 2):
+                name, _, share = _SHARED.sub("::", given.decode()).partition("::")
+                yield name, share
+
+
+def _claimed(container: bytes) -> Iterator[tuple[str, str]]:
+    """Those of claims. Older kubelets tell only what the runtime calls them."""
+    for dynamic in _all(container, 5):
+        for claimed in _all(dynamic, 4):
+            if _text(claimed, 2) == CLAIMED_BY:
+                yield _text(claimed, 4), _text(claimed, 5)
+                continue
+            for device in _all(claimed, 1):
+                if named := _IN_CDI.fullmatch(_text(device, 1)):
+                    yield named[1], ""
 
 
 def _all(message: bytes, number: int) -> list[bytes]:

@@ -44,6 +44,15 @@ def given(name, *devices, resource="nvidia.com/gpu", namespace="red", container=
     return field(1, field(1, name) + field(2, namespace) + field(3, inner))
 
 
+def claimed(name, *devices, cdi=(), driver="gpu.nvidia.com", share=""):
+    """One PodResources of a pod with a claim: `devices` as newer kubelets name them, `cdi` as all do."""
+    named = b"".join(field(1, field(1, one)) for one in cdi)
+    shared = field(5, share) if share else b""
+    whole = [named + field(2, driver) + field(3, "node-1") + field(4, one) + shared for one in devices]
+    claim = field(2, "gpus") + field(3, "red") + b"".join(field(4, one) for one in whole or [named])
+    return field(1, field(1, name) + field(2, "red") + field(3, field(1, "main") + field(5, claim)))
+
+
 @pytest.fixture
 def kubelet(tmp_path):
     """A gRPC server on a socket, as a kubelet has it; `answer` is what it gives."""
@@ -103,16 +112,67 @@ def test_gpus_and_slices_carry_the_pods_that_the_kubelet_names(exporter, kubelet
         ("nvidia0", {"gpu": "0"}),
         ("nvidia0/vgpu3", {"gpu": "0", "vgpu": "3"}),
         ("MIG-a", {"GPU_I_ID": "5"}),
+        ("MIG-a::2", {"GPU_I_ID": "5", "vgpu": "2"}),
         ("MIG-GPU-1/5/0", {"GPU_I_ID": "5"}),
         ("nvidia1/gi5", {"GPU_I_ID": "5"}),
     ],
 )
-def test_devices_are_known_by_what_any_plugin_calls_them(exporter, kubelet, device, labels):
-    kubelet.answer = given("train-0", device)
+@pytest.mark.parametrize(
+    "resource",
+    ["nvidia.com/gpu", "nvidia.com/gpu.shared", "nvidia.com/mig-3g.40gb", "nvidia.com/mig-3g.40gb.shared"],
+)
+def test_devices_are_known_by_what_any_plugin_calls_them(exporter, kubelet, device, labels, resource):
+    """Slices are nvidia.com/gpu with the plugin's strategy `single`, and go by their profile with `mixed`."""
+    kubelet.answer = given("train-0", device, resource=resource)
     gpus = [Gpu("GPU-0"), Gpu("GPU-1", slices=[Slice("MIG-a", 5, "3g.40gb", 40 * GIB)])]
     page = exporter(gpus, Kubelet(kubelet.socket)).metrics()
     ((found, _),) = page.all("DCGM_FI_DEV_FB_USED", pod="train-0")
     assert labels.items() <= found.items()
+
+
+CLAIM = f"k8s.gpu.nvidia.com/claim={UID}-gpu-1"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        claimed("train-0", "gpu-1", cdi=[CLAIM]),
+        claimed("train-0", cdi=["k8s.gpu.nvidia.com/device=gpu-1", CLAIM]),
+        claimed("train-0", cdi=[CLAIM]),
+    ],
+    ids=["its name", "names for the runtime", "that of the claim alone"],
+)
+def test_a_gpu_that_a_claim_gave_carries_its_pod(exporter, kubelet, answer):
+    kubelet.answer = answer
+    page = exporter([Gpu("GPU-0"), Gpu("GPU-1")], Kubelet(kubelet.socket)).metrics()
+    ((labels, _),) = page.all("DCGM_FI_DEV_FB_USED", pod="train-0")
+    assert (labels["UUID"], labels["namespace"], labels["container"]) == ("GPU-1", "red", "main")
+
+
+def test_users_of_one_claimed_gpu_are_told_apart_by_their_shares(exporter, kubelet):
+    kubelet.answer = claimed("one", "gpu-0", share="a") + claimed("two", "gpu-0", share="b")
+    page = exporter([Gpu("GPU-0")], Kubelet(kubelet.socket)).metrics()
+    found = {(labels["pod"], labels["vgpu"]) for labels, _ in page.all("DCGM_FI_DEV_FB_USED")}
+    assert found == {("one", "a"), ("two", "b")}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        claimed("train-0", "gpu-0", driver="compute-domain.nvidia.com"),
+        claimed("train-0", "gpu-0-mig-1g10gb-19-0"),
+        claimed(
+            "train-0",
+            cdi=[f"k8s.gpu.nvidia.com/claim={UID}-gpu-0-mig-19-0-1", "other.example.com/device=gpu-0"],
+        ),
+    ],
+    ids=["another driver's", "a slice", "a slice and another driver's, for the runtime"],
+)
+def test_no_whole_gpu_is_said_to_be_a_pods_that_was_given_something_else(exporter, kubelet, answer):
+    kubelet.answer = answer
+    page = exporter([Gpu("GPU-0")], Kubelet(kubelet.socket)).metrics()
+    assert [labels for labels, _ in page.all("DCGM_FI_DEV_FB_USED") if "pod" in labels] == []
+    assert page.one("runyard_gpu_pods_up", source="kubelet", reason="") == 1
 
 
 def test_a_shared_gpu_is_told_once_for_each_of_its_users(exporter, kubelet):
