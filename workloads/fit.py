@@ -142,7 +142,10 @@ def _waits(nodes: list[Node], free: dict[str, Amounts], asked: Amounts) -> Outlo
 
 
 def _say(name: str, amounts: Amounts) -> str:
-    value = max(0, int(getattr(amounts, name)))
+    """ "3 GPUs", "0.5 GPUs", "0 CPU", "12 GiB of memory"; what is given away twice is none, never less."""
+    value = max(0, getattr(amounts, name))
     if name == "gpus":
-        return counted(value, "GPU")
-    return f"{cores(value)} CPU" if name == "cpu_millis" else f"{gib(value)} of memory"
+        return f"{value:g} GPU{'s' if value != 1 else ''}"
+    if name == "cpu_millis":
+        return f"{cores(int(value)) if value else 0} CPU"
+    return f"{gib(int(value)) if value else '0 GiB'} of memory"
