@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from runyard.clusters.models import Node
-from tests.make import make_workload
+from tests.make import make_pod, make_workload
 from workloads.models import Workload
 from workloads.tools import declared
 
@@ -201,6 +201,14 @@ def test_the_preview_says_whether_it_fits(ada, red, cluster, browse, gpus, memor
     assert words in preview(browse(ada), gpus=gpus, memory=memory)
 
 
+def test_the_preview_says_that_nothing_is_free_as_a_number(ada, red, cluster, browse):
+    _node(cluster)
+    busy = make_workload(red, cluster, name="busy")
+    make_pod(busy, node="node-1", cpu_millis=16000, memory_bytes=64 * 2**30, scheduled=True)
+    text = preview(browse(ada), gpus="0", cpu="1", memory="8Gi")
+    assert "1 CPU asked for, 0 CPU free on node-1; 8 GiB of memory asked for, 0 GiB of memory free" in text
+
+
 def _node(cluster):
     Node.objects.create(
         cluster=cluster, uid="n1", name="node-1", resource_version="1", ready=True,
@@ -209,8 +217,6 @@ def _node(cluster):
 
 
 def _on_node(workload):
-    from tests.make import make_pod
-
     make_pod(workload, node="node-1", gpu_millis=3000, scheduled=True)
 
 

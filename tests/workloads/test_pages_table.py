@@ -68,6 +68,26 @@ def test_no_match_offers_to_clear_the_filters(ada, ada_training, browse):
     assert "Clear filters" in text
 
 
+def test_an_empty_project_is_said_to_be_empty_and_the_form_opens_for_it(
+    cy, ada_training, green, cluster, browse
+):
+    text = html(browse(cy).get("/workloads/?project=green"))
+    assert "No workloads in green" in text
+    assert "Show all projects" in text
+    link = reverse("workload-new") + "?project=green"
+    assert f'href="{link}"' in text
+    assert "<option selected>green</option>" in html(browse(cy).get(link))
+
+
+@pytest.mark.parametrize(
+    "query", ["project=blue", "project=nosuch", "project=green&q=x", "project=green&project=blue"]
+)
+def test_a_project_that_one_may_not_see_is_no_empty_project(cy, eve_training, green, browse, query):
+    text = html(browse(cy).get(f"/workloads/?{query}"))
+    assert "No workload matches" in text
+    assert "No workloads in" not in text
+
+
 @pytest.mark.parametrize("query", ["sort=owner__password", "secret=1", "phase=Dancing", "after=x", "q=%00"])
 def test_a_wrong_address_is_a_400_that_says_why_and_shows_no_rows(ada, ada_training, browse, query):
     response = browse(ada).get(f"/workloads/?{query}")
