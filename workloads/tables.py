@@ -254,7 +254,7 @@ class WorkloadTable(Table):
     exit_code = Number(label="Exit code", nullable=True, width=78, default=False)
     nodes = Words(label="Nodes", width=106, detail=True)
     node_pools = Words(label="Node pools", width=110, default=False, detail=True)
-    age = Age(label="Age", header="Created", of="created_at", api={"created_at": "created_at"}, width=76)
+    age = Age(label="Age", header="Created", of="created_at", api={"created_at": "created_at"}, width=88)
     created = Instant(
         label="Created", of="created_at", api={"created_at": "created_at"}, width=150, default=False
     )

@@ -240,3 +240,11 @@ def test_in_a_long_menu_one_finds_by_name_and_opens_by_enter(stage):
     assert page.evaluate("location.hash") == "", "nobody named a link yet"
     field.press("Enter")
     page.wait_for_url("**#team-17")
+
+
+def test_a_header_is_clicked_anywhere_and_shift_selects_no_text(choices):
+    header = choices.page.locator("th")
+    for modifiers, address in (([], "**#by"), (["Shift"], "**#then")):
+        header.click(position={"x": header.bounding_box()["width"] - 20, "y": 4}, modifiers=modifiers)
+        choices.page.wait_for_url(address)
+    assert choices.page.evaluate("getSelection().toString()") == ""
