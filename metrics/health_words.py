@@ -12,6 +12,11 @@ from metrics.sources.source import SourceState
 from runyard.clusters.models import Cluster
 
 _SCOPES = {KUBELET: (Scope.POD, Scope.NODE)} | dict.fromkeys((GPUS, *TROUBLES), (Scope.GPU,))
+#: What to do where a source gives nothing.
+_ADVICE = {
+    KUBELET: "See whether the node is ready, and whether the API server reaches its kubelet (port 10250).",
+    GPUS: f"Start the GPU exporter there, on port {GPU_PORT}: docs/metrics.md says how.",
+}
 #: What the exporter's reasons mean, and what to do.
 _REASONS = {
     "no_library": ("no NVIDIA driver", "Install it on the node, or run the exporter where it is visible."),
@@ -50,9 +55,7 @@ def _advice(row: Health) -> str:
         return ""
     if "forbidden" in row.why.lower():
         return "Allow Runyard's account to get nodes/proxy and pods/proxy."
-    if row.source == GPUS:
-        return f"Start the GPU exporter there, on port {GPU_PORT}: docs/metrics.md says how."
-    return ""
+    return _ADVICE.get(row.source, "")
 
 
 def _said(row: Health) -> tuple[str, None, str]:

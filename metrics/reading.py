@@ -22,6 +22,8 @@ from runyard.clusters.models import Cluster
 from workloads import queries
 from workloads.models import Pod, Workload
 
+OTHER_TIME = "Choose another range, or Since start."
+DOCTOR = "`runyard doctor` says which sources work and how to get the others"
 YOUNG_SECONDS = 60  # sources are asked a few times a minute, and what is used in a second takes two answers
 
 
@@ -60,7 +62,8 @@ def series(
     asked, grid = metrics_named(list(metrics)), grid_of(start, end, points)
     rows = [pod for pod in queries.visible_pods(user, workload) if pods is None or pod.pk in pods]
     question, found, states = figures_of(rows, asked, grid, gpus, workload.cluster)
-    return Reading(grid, found, states, _reasons(question, workload, found, states))
+    began = any(pod.node for pod in rows)
+    return Reading(grid, found, states, _reasons(question, workload, began, found, states))
 
 
 def figures_of(
@@ -127,32 +130,39 @@ def _ordered(question: Question, found: list[Series]) -> list[Series]:
 
 
 def _reasons(
-    question: Question, workload: Workload, found: list[Series], states: list[SourceState]
+    question: Question, workload: Workload, began: bool, found: list[Series], states: list[SourceState]
 ) -> dict[str, str]:
     """For each metric without figures, the first thing that explains it."""
     there = {one.metric for one in found}
     return {
-        metric.key: _reason(question, workload, metric.scope, states)
+        metric.key: _reason(question, workload, began, metric.scope, states)
         for metric in question.metrics
         if metric.key not in there
     }
 
 
-def _reason(question: Question, workload: Workload, scope: Scope, states: list[SourceState]) -> str:
-    if not question.pods:
-        return "No pod of it ran in this time."
+def _reason(
+    question: Question, workload: Workload, began: bool, scope: Scope, states: list[SourceState]
+) -> str:
+    """`began`: whether a pod that was asked of ever had a node."""
     if scope is Scope.GPU and not workload.gpu_millis and not workload.gpu_memory_bytes:
         return "It asks for no GPU."
+    if not began:
+        return "No pod of it has run yet: its Overview says what it waits for."
+    if not question.pods:
+        return f"No pod of it ran in this time. {OTHER_TIME}"
     for state in states:
         if not state.ok and scope in state.scopes:
             since = f" since {state.since:%-d %B %H:%M} UTC" if state.since else ""
             return " ".join(filter(None, (f"{state.why}{since}.", state.advice)))
     if not states:
-        return "No source of figures is known for its cluster yet."
+        return f"Runyard has not found yet what gives figures of its cluster. If it stays so, {DOCTOR}."
     able = [state for state in states if scope in state.scopes]
     if able and all(time.time() - pod.since < YOUNG_SECONDS for pod in question.pods):
         return f"Its first figures come in a moment; {_names(able)} told too few to draw so far."
-    return f"{_names(states)} had no such figures of it in this time."
+    return (
+        f"{_names(states)} had no such figures of it in this time. {OTHER_TIME} If there are none, {DOCTOR}."
+    )
 
 
 def _names(states: Sequence[SourceState]) -> str:

@@ -23,6 +23,7 @@ from runyard.clusters.unreached import says
 
 MOST_BYTES = 10 * 2**20
 CONNECT_SECONDS, READ_SECONDS = 5.0, 20.0
+LOOK = "See whether its pod runs, and what its log says."
 
 
 class Found(msgspec.Struct):
@@ -154,13 +155,14 @@ def _told(where: str) -> Iterator[None]:
     except Packed as error:
         raise _packed(where, error) from error
     except ApiError as error:
-        raise SourceError(f"Prometheus at {where} cannot answer: {error}") from error
+        advice = "Allow Runyard's account to get services/proxy." if error.code == 403 else LOOK
+        raise SourceError(f"Prometheus at {where} cannot answer: {error}", advice) from error
     except (Silent, urllib3.exceptions.ReadTimeoutError) as error:
         raise _late() from error
     except ClusterError as error:
-        raise SourceError(f"Prometheus at {where} does not answer: {error}") from error
+        raise SourceError(f"Prometheus at {where} does not answer: {error}", LOOK) from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise SourceError(f"Prometheus at {where} does not answer: {says('it', error)}") from error
+        raise SourceError(f"Prometheus at {where} does not answer: {says('it', error)}", LOOK) from error
 
 
 def number(text: str) -> float:
@@ -217,7 +219,7 @@ def understood(body: bytes, status: int, kind: str, where: str, location: str = 
             "Check its address.",
         ) from error
     if answer.status != "success":
-        raise SourceError(f"Prometheus cannot answer: {answer.error[:300] or f'HTTP {status}'}")
+        raise SourceError(f"Prometheus cannot answer: {answer.error[:300] or f'HTTP {status}'}", LOOK)
     if answer.data.resultType != kind:
         raise SourceError(
             f"What answers at {where} is no Prometheus: it sent no {kind}", "Check its address."

@@ -150,6 +150,12 @@ def why(ada, workload, metric, **more):
     return read(ada, workload, metric, **more).empty[metric]
 
 
+ELSE = (
+    "Choose another range, or Since start. If there are none, `runyard doctor` says which sources work and "
+    "how to get the others."
+)
+
+
 def test_a_workload_without_gpus_is_told_so(ada, training):
     training.gpu_millis = 0
     assert why(ada, training, "gpu_tensor") == "It asks for no GPU."
@@ -159,7 +165,7 @@ def test_a_time_without_pods_is_told_so(ada, training):
     before = START - timedelta(days=2)
     assert (
         why(ada, training, "cpu", start=before, end=before + timedelta(hours=1))
-        == "No pod of it ran in this time."
+        == "No pod of it ran in this time. Choose another range, or Since start."
     )
 
 
@@ -183,7 +189,7 @@ def test_figures_that_a_healthy_source_does_not_have_are_said_to_be_missing(ada,
     )
     assert (
         why(ada, training, "gpu_tensor")
-        == "GPU exporter of node node-1 had no such figures of it in this time."
+        == f"GPU exporter of node node-1 had no such figures of it in this time. {ELSE}"
     )
 
 
@@ -200,12 +206,34 @@ def test_what_has_just_begun_is_told_to_have_figures_soon(ada, training, cluster
     assert long.empty["cpu"] == words, "it began within the last step"
     training.pods.filter(name="new-0").update(scheduled_at=began - timedelta(hours=1))
     found = reading.series(ada, training, ["cpu"], began, timezone.now(), 10)
-    assert found.empty["cpu"] == "kubelet of node node-1 had no such figures of it in this time."
+    assert found.empty["cpu"] == f"kubelet of node node-1 had no such figures of it in this time. {ELSE}"
 
 
 def test_without_any_source_the_page_still_answers(ada, training, monkeypatch):
     monkeypatch.setattr(reading, "sources_of", lambda cluster: [])
-    assert why(ada, training, "cpu") == "No source of figures is known for its cluster yet."
+    assert why(ada, training, "cpu") == (
+        "Runyard has not found yet what gives figures of its cluster. If it stays so, `runyard doctor` says "
+        "which sources work and how to get the others."
+    )
+
+
+@pytest.mark.parametrize("pods", [0, 1])
+def test_of_what_waits_it_is_said_where_its_reason_stands(ada, training, pods):
+    """It is no fault of a source, whether its pods are there and have no node, or are not made yet."""
+    training.pods.all().delete()
+    for n in range(pods):
+        make_pod(training, name=f"new-{n}", uid=f"new-{n}", node="")
+    words = "No pod of it has run yet: its Overview says what it waits for."
+    assert (why(ada, training, "cpu"), why(ada, training, "gpu_compute")) == (words, words)
+
+
+def test_a_kubelet_that_is_away_is_told_with_what_to_do(ada, training, cluster):
+    told = {"source": "kubelet", "node": "node-1", "ok": False, "why": "no answer within 10 seconds"}
+    Health.objects.create(cluster=cluster, since=START, **told)
+    before = START - timedelta(days=2)
+    training.pods.update(created_at=before, scheduled_at=before)
+    found = reading.series(ada, training, ["cpu"], before, before + timedelta(hours=1), 10)
+    assert found.empty["cpu"].endswith("whether the API server reaches its kubelet (port 10250).")
 
 
 def test_a_cluster_that_never_answers_costs_no_error(ada, training, cluster):
