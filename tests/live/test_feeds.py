@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -329,3 +330,49 @@ async def test_who_is_behind_the_ring_is_told_the_kept_lines(script, pod, here, 
     told = numbered(frames)
     assert told[:20] == [(n, f"line {n}") for n in range(20)]
     assert len(told) + sum(frame.skipped for frame in frames) == 30
+
+
+async def test_lines_that_are_kept_while_one_looks_for_them_are_told_once_and_none_is_lost(
+    script, pod, here, small, monkeypatch
+):
+    every = [line(n, f"line {n} {'x' * 100}") for n in range(10)]
+    await asyncio.to_thread(keep, pod, here, every[0])
+    played = script([*every[:5], WAIT, Unreachable("cut off")], every[8:], every[6:])
+    look, looked = feeds._kept, threading.Event()
+
+    def slowly(whole, first, count):
+        """What was kept before the others are written, told when the feed goes on after them."""
+        found = look(whole, first, count)
+        if first == 1 and not looked.is_set():
+            looked.set()
+            (feed,) = feeds._feeds.values()
+            ring, ends = feed._ring, time.monotonic() + 30
+            keep(pod, here, *every[1:7])
+            monkeypatch.setattr(log_frames, "RING_BYTES", 1_000_000)  # what comes from here on stays
+            played.go_on.set()
+            while feed._ring is ring and time.monotonic() < ends:
+                time.sleep(0.01)
+        return found
+
+    async def late(first):
+        await asyncio.wait_for(first.wait(), 60)
+        monkeypatch.setattr(feeds, "_kept", slowly)
+        return await frames_of(pod)
+
+    async def early(first):
+        frames = []
+        async for frame in feeds.watch(pod, "main", 0, previous=False):
+            frames.append(frame)
+            if frame.first + frame.count >= 5:
+                first.set()
+        return frames
+
+    seen = asyncio.Event()
+    async with asyncio.timeout(60):
+        told = await asyncio.gather(early(seen), late(seen))
+    assert looked.is_set()
+    for frames in told:
+        assert [(n, text.split(" x")[0]) for n, text in numbered(frames)] == [
+            (n, f"line {n}") for n in range(10)
+        ]
+        assert not any(frame.reset or frame.skipped for frame in frames)

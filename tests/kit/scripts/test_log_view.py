@@ -533,6 +533,24 @@ def test_what_is_in_sight_is_held_whatever_it_takes_and_nothing_beside_it(log):
     assert blocks(log(), work) == [5, 25, True, True, False]
 
 
+FOLLOWED = """
+  const { WholeLog } = await import("/static/js/log-whole.js");
+  const list = document.createElement("ol");
+  list.dataset.first = 0;
+  const say = { changed() {}, complain() {}, following: () => FOLLOWING };
+  const log = new WholeLog(document.createElement("section"), list, say);
+  const receive = (from, count, more) => log.receive({ from, count, bytes: bytes(from, from + count, more) });
+  receive(0, 1);
+  receive(1, 300, "x".repeat(60_000));
+  const here = [0, 1, 150, 300].map((n) => log.line(n) !== null);
+  receive(301, 1);
+  return [...here, log.line(301)?.raw, log.count]"""
+
+
+def test_while_one_follows_a_block_beyond_all_memory_is_held_to_its_first_line(log):
+    assert blocks(log(), FOLLOWED.replace("FOLLOWING", "true")) == [False, True, True, True, "301", 302]
+
+
 def test_of_what_rushes_by_between_two_drawings_the_end_is_held(log):
     stage = log(["first"])
     hold = """() => {
@@ -567,6 +585,26 @@ def test_who_falls_behind_is_told_by_how_much_until_all_is_there(log):
     stage.say_lines(TOPIC, 2, [(ago(300), "late")])
     stage.wait_for("() => told.some((words) => /^following, (4|5) m( \\d\\d s)? behind$/.test(words))")
     expect(pill).to_have_text("following")
+
+
+SET_BACK = """async () => {
+  const { LogLag } = await import("/static/js/log-lag.js");
+  const [lag, start, said] = [new LogLag(() => {}), Date.UTC(2026, 0, 2), []];
+  for (let second = 0; second < 1200; second += 1) {
+    const at = start + second * 1000;
+    lag.heard(at, new Date(at - (second < 60 ? 0 : 240_000)).toISOString());
+    said.push(lag.words);
+  }
+  lag.stop();
+  return said;
+}"""
+
+
+def test_of_a_clock_that_was_set_back_nobody_is_told_to_be_behind_for_more_than_minutes(log):
+    said = log().page.evaluate(SET_BACK)  # a line each second; after one minute the clock is set back by four
+    assert set(said[:60]) == {""}
+    assert set(said[60:600]) == {", 4 m 00 s behind"}  # as far as anybody can tell
+    assert set(said[605:]) == {""}
 
 
 def test_what_is_no_text_is_shown_with_replacement_characters(log):
