@@ -10,7 +10,7 @@ Address = tuple[str, int]
 
 
 class Session(Protocol):
-    """A command that runs beside a container; see `node.sessions`."""
+    """A command that runs beside a container, or its own; see `node.sessions` and `node.attached`."""
 
     async def write(self, data: bytes) -> None: ...
     def close_input(self) -> None: ...
@@ -37,6 +37,9 @@ class Door(Protocol):
         self, pod: Obj, container: str, command: list[str], *, tty: bool, stdin: bool
     ) -> Session:
         """Run a command beside a container of a pod. ApiError where it does not run."""
+
+    def attached(self, pod: Obj, container: str) -> Session:
+        """What a container says from now on. ApiError where it does not run."""
 
     async def page(self, path: str) -> tuple[bytes, str] | None:
         """Body and media type of one of the kubelet's own pages."""

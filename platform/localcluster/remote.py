@@ -1,4 +1,5 @@
-"""Commands beside a pod's container, over a websocket (v4 and v5.channel.k8s.io), as `kubectl exec` asks for.
+"""Commands beside a pod's container, and what it says itself, over a websocket (v4 and v5.channel.k8s.io), as
+`kubectl exec` and `kubectl attach` ask for.
 
 Each message begins with the number of its channel. The table of kinds leads here; `node.sessions` runs them.
 """
@@ -42,12 +43,9 @@ async def execute(door: Door, pod: Obj, scope: Scope, receive: Receive, send: Se
     query = QueryParams(scope["query_string"])
     protocol = subprotocol(scope, _PROTOCOLS)
     command, tty = query.getlist("command"), query.get("tty") in _FLAGS
-    wanted = {_STDIN: "stdin", _STDOUT: "stdout", _STDERR: "stderr"}
-    channels = {number for number, name in wanted.items() if query.get(name) in _FLAGS}
     if not command:
         raise bad_request("you must specify at least 1 command for the container")
-    if not channels:
-        raise bad_request("you must specify at least one of stdin, stdout, stderr")
+    channels = _channels(query)
     containers.check_running(pod)
     container = containers.container(pod, query.get("container", ""))
     session = await door.session(pod, container, command, tty=tty, stdin=_STDIN in channels)
@@ -57,6 +55,27 @@ async def execute(door: Door, pod: Obj, scope: Scope, receive: Receive, send: Se
         await _Exchange(session, channels, receive, send).run()
     finally:
         session.kill()
+
+
+async def attach(door: Door, pod: Obj, scope: Scope, receive: Receive, send: Send) -> None:
+    """What the container says from now on, until its run is over or the client leaves. ApiError before."""
+    query = QueryParams(scope["query_string"])
+    protocol, channels = subprotocol(scope, _PROTOCOLS), _channels(query)
+    if _STDIN in channels or query.get("tty") in _FLAGS:
+        raise bad_request("containers here have no standard input and no terminal; attach without -i and -t")
+    containers.check_running(pod)
+    session = door.attached(pod, containers.container(pod, query.get("container", "")))
+    await receive()
+    await send({"type": "websocket.accept", "subprotocol": protocol})
+    await _Exchange(session, channels, receive, send).run()
+
+
+def _channels(query: QueryParams) -> set[int]:
+    wanted = {_STDIN: "stdin", _STDOUT: "stdout", _STDERR: "stderr"}
+    channels = {number for number, name in wanted.items() if query.get(name) in _FLAGS}
+    if not channels:
+        raise bad_request("you must specify at least one of stdin, stdout, stderr")
+    return channels
 
 
 class _Exchange:

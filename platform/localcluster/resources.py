@@ -168,6 +168,7 @@ KINDS: tuple[Kind, ...] = (
                         writes=(("spec", "nodeName"), ("status", "conditions"))),
             Subresource("eviction", "Eviction", "policy", "v1", verbs=("create",), post=pods.evict),
             Subresource("log", verbs=("get",)),
+            Subresource("attach", "PodAttachOptions", verbs=STREAM_VERBS, stream=remote.attach),
             Subresource("exec", "PodExecOptions", verbs=STREAM_VERBS, stream=remote.execute),
             Subresource("portforward", "PodPortForwardOptions", verbs=STREAM_VERBS,
                         stream=portforward.forward),

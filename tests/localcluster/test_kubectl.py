@@ -267,6 +267,21 @@ spec:
 """
 
 
+TICKS = """
+apiVersion: v1
+kind: Pod
+metadata: {name: ticks}
+spec:
+  restartPolicy: Never
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: main
+    image: busybox
+    command: [sh, -c, "until test -e enough; do echo tick; sleep 0.2; done; echo over"]
+"""
+ATTACH = "attach pod/ticks"
+
+
 @pytest.fixture(scope="module")
 def kubectl(kit, tmp_path_factory):
     """`kubectl(words)`: the finished process, in a folder with the manifests."""
@@ -278,6 +293,7 @@ def kubectl(kit, tmp_path_factory):
     (folder / "one.yaml").write_text(GADGET_ONE)
     (folder / "louder.yaml").write_text(LOUDER)
     (folder / "stateful.yaml").write_text(STATEFUL)
+    (folder / "ticks.yaml").write_text(TICKS)
     (folder / "first.yaml").write_text(FIRST)
     (folder / "settings.yaml").write_text(BOTH)
     with embedded(folder) as cluster:
@@ -322,6 +338,16 @@ def test_it_forwards_ports(kubectl):
         process.terminate()
 
 
+def test_it_attaches_until_the_container_ends(kubectl):
+    assert kubectl("apply -f ticks.yaml").returncode == 0
+    assert kubectl("wait --for=condition=Ready pod/ticks --timeout=120s").returncode == 0
+    with kubectl.going(ATTACH) as process:
+        assert process.stdout.readline() == "tick\n"
+        assert kubectl("exec ticks -- touch enough").returncode == 0
+        assert process.stdout.read().endswith("tick\nover\n")
+    assert process.returncode == 0
+
+
 def test_pruning_has_to_be_told_of_what(kubectl):
     done = kubectl("apply -f first.yaml --prune -l set=all")
     assert (done.returncode, "no matches for kind" in done.stderr) == (1, True), done
@@ -338,7 +364,7 @@ def written():
 
 def table():
     verbs: dict[str, list[str]] = {}
-    for words in dict.fromkeys([*(words for words, _ in ROWS), FORWARD]):
+    for words in dict.fromkeys([*(words for words, _ in ROWS), FORWARD, ATTACH]):
         verbs.setdefault(words.split()[0], []).append(f"`{words}`")
     rows = [f"| {verb} | {', '.join(tried)} |" for verb, tried in verbs.items()]
     return "\n".join(["| kubectl | tried |", "|---|---|", *rows, ""])

@@ -11,11 +11,14 @@ from localcluster.status import ApiError
 
 from . import exposition, sessions, usage
 from .addresses import HOST_IP, pod_ip
+from .attached import Attached
+from .container import Container
 from .listeners import Ear, Ears, listens
 from .measuring import Figures, Interval, Meter
 
 if TYPE_CHECKING:
     from .kubelet import Node
+    from .pod import PodWorker
 
 Obj = dict[str, Any]
 Address = tuple[str, int]
@@ -55,13 +58,22 @@ class Door:
         self, pod: Obj, container: str, command: list[str], *, tty: bool, stdin: bool
     ) -> sessions.Session:
         """Runs a command beside a container of a pod. ApiError 500 where that does not run."""
+        worker, found = self._running(pod, container)
+        worker.equip(found)
+        return await sessions.start(found, command, tty=tty, stdin=stdin)
+
+    def attached(self, pod: Obj, container: str) -> Attached:
+        """What a container says from now on. ApiError 500 where it does not run."""
+        _, found = self._running(pod, container)
+        return Attached(found)
+
+    def _running(self, pod: Obj, container: str) -> tuple["PodWorker", Container]:
         worker = self.node.workers.get(pod["metadata"]["uid"])
         found = worker.container(container) if worker else None
         if worker is None or found is None or not found.running:
             words = f'unable to upgrade connection: container not found ("{container}")'
             raise ApiError(500, "InternalError", f"Internal error occurred: {words}")
-        worker.equip(found)
-        return await sessions.start(found, command, tty=tty, stdin=stdin)
+        return worker, found
 
     # -- pages --------------------------------------------------------------------------------------
 

@@ -150,6 +150,16 @@ async def read(folder: Path, options: LogOptions, ended: Callable[[], bool]) -> 
             return
 
 
+async def said(
+    folder: Path, stream: bytes, start: tuple[int, int] | None, ended: Callable[[], bool]
+) -> AsyncIterator[bytes]:
+    """What `stream`, b"stdout" or b"stderr", has from `start` on, until `ended()`. Raises FellBehind."""
+    printer = Printer(0, False, None)
+    async for records in _records(Files(folder), start, 0, ended):
+        if data := printer.text([one for one in records if one[TIME_WIDTH + 1 : TAG_AT - 1] == stream]):
+            yield data
+
+
 async def _records(
     files: Files, start: tuple[int, int] | None, since: int, until: Callable[[], bool] | None
 ) -> AsyncIterator[list[bytes]]:
