@@ -72,7 +72,7 @@ def _without_pods(workload: Workload, pods: Sequence[Pod]) -> Status:
         return Status(Phase.RESUMING, Reason.NO_PODS, still_said(workload))
     if workload.suspended and is_queued(workload.labels):
         return Status(Phase.PENDING, Reason.QUEUED, "waits for Kueue to take it up")
-    failed = sum(pod.phase == "Failed" for pod in pods)
+    failed = sum(pod.phase == "Failed" and not _was_stopped(pod, pods) for pod in pods)
     if failed > workload.retries:  # the cluster is about to say so
         return why_failed(workload, pods)
     if failed:
@@ -83,6 +83,12 @@ def _without_pods(workload: Workload, pods: Sequence[Pod]) -> Status:
     if workload.pods_requested == 0:
         return Status(Phase.STOPPED, Reason.NO_PODS_WANTED)
     return Status(Phase.CREATING, Reason.NO_PODS, still_said(workload))
+
+
+def _was_stopped(pod: Pod, pods: Sequence[Pod]) -> bool:
+    """Whether it was asked to end, and others came after it had: what a stop ended has not failed."""
+    ended = pod.terminating_at and (pod.finished_at or pod.gone_at)
+    return bool(ended) and any(other is not pod and other.created_at >= ended for other in pods)
 
 
 def _with_pods(workload: Workload, pods: Sequence[Pod], living: list[Pod]) -> Status:

@@ -1,5 +1,6 @@
 """Which phase a workload is in, case by case; rows are built in memory."""
 
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -18,6 +19,15 @@ def pod(**fields):
 
 
 WAITING = {"phase": "Pending", "ready": False}
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+STOPPED = pod(
+    phase="Failed",
+    ready=False,
+    exit_code=143,
+    created_at=NOON - timedelta(hours=1),
+    finished_at=NOON - timedelta(seconds=5),
+    terminating_at=NOON + timedelta(seconds=25),  # the end of its grace period
+)
 CASES = {
     "not on the cluster yet": (workload(uid=None), [], Phase.CREATING, Reason.SUBMITTED, ""),
     "no pod yet": (workload(), [], Phase.CREATING, Reason.NO_PODS, ""),
@@ -91,6 +101,27 @@ CASES = {
         Phase.FAILED,
         Reason.EXIT_CODE,
         "exit code 2",
+    ),
+    "it was stopped, run again, and has ended well": (
+        workload(was_running=True),
+        [STOPPED, pod(phase="Succeeded", ready=False, created_at=NOON)],
+        Phase.RUNNING,
+        Reason.NONE,
+        "finishing",
+    ),
+    "it was stopped, run again, and has failed": (
+        workload(was_running=True),
+        [STOPPED, pod(phase="Failed", ready=False, exit_code=2, created_at=NOON, finished_at=NOON)],
+        Phase.FAILED,
+        Reason.EXIT_CODE,
+        "exit code 2",
+    ),
+    "its only pod was taken off its node": (
+        workload(was_running=True),
+        [STOPPED],
+        Phase.FAILED,
+        Reason.EXIT_CODE,
+        "exit code 143, ended by SIGTERM",
     ),
     "one of three waits for a node while the others run": (
         workload(was_running=True),
