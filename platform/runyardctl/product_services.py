@@ -92,6 +92,7 @@ class Web:
         options = {
             "host": self.product.host,
             "port": str(self.product.port),
+            "http": "runyard.kit.gathering:Protocol",
             "log-level": "warning",
             "ws-ping-interval": "20",
             "ws-ping-timeout": "20",
