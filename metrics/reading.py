@@ -23,7 +23,7 @@ from workloads import queries
 from workloads.models import Pod, Workload
 
 OTHER_TIME = "Choose another range, or Since start."
-DOCTOR = "`runyard doctor` says which sources work and how to get the others"
+DOCTOR = "an administrator's “runyard doctor” says which sources work and how to get the others"
 YOUNG_SECONDS = 60  # sources are asked a few times a minute, and what is used in a second takes two answers
 
 

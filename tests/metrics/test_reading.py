@@ -151,8 +151,8 @@ def why(ada, workload, metric, **more):
 
 
 ELSE = (
-    "Choose another range, or Since start. If there are none, `runyard doctor` says which sources work and "
-    "how to get the others."
+    "Choose another range, or Since start. If there are none, an administrator's “runyard doctor” says which "
+    "sources work and how to get the others."
 )
 
 
@@ -212,8 +212,8 @@ def test_what_has_just_begun_is_told_to_have_figures_soon(ada, training, cluster
 def test_without_any_source_the_page_still_answers(ada, training, monkeypatch):
     monkeypatch.setattr(reading, "sources_of", lambda cluster: [])
     assert why(ada, training, "cpu") == (
-        "Runyard has not found yet what gives figures of its cluster. If it stays so, `runyard doctor` says "
-        "which sources work and how to get the others."
+        "Runyard has not found yet what gives figures of its cluster. If it stays so, an administrator's "
+        "“runyard doctor” says which sources work and how to get the others."
     )
 
 
