@@ -89,7 +89,7 @@ class WorkloadTable(Table):
         detail=True,
     )
     reason = Choice(label="Reason", choices=Reason, width=180, default=False, detail=True)
-    kind = Text(label="Kind", draws=cells.kind, width=108)
+    kind = Text(label="Kind", draws=cells.kind, width=110)
     category = Choice(
         label="Category",
         of=_CATEGORY,
@@ -252,9 +252,9 @@ class WorkloadTable(Table):
     )
     restarts = Number(label="Restarts", width=72, default=False)
     exit_code = Number(label="Exit code", nullable=True, width=78, default=False)
-    nodes = Words(label="Nodes", width=106, detail=True)
+    nodes = Words(label="Nodes", width=98, detail=True)
     node_pools = Words(label="Node pools", width=110, default=False, detail=True)
-    age = Age(label="Age", header="Created", of="created_at", api={"created_at": "created_at"}, width=88)
+    age = Age(label="Age", header="Created", of="created_at", api={"created_at": "created_at"}, width=84)
     created = Instant(
         label="Created", of="created_at", api={"created_at": "created_at"}, width=150, default=False
     )
