@@ -24,6 +24,7 @@ NOTES = {
     "no-error": "No line of any pod looks like an error.",
     "no-error-yet": "No line that was read looks like an error; there was no time to read all of them.",
 }
+BEYOND = "This log does not reach to the place in the address: here is its end."
 
 
 @require_safe
@@ -103,7 +104,7 @@ def _log(
 ) -> dict[str, Any]:
     previous, pod = request.GET.get("previous") == "1", pod_of(request, pods)
     container = container_of(request, pod)
-    context = {"pod": pod, "container": container, "previous": previous}
+    context: dict[str, Any] = {"pod": pod, "container": container, "previous": previous}
     if pod is None:
         return context | {"log": logs.LogPage(), "silence": silence.of_workload(workload)}
     line = place.line
@@ -113,8 +114,9 @@ def _log(
         found = logs.tail(pod, container, count, previous=previous)
     else:
         found = logs.lines(pod, container, max(0, line - count // 2), count, previous)
-        if not found.lines and not found.error:  # beyond the end
-            found = logs.tail(pod, container, count, previous=previous)
+        if line >= found.total and not found.error:
+            found, line = logs.tail(pod, container, count, previous=previous), None
+            context["note"] = BEYOND if found.lines else ""
     said = silence.of_container(
         pod, container, previous=previous, error=found.error, total=found.total, days=limits.days
     )
