@@ -87,8 +87,8 @@ def _without_pods(workload: Workload, pods: Sequence[Pod]) -> Status:
 
 def _was_stopped(pod: Pod, pods: Sequence[Pod]) -> bool:
     """Whether it was asked to end, and others came after it had: what a stop ended has not failed."""
-    ended = pod.terminating_at and (pod.finished_at or pod.gone_at)
-    return bool(ended) and any(other is not pod and other.created_at >= ended for other in pods)
+    ended = (pod.finished_at or pod.gone_at) if pod.terminating_at else None
+    return ended is not None and any(other is not pod and other.created_at >= ended for other in pods)
 
 
 def _with_pods(workload: Workload, pods: Sequence[Pod], living: list[Pod]) -> Status:
