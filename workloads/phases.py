@@ -4,6 +4,7 @@ First match wins; the order is that of the table in docs/phases.md.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from workloads.explain import why_failed, why_held, why_not_ready, why_unscheduled
 from workloads.models import Pod, Workload
@@ -72,7 +73,8 @@ def _without_pods(workload: Workload, pods: Sequence[Pod]) -> Status:
         return Status(Phase.RESUMING, Reason.NO_PODS, still_said(workload))
     if workload.suspended and is_queued(workload.labels):
         return Status(Phase.PENDING, Reason.QUEUED, "waits for Kueue to take it up")
-    failed = sum(pod.phase == "Failed" and not _was_stopped(pod, pods) for pod in pods)
+    newest = max((pod.created_at for pod in pods), default=None)
+    failed = sum(pod.phase == "Failed" and not _was_stopped(pod, newest) for pod in pods)
     if failed > workload.retries:  # the cluster is about to say so
         return why_failed(workload, pods)
     if failed:
@@ -85,10 +87,10 @@ def _without_pods(workload: Workload, pods: Sequence[Pod]) -> Status:
     return Status(Phase.CREATING, Reason.NO_PODS, still_said(workload))
 
 
-def _was_stopped(pod: Pod, pods: Sequence[Pod]) -> bool:
-    """Whether it was asked to end, and others came after it had: what a stop ended has not failed."""
+def _was_stopped(pod: Pod, newest: datetime | None) -> bool:
+    """Whether it was asked to end, and the `newest` came after it had: what a stop ended has not failed."""
     ended = (pod.finished_at or pod.gone_at) if pod.terminating_at else None
-    return ended is not None and any(other is not pod and other.created_at >= ended for other in pods)
+    return bool(ended and newest and newest >= ended)
 
 
 def _with_pods(workload: Workload, pods: Sequence[Pod], living: list[Pod]) -> Status:
