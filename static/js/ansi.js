@@ -11,6 +11,8 @@ const SEQUENCE = new RegExp(
   ].join("|"),
   "g",
 );
+// What turns the direction of the text after it, so that a line reads as it does not run.
+const TURNS = /([\u202a-\u202e\u2066-\u2069])/;
 const HARMLESS = /^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$/;
 
 // The last state of a line that draws over itself (progress bars), with its colours still in.
@@ -24,6 +26,14 @@ function lastState(raw) {
 export function plain(raw) {
   return HARMLESS.test(raw) ? raw : lastState(raw).replace(SEQUENCE, "");
 }
+
+// `text` in parts; those at the odd places are the names of such characters, to be shown in their stead.
+export function turnsNamed(text) {
+  return text.split(TURNS).map((part, i) => (i % 2 ? `<U+${part.charCodeAt(0).toString(16).toUpperCase()}>` : part));
+}
+
+// How many characters are seen of `text`.
+export const widthOf = (text) => (TURNS.test(text) ? turnsNamed(text).join("").length : text.length);
 
 // The line as [{text, classes, colour, ground}]; colour and ground are set for what has no class, as CSS colours.
 export function parse(raw) {

@@ -1,5 +1,5 @@
 // One line of a log as an element. What a program wrote only ever becomes text.
-import { parse, plain } from "./ansi.js";
+import { parse, plain, turnsNamed } from "./ansi.js";
 
 export const LONG = 2000; // characters of a line that are shown before it is asked for
 const COUNT = new Intl.NumberFormat("en"); // made once: a row is drawn hundreds of times a second
@@ -85,9 +85,12 @@ function cut(text, start, hits) {
   return parts;
 }
 
+// As text alone where that is all there is to it.
 function span(text, piece, hit) {
-  if (!hit && !piece.classes && !piece.colour && !piece.ground) return text;
-  const made = element(hit ? "mark" : "span", piece.classes, text);
+  const parts = turnsNamed(text);
+  if (parts.length === 1 && !hit && !piece.classes && !piece.colour && !piece.ground) return text;
+  const made = element(hit ? "mark" : "span", piece.classes);
+  made.append(...parts.map((part, i) => (i % 2 ? element("span", "log-turn", part) : part)));
   if (piece.colour) made.style.color = piece.colour;
   if (piece.ground) made.style.background = piece.ground;
   return made;

@@ -1,4 +1,5 @@
 // A log and its tools: follows the end until one scrolls up, pauses, wraps, searches, and leads to a line.
+import { widthOf } from "./ansi.js";
 import { BLOCK } from "./log-blocks.js";
 import { LogHeights } from "./log-heights.js";
 import { LogFinder } from "./log-finder.js";
@@ -327,7 +328,7 @@ class LogView {
     const rows = (index) => {
       const line = index < this.log.count && this.log.line(index);
       if (!line) return 1;
-      const { length } = this.log.text(index);
+      const length = widthOf(this.log.text(index));
       return Math.max(1, Math.ceil((this.opened.has(this.nameOf(line)) ? length : Math.min(length, LONG + 20)) / columns));
     };
     if (!from && to >= this.log.count) this.heights.clear();

@@ -153,7 +153,8 @@ def test_a_download_that_breaks_off_says_so_at_its_end(ada, ada_training, browse
         ("tab\tstays", "tab\tstays"),
         ("\x1bPhidden\x1b\\shown", "shown"),
         ("\x1b", ""),
+        ("grant \u202eoot\u2069", "grant <U+202E>oot<U+2069>"),
     ],
 )
 def test_escapes_are_made_harmless(raw, shown):
-    assert log_text.plain(raw) == shown
+    assert log_text.shown(raw) == shown

@@ -37,7 +37,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     workload = find(request, pk)
     context = header(request, workload, "logs")
     part = request.GET.get("part") == "log"
-    context |= {"part": part, "plain": log_text.plain, "note": NOTES.get(request.GET.get("note", ""), "")}
+    context |= {"part": part, "shown": log_text.shown, "note": NOTES.get(request.GET.get("note", ""), "")}
     place = Place(request)
     context |= {"problem": place.problem, "merged": None, "place": None, "silence": None, "kept": ""}
     limits = log_limits.limits_of(workload.project)

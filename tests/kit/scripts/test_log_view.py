@@ -30,7 +30,7 @@ def section(lines, first=0, total=0, place=None, merged=None, **more):
         "container": "main",
         "previous": False,
         "part": False,
-        "plain": log_text.plain,
+        "shown": log_text.shown,
         "log": logs.LogPage(first=first, lines=[(TIME, line) for line in lines], total=total),
         "lines_url": "/lines?pod=7",
         "search_url": "/search?pod=7",
@@ -115,6 +115,28 @@ def test_colours_are_shown_and_nothing_of_a_line_becomes_markup(log):
         "rgb(1, 2, 3)",
         "a-bold",
     ]
+
+
+def test_what_turns_a_line_around_is_shown_by_its_name_and_copied_as_it_is(log):
+    turned = "grant \u202eoot\u202c \u2066x\u2069"
+    stage = log([turned, "\x1b[31m\u202ered\x1b[0m", "y" * 300 + "\u202e" * 100, "last"])
+    assert shown(stage)[0] == "grant <U+202E>oot<U+202C> <U+2066>x<U+2069>"
+    assert stage.page.locator(".a-fg1").inner_text() == "<U+202E>red"
+    stage.page.get_by_label("Find in the log").fill(" \u202eoot")
+    expect(stage.page.locator(".log-row mark")).to_have_text(" <U+202E>oot")
+    copies = "{ value: { writeText: async (text) => { window.copied = text } } }"
+    stage.page.evaluate(f"Object.defineProperty(navigator, 'clipboard', {copies})")
+    numbers = stage.page.locator(".log-row > a")
+    numbers.nth(0).click()
+    numbers.nth(0).click(modifiers=["Shift"])
+    stage.page.get_by_text("1 line copied.").wait_for()
+    assert stage.page.evaluate("copied") == f"{turned}\n"
+    stage.page.get_by_role("button", name="Wrap").click()
+    stage.wait_for(
+        """() => { const [,, long, last] =
+          [...document.querySelectorAll(".log-row")].map((row) => row.getBoundingClientRect());
+        return last && long.height > 60 && long.bottom <= last.top + 0.5 }"""
+    )
 
 
 def test_it_goes_on_where_the_page_ends_and_follows(log):
