@@ -69,6 +69,11 @@ def test_nothing_at_the_address_is_said_in_words(changed):
         connect(cluster).read("GET", "/api/v1/pods")
 
 
+def test_a_cluster_without_a_kubeconfig_is_named_and_who_can_give_it_one():
+    with pytest.raises(Unreachable, match=r"cluster demo has no kubeconfig.* Who runs Runyard can"):
+        connect(Cluster(name="demo", kubeconfig=""))
+
+
 def test_a_kubeconfig_that_is_not_there_is_named(tmp_path):
     with pytest.raises(Unreachable, match=r"no kubeconfig at .*nowhere"):
         connect(Cluster(kubeconfig=str(tmp_path / "nowhere")))

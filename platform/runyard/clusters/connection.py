@@ -247,6 +247,11 @@ def _kept(kubeconfig: str, stamp: float) -> _Kept:
 
 def connect(cluster: Cluster) -> Connection:
     """The connection to `cluster`; a changed kubeconfig file makes a new one. Raises Unreachable."""
+    if not cluster.kubeconfig:
+        raise Unreachable(
+            f"The cluster {cluster.name} has no kubeconfig, so nothing can be asked of it. Who runs Runyard"
+            " can give it one; a cluster of demo data never has one."
+        )
     try:
         stamp = Path(cluster.kubeconfig).stat().st_mtime
     except OSError as error:
