@@ -19,6 +19,7 @@ class Ending:
     step: str = _LOG
 
 
+_ASKED_TO_END = frozenset({128 + signal.SIGINT, 128 + signal.SIGKILL, 128 + signal.SIGTERM})
 _REASONS = {
     "DeadlineExceeded": Ending("ran longer than allowed", "Give it more time, or make it shorter."),
     "Preempted": Ending("gave way to a pod of higher priority", "It is started again if it is tried again."),
@@ -40,6 +41,12 @@ _CODES = {
     128 + signal.SIGSEGV: Ending("segmentation fault", "A library crashed: look at the end of its log."),
     128 + signal.SIGTERM: Ending("ended by SIGTERM", "It was asked to end; the event history says by whom."),
 }
+
+
+def was_stopped(pod: Pod) -> bool:
+    """Whether it ended because it was asked to, which Kubernetes calls failed; not by what it did itself."""
+    asked = pod.phase == "Failed" and bool(pod.terminating_at) and pod.reason in ("", "Error")
+    return asked and pod.exit_code in (None, *_ASKED_TO_END)
 
 
 def ending(pod: Pod) -> Ending | None:

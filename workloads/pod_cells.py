@@ -4,7 +4,7 @@ from markupsafe import escape
 
 from runyard.kit import cells
 from workloads.cells import phase
-from workloads.endings import said
+from workloads.endings import said, was_stopped
 from workloads.models import Pod
 
 LONGEST = 80  # characters of a message
@@ -31,7 +31,8 @@ def _spark(what: str, pod: Pod) -> str:
 
 def state(pod: Pod) -> str:
     gone = ' <span class="dim">gone</span>' if pod.gone_at else ""
-    return f"{phase(_shown(pod), pod.phase)}{gone}{_why(pod)}"
+    drawn = phase("Stopped") if was_stopped(pod) else phase(_shown(pod), pod.phase)
+    return f"{drawn}{gone}{_why(pod)}"
 
 
 def _shown(pod: Pod) -> str:

@@ -51,12 +51,15 @@ class PodTable(Table):
         draws=pod_cells.state,
         of="phase",
         choices=PodPhase,
-        needs=("phase", "ready", "scheduled", "reason", "message", "gone_at"),
+        needs=(
+            *("phase", "ready", "scheduled", "reason", "message"),
+            *("gone_at", "terminating_at", "exit_code"),
+        ),
         exports=(
             Choice(label="State", of="phase", choices=PodPhase),
             Instant(label="Gone", of="gone_at", nullable=True),
         ),
-        width=160,
+        width=240,
         detail=True,
     )
     role = Text(label="Role", width=84, detail=True)

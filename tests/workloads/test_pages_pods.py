@@ -58,6 +58,23 @@ def test_ada_sees_each_pod_with_its_role_node_and_end(ada, ada_training, gang, b
     assert "node-3" in shown
 
 
+@pytest.mark.parametrize(
+    ("ended", "state"),
+    [
+        ({"terminating_at": timezone.now(), "exit_code": 143, "reason": "Error"}, "Stopped"),
+        ({"terminating_at": timezone.now(), "exit_code": None, "reason": ""}, "Stopped"),
+        ({"terminating_at": timezone.now(), "exit_code": 137, "reason": "OOMKilled"}, "Failed"),
+        ({"terminating_at": timezone.now(), "exit_code": 1, "reason": "Error"}, "Failed"),
+        ({"exit_code": 143, "reason": "Error"}, "Failed"),
+    ],
+)
+def test_a_pod_that_a_stop_ended_is_stopped_and_no_other_that_failed(ada, ada_training, browse, ended, state):
+    ada_training.pods.all().delete()
+    make_pod(ada_training, phase="Failed", gone_at=timezone.now(), **ended)
+    shown = text(page(browse(ada), ada_training)).split("<tbody")[1]
+    assert [word for word in ("Stopped", "Failed") if f"<span>{word}</span>" in shown] == [state]
+
+
 def test_a_click_on_a_pod_leads_to_its_log(ada, ada_training, gang, browse):
     assert f'href="/workloads/{ada_training.pk}/logs?pod={gang[3].pk}"' in text(
         page(browse(ada), ada_training)
