@@ -16,7 +16,7 @@ from typing import Any
 from django.db import connection
 
 from runyard.clusters.connection import ApiError, ClusterError
-from workloads import logs
+from workloads import logs, silence
 from workloads.keeping.store import StoreError
 from workloads.keeping.text import Again, Cutter, Place, fraction
 from workloads.keeping.upstream import block_of, new_of
@@ -142,7 +142,7 @@ class Feed:
             stream = self._open()
         except ApiError as error:
             over = error.code == 404 or (self._previous and error.code == 400)
-            self._say(self._ended_so if over and self._place.seen else logs.unavailable(error), ended=over)
+            self._say(self._why(logs.unavailable(error)) if over else logs.unavailable(error), ended=over)
             return over
         except (ClusterError, StoreError) as error:
             self._say(logs.unavailable(error))
@@ -161,7 +161,7 @@ class Feed:
         self._place = whole.place()
         self._start(whole)
         if whole.complete:
-            self._say(self._ended_so, ended=True)
+            self._say(self._why(), ended=True)
         return whole.complete
 
     def _start(self, whole: logs.Whole) -> None:
@@ -214,9 +214,17 @@ class Feed:
             self._start(now)
             return False
         if self._has_ended():
-            self._say(self._ended_so, ended=True)
+            self._say(self._why(), ended=True)
             return True
         return False
+
+    def _why(self, error: str = "") -> str:
+        """Why no line comes any more; where there never was one, why that is."""
+        pod = Pod.objects.filter(pk=self._pod.pk).first()
+        if self._place.seen or pod is None:
+            return self._ended_so
+        previous = self._previous
+        return silence.of_container(pod, self._container, previous=previous, error=error, over=True).words
 
     def _tell(self, text: bytes) -> None:
         """Whole lines, for the loop to pass on; waits while those who watch have not had what came before."""

@@ -42,9 +42,24 @@ def of_workload(workload: Any) -> Silence:
 
 
 def of_container(
-    pod: Pod, container: str, *, previous: bool = False, error: str = "", total: int = 0, days: int = 0
+    pod: Pod,
+    container: str,
+    *,
+    previous: bool = False,
+    error: str = "",
+    total: int = 0,
+    days: int = 0,
+    over: bool = False,
 ) -> Silence:
-    """Where the container wrote nothing, or its `total` lines cannot be had (any more, or for an `error`)."""
+    """Where the container wrote nothing, or its `total` lines cannot be had (any more, or for an `error`).
+
+    `over`: it is known to write no more, whatever the row of the pod says by now.
+    """
+    state: dict[str, Any] = next((one for one in pod.containers if one["name"] == container), {})
+    kind, reason = state.get("state", ""), state.get("message") or state.get("reason") or ""
+    ended = bool(pod.gone_at) or pod.phase in ("Succeeded", "Failed")
+    if ended and not total and not previous and kind in ("", "waiting") and not _ever_ran(pod):
+        return Silence("It ended before its container started, and so it wrote nothing.", "events")
     if error:
         return Silence(error, "events")
     if total:
@@ -52,11 +67,9 @@ def of_container(
         return Silence(f"Its {total:,} lines are not kept any more: logs are kept {limit}.", "events")
     if previous:
         return Silence("The run before the restart wrote nothing.", "events")
-    state: dict[str, Any] = next((one for one in pod.containers if one["name"] == container), {})
-    kind, reason = state.get("state", ""), state.get("message") or state.get("reason") or ""
-    if pod.exit_code is not None and (kind == "terminated" or pod.finished_at or pod.gone_at):
+    if pod.exit_code is not None and (kind == "terminated" or pod.finished_at or ended):
         return Silence(f"It ended without writing anything, with exit code {pod.exit_code}.", "events")
-    if kind == "terminated" or pod.gone_at:
+    if kind == "terminated" or ended or over:
         return Silence("It ended without writing anything.", "events")
     if kind == "running":
         return Silence(f"It runs, and has written nothing yet. {BUFFERED}")
@@ -64,3 +77,7 @@ def of_container(
     return Silence(
         f"The container has not started yet{because}. Its lines appear here by themselves.", "events"
     )
+
+
+def _ever_ran(pod: Pod) -> bool:
+    return bool(pod.running_at) or pod.exit_code is not None

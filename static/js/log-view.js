@@ -131,6 +131,7 @@ class LogView {
     this.ended.add(topic);
     if (this.live) return;
     this.part("jump").textContent = "Jump to the end";
+    if (!this.log.count) return this.complain(this.merged ? "No pod has written anything." : why);
     this.over = [why, this.section.dataset.kept];
     this.tellFoot();
   }
@@ -234,7 +235,7 @@ class LogView {
   complain(words) {
     const error = this.part("error");
     error.hidden = !words;
-    if (error.textContent !== words) error.textContent = words;
+    if (!words || !error.textContent.startsWith(words)) error.textContent = words; // what says more, stays
     this.tellState();
   }
 

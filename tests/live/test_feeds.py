@@ -5,6 +5,7 @@ import threading
 import time
 
 import pytest
+from django.utils import timezone
 
 from runyard.clusters.connection import ApiError, Unreachable
 from tests.make import make_pod
@@ -227,6 +228,16 @@ async def test_of_which_run_the_end_is_told(script, pod, previous, words):
     script([line(1, "one")], ApiError(400, "BadRequest", "no previous run"))
     last = [frame async for frame in feeds.watch(pod, "main", 0, previous=previous)][-1]
     assert (last.end, last.note.startswith(words)) == (True, True), last
+
+
+@pytest.mark.parametrize("parts", [([],), ()])
+async def test_of_a_pod_deleted_before_it_started_the_end_says_so(script, pod, parts):
+    pod.containers, pod.running_at = [{"name": "main", "state": "waiting"}], None
+    pod.gone_at = timezone.now()
+    await pod.asave()
+    script(*parts)
+    last = [frame async for frame in feeds.watch(pod, "main", 0, previous=False)][-1]
+    assert (last.end, last.note) == (True, "It ended before its container started, and so it wrote nothing.")
 
 
 async def test_the_reader_ends_with_its_last_watcher(script, pod, monkeypatch):

@@ -234,9 +234,13 @@ def test_a_line_of_another_workload_s_pod_is_not_found(get, ranks, eve_training)
     assert get(f"/search?pod=all&q=x&from={other}:0").json()["pods"] == []
 
 
-def test_a_line_beyond_the_end_opens_at_the_end(get, ranks):
-    page = content(get(f"?pod=all&hit={ranks[1].pk}:999999999")).decode()
+@pytest.mark.parametrize("place", ["hit={}:999999999", "at=2999-01-01T00:00:00Z"])
+def test_a_place_beyond_the_end_of_all_opens_at_the_end_and_that_is_said(get, ranks, place):
+    page = content(get(f"?pod=all&{place.format(ranks[1].pk)}")).decode()
     assert "rank 2 step 2<" in page
+    assert 'data-place=""' in page
+    assert "This log does not reach to the place in the address: here is its end." in page
+    assert "lines around a moment" not in page
 
 
 @pytest.fixture
@@ -379,9 +383,12 @@ def container(pod, **state):
         ({"state": "terminated"}, {"exit_code": 3}, "without writing anything, with exit code 3", "events"),
         ({"state": "terminated"}, {}, "ended without writing anything", "events"),
         ({"state": "running"}, {"gone_at": timezone.now()}, "ended without writing anything", "events"),
+        ({"state": "waiting"}, {"gone_at": timezone.now()}, "ended before its container started", "events"),
+        ({"state": "waiting"}, {"phase": "Failed"}, "ended before its container started", "events"),
     ],
 )
 def test_an_empty_log_says_why_and_what_next(get, pod, state, fields, words, see):
+    pod.running_at = None
     for name, value in fields.items():
         setattr(pod, name, value)
     container(pod, **state).save()
@@ -403,6 +410,8 @@ def test_a_log_that_ended_says_until_when_it_is_kept(get, pod, kept):
     until = timezone.now() + timedelta(days=settings.LOG_DAYS)
     assert f'data-kept="Kept until {until:%-d %B %Y}."' in content(get()).decode()
     assert 'data-kept=""' in content(get("?pod=all")).decode()
+    kept.write(pod)
+    assert 'data-kept=""' in content(get()).decode(), "nothing is kept of what was not written"
 
 
 def test_a_pod_s_hostile_name_cannot_leave_the_attribute(get, ranks):

@@ -130,6 +130,18 @@ def test_a_download_that_cannot_begin_says_why(ada, ada_training, browse, monkey
     assert "forgotten this pod" in text(response)
 
 
+def test_a_download_of_what_has_not_started_says_so_and_is_no_empty_file(
+    ada, ada_training, browse, monkeypatch
+):
+    pod = ada_training.pods.get()
+    pod.containers = [{"name": "main", "state": "waiting", "reason": "ImagePullBackOff"}]
+    pod.save()
+    monkeypatch.setattr("workloads.keeping.upstream.LogStream", lambda *args, **options: [])
+    response = browse(ada).get(f"/workloads/{ada_training.pk}/logs/download")
+    assert (response.status_code, "Content-Disposition" in response) == (409, False)
+    assert "The container has not started yet (ImagePullBackOff)." in text(response)
+
+
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
 def test_a_download_that_breaks_off_says_so_at_its_end(ada, ada_training, browse, monkeypatch):
     def breaking(*args, **options):

@@ -1,5 +1,6 @@
 """Logs of a workload's pods: the page with the last lines or those around a place, and the download."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -126,12 +127,18 @@ def _log(
         "place": line,
         "silence": None if found.lines else said,
         "here": query,
-        "kept": " ".join(filter(None, (found.notes.get(found.total), silence.kept_until(pod, limits.days)))),
+        "kept": _kept(found, pod, limits.days),
         "lines_url": f"{reverse('workload-log-lines', args=[workload.pk])}?{query}",
         "search_url": f"{reverse('workload-log-search', args=[workload.pk])}?{query}",
         "earlier": max(1, found.first - count // 2 + 1) if found.first else 0,
         "later": found.first + len(found.lines) + count // 2 if line is not None else 0,
     }
+
+
+def _kept(found: logs.LogPage, pod: Pod, days: int) -> str:
+    """What is said at the end of a log: what lacks there, and until when it can be read."""
+    until = silence.kept_until(pod, days) if found.lines else ""
+    return " ".join(filter(None, (found.notes.get(found.total), until)))
 
 
 def _query(pod: Pod, container: str, previous: bool = False) -> str:
@@ -142,7 +149,11 @@ def _merged(request: HttpRequest, workload: Workload, pods: list[Pod], place: Pl
     container = request.GET.get("container", "")
     spot = place.spot(pods, container)
     found = merging.around(pods, container, spot) if spot else merging.ends(pods, container)
-    live = spot is None and len(pods) <= merging.LIVE_PODS
+    row = _row_of(found, spot) if spot else None
+    beyond = bool(spot and found.lines and row is None)
+    if beyond:
+        found = merging.ends(pods, container)
+    live = row is None and len(pods) <= merging.LIVE_PODS
     here = urlencode({"pod": ALL} | ({"container": container} if container else {}))
     said = (
         silence.of_workload(workload)
@@ -160,10 +171,10 @@ def _merged(request: HttpRequest, workload: Workload, pods: list[Pod], place: Pl
         "merged_url": f"{reverse('workload-log-merged', args=[workload.pk])}?{here}",
         "search_url": f"{reverse('workload-log-search', args=[workload.pk])}?{here}",
         "most_live": merging.LIVE_PODS,
-        "place": _row_of(found, spot) if spot else None,
+        "place": row,
         "silence": None if found.lines else said,
         "here": here,
-    }
+    } | ({"note": BEYOND} if beyond else {})
 
 
 def _shown(part: merging.Part, workload: Workload, live: bool) -> dict[str, Any]:
@@ -182,14 +193,17 @@ def _shown(part: merging.Part, workload: Workload, live: bool) -> dict[str, Any]
     }
 
 
-def _row_of(found: merging.Merged, spot: merging.Spot) -> int:
-    """The row of that line; that of the first one not before the moment, where it is about no line."""
+def _row_of(found: merging.Merged, spot: merging.Spot) -> int | None:
+    """The row of that line; that of the first one not before the moment, where it is about no line.
+
+    None where all of it is before.
+    """
     for row, (part, number, time, _) in enumerate(found.lines):
         if part.pod.pk == spot.pod and number == spot.number:
             return row
         if not spot.pod and (at := logs.moment(time)) and at >= spot.at:
             return row
-    return len(found.lines)
+    return None
 
 
 def pod_of(request: HttpRequest, pods: list[Pod]) -> Pod | None:
@@ -215,7 +229,7 @@ def container_of(request: HttpRequest, pod: Pod | None) -> str:
 def download(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpResponse:
     """The whole log as a text file, or with `?pod=all` those of all pods as a zip, streamed.
 
-    409 with words when it cannot be had.
+    409 with words when it cannot be had, or nothing was written.
     """
     workload = find(request, pk)
     if not may(request.user, "read_logs", workload):
@@ -232,6 +246,15 @@ def download(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpRespo
     container, previous = container_of(request, pod), request.GET.get("previous") == "1"
     try:
         chunks = logs.whole(pod, container, previous=previous, timestamps=times)
+        first = next(filter(None, chunks), b"")
     except ClusterError as error:
         return HttpResponse(logs.unavailable(error), status=409, content_type="text/plain")
-    return stream_response(chunks, "text/plain; charset=utf-8", f"{pod.name}-{container}.log")
+    if not first:
+        said = silence.of_container(pod, container, previous=previous).words
+        return HttpResponse(said, status=409, content_type="text/plain; charset=utf-8")
+    return stream_response(_all(first, chunks), "text/plain; charset=utf-8", f"{pod.name}-{container}.log")
+
+
+def _all(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest

@@ -487,6 +487,16 @@ def test_what_the_cluster_says_stands_over_the_log_until_lines_come(log):
     expect(stage.page.get_by_text("The container has not started yet.")).to_have_count(0)
 
 
+def test_a_log_that_ends_without_a_line_says_so_where_it_said_that_lines_will_come(log):
+    waits = SimpleNamespace(words="The container has not started yet. Its lines appear here.", see="events")
+    stage = log([], silence=waits, kept="", state="waiting")
+    stage.say(topic=TOPIC, note="The container has not started yet.")
+    stage.say(topic=TOPIC, end=True, why="It ended before its container started.")
+    expect(stage.page.locator("[data-log=error]")).to_have_text("It ended before its container started.")
+    expect(stage.page.locator("[data-log=foot]")).to_be_hidden()
+    expect(stage.page.locator(".state-pill")).to_have_text("ended")
+
+
 def test_a_place_that_the_server_chose_is_gone_to(log):
     whole = [f"line {n}" for n in range(5_000)]
     stage = log(whole[2_000:2_500], first=2_000, whole=whole, place=2_250, state="")
