@@ -15,9 +15,20 @@ export function start(region) {
 function see(toast) {
   toast.dataset.seen = "";
   for (const old of toast.parentElement.querySelectorAll(".toast[data-done]")) old.remove();
+  overtake(toast);
   if (toast.dataset.level !== "success" || toast.querySelector("ul")) return;
   const leave = () => (toast.matches(":hover, :focus-within") ? setTimeout(leave, 2000) : toast.remove());
   setTimeout(leave, toast.querySelector("form") ? 2 * SHOWN_FOR : SHOWN_FOR);
+}
+
+// Something was done to the same again: what could be undone before means nothing any more, what there is to read stays.
+function overtake(toast) {
+  const ids = new Set(toast.dataset.about?.split(" "));
+  for (const old of toast.parentElement.querySelectorAll(".toast[data-seen][data-about]:has(form)")) {
+    if (old === toast || !old.dataset.about.split(" ").some((id) => ids.has(id))) continue;
+    if (old.querySelector("ul")) old.querySelector("form").remove();
+    else old.remove();
+  }
 }
 
 export function toast(text, level = "success") {
