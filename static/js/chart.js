@@ -91,29 +91,33 @@ export class Chart {
     return (typeof text === "number" ? text : Date.parse(`${text.replace(" ", "T").slice(0, 23)}Z`)) - this.shift();
   }
 
-  // Which of the frame's times is drawn at `x` of the window; null beside the chart.
+  // The time of the frame that is drawn at `x` of the window, in seconds since 1970; null beside the chart.
   place(x) {
     if (!this.told) return null;
     const { margin, xaxis } = this.told.figure.layout;
     const box = this.plot.getBoundingClientRect();
     const part = (x - box.left - margin.l) / (box.width - margin.l - margin.r);
     if (part < 0 || part > 1) return null;
+    const { start, step, count } = this.frame;
     const at = xaxis.range[0] + part * (xaxis.range[1] - xaxis.range[0]);
-    return Math.min(this.frame.count - 1, Math.max(0, Math.round((at / 1000 - this.frame.start) / this.frame.step)));
+    return start + step * Math.min(count - 1, Math.max(0, Math.round((at / 1000 - start) / step)));
   }
 
-  // Show the figures of time `index` and a line there; of null the latest ones, which are none where time went on.
-  at(index) {
+  // Show the figures of the moment that `place` gave, of this chart or another, and a line there; of null the latest
+  // ones, which are none where time went on.
+  at(moment) {
     if (!this.told) return;
-    this.line.hidden = index === null;
-    const since = this.frame.live ? Math.max(0, this.frame.count - 3 - Math.ceil(FRESH / this.frame.step)) : 0;
+    const { start, step, count, live } = this.frame;
+    const index = moment === null ? null : Math.round((moment - start) / step);
+    this.line.hidden = !(index !== null && index >= 0 && index < count);
+    const since = live ? Math.max(0, count - 3 - Math.ceil(FRESH / step)) : 0;
     for (const value of this.part("legend").querySelectorAll("b")) {
       const line = this.told.figure.data[value.dataset.line];
       value.textContent = this.figure(index === null ? latest(line.y.slice(since)) : line.y[index]);
     }
-    if (index === null) return;
+    if (this.line.hidden) return;
     const { margin, xaxis } = this.told.figure.layout;
-    const part = ((this.frame.start + index * this.frame.step) * 1000 - xaxis.range[0]) / (xaxis.range[1] - xaxis.range[0]);
+    const part = (moment * 1000 - xaxis.range[0]) / (xaxis.range[1] - xaxis.range[0]);
     this.line.style.left = `${margin.l + part * (this.plot.clientWidth - margin.l - margin.r)}px`;
   }
 

@@ -16,7 +16,7 @@ export function start(section) {
   const reset = section.querySelector('[data-action="reset"]');
   const ended = part("note").textContent;
   let frame = null; // the times of what is shown
-  let cursor = null;
+  let cursor = null; // the moment that all charts show, in seconds: each knows which of its own times that is
   let asked = null; // what can be called off
   let timer = 0;
   let drawing = 0;
@@ -155,36 +155,35 @@ export function start(section) {
     });
   }
 
-  function point(index) {
-    cursor = index;
+  function point(moment) {
+    cursor = moment;
     drawing ||= requestAnimationFrame(() => {
       drawing = 0;
       for (const chart of charts.values()) {
         chart.at(cursor);
-        chart.part("time").textContent = cursor === null || !chart.told ? "" : full(when(cursor));
+        chart.part("time").textContent = cursor === null || !chart.told ? "" : full(new Date(cursor * 1000));
       }
     });
   }
 
-  const when = (index) => new Date((frame.start + index * frame.step) * 1000);
-
   function press(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Enter" && cursor !== null) return openLog(cursor, event);
-    const step = STEPS[event.key];
-    if (!step) return;
+    const steps = STEPS[event.key];
+    if (!steps) return;
     event.preventDefault();
-    point(Math.min(frame.count - 1, Math.max(0, (cursor ?? frame.count - 1) + step)));
-    announce(full(when(cursor)));
+    const last = frame.start + (frame.count - 1) * frame.step;
+    point(Math.min(last, Math.max(frame.start, (cursor ?? last) + steps * frame.step)));
+    announce(full(new Date(cursor * 1000)));
   }
 
-  function openLog(index, event) {
-    if (index === null) return;
+  function openLog(moment, event) {
+    if (moment === null) return;
     const params = new URLSearchParams();
     const here = new URLSearchParams(location.search);
     const pods = section.querySelector('select[name="pod"]').options.length - 1;
     if (here.get("pod") || pods > 1) params.set("pod", here.get("pod") || "all");
-    params.set("at", when(index).toISOString().replace(".000", ""));
+    params.set("at", new Date(moment * 1000).toISOString().replace(".000", ""));
     for (const name of ["from", "to"]) if (here.has(name)) params.set(name, here.get(name));
     const url = `${section.dataset.log}?${params}`;
     if (event.ctrlKey || event.metaKey) open(url, "_blank", "noopener");

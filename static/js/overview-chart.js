@@ -22,9 +22,9 @@ export function start(card) {
     if (card.isConnected) timer = setTimeout(renew, wait);
   };
   const point = (event) => {
-    const index = event.type === "pointermove" ? chart.place(event.clientX) : null;
-    chart.at(index);
-    chart.part("time").textContent = index === null ? "" : full(new Date((chart.frame.start + index * chart.frame.step) * 1000));
+    const moment = event.type === "pointermove" ? chart.place(event.clientX) : null;
+    chart.at(moment);
+    chart.part("time").textContent = moment === null ? "" : full(new Date(moment * 1000));
   };
   chart.plot.addEventListener("pointermove", point);
   chart.plot.addEventListener("pointerleave", point);
