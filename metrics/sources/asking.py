@@ -1,28 +1,29 @@
 """How a Prometheus is asked, at its own address or through its cluster's API server; what fails, in words."""
 
+import re
 import ssl
-import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlencode
 
-import httpx
 import msgspec
 import urllib3
 
-from metrics.pieces import PLAIN, Packed, pieces, refuse_packed
+from metrics.pieces import PLAIN, Packed, pieces
 from metrics.sources.source import SourceError
 from runyard.clusters.connection import ApiError, ClusterError, Connection, Silent, connect
-from runyard.clusters.in_time import within
+from runyard.clusters.in_time import POOLS, within
 from runyard.clusters.models import Cluster
 from runyard.clusters.unreached import says
 
 MOST_BYTES = 10 * 2**20
 CONNECT_SECONDS, READ_SECONDS = 5.0, 20.0
+_SENT = {"User-Agent": "runyard", "Accept-Encoding": PLAIN}
 LOOK = "See whether its pod runs, and what its log says."
 
 
@@ -65,33 +66,55 @@ class Direct:
     headers: tuple[tuple[str, str], ...] = ()
 
     def ask(self, path: str, parameters: Mapping[str, Any], kind: str) -> list[Found]:
-        began = time.monotonic()
+        with self._told(), within(READ_SECONDS):
+            response = _pool(self.ca_file).request(
+                "POST",
+                self.url + path,
+                headers={"Content-Type": "application/x-www-form-urlencoded", **_SENT, **self._headers()},
+                body=urlencode(parameters),
+                preload_content=False,
+                redirect=False,
+                retries=False,
+                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            )
+            body = _body(response)
+        location = response.headers.get("Location", "")
+        return understood(body, response.status, kind, self._where, location)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
         try:
-            with _client(self.ca_file).stream(
-                "POST", self.url + path, data=dict(parameters), headers=self._headers()
-            ) as response:
-                refuse_packed(response.headers.get("content-encoding", ""))
-                body = _limited(response.iter_raw(), began)
-                status, location = response.status_code, response.headers.get("location", "")
-        except httpx.TimeoutException as error:
+            yield
+        except urllib3.exceptions.ReadTimeoutError as error:
             raise _late() from error
         except Packed as error:
             raise _packed(self._where, error) from error
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except urllib3.exceptions.LocationValueError as error:
+            raise self._away("that is no address of http or https") from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._away(says("that address", error)) from error
+        except ValueError as error:  # which has the token in its words
+            why = "its token or headers have characters that HTTP cannot carry"
             raise SourceError(
-                f"Prometheus at {self._where} does not answer: {_why(error)}",
-                "Check its address and its CA file, and that Runyard can reach it.",
+                f"Prometheus at {self._where} cannot be asked: {why}",
+                "Check its token file and headers.",
             ) from error
-        return understood(body, status, kind, self._where, location)
+
+    def _away(self, why: str) -> SourceError:
+        return SourceError(
+            f"Prometheus at {self._where} does not answer: {why}",
+            "Check its address and its CA file, and that Runyard can reach it.",
+        )
 
     @property
     def _where(self) -> str:
         """Without what may be a password."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
+        return re.sub("//[^/]*@", "//", self.url)
 
     def _headers(self) -> dict[str, str]:
         headers = dict(self.headers)
+        if person := urllib3.util.parse_url(self.url).auth:
+            headers["Authorization"] = f"Basic {b64encode(unquote(person).encode()).decode()}"
         if self.token_file:
             try:
                 headers["Authorization"] = f"Bearer {Path(self.token_file).read_text().strip()}"
@@ -102,27 +125,18 @@ class Direct:
         return headers
 
 
-def _why(error: Exception) -> str:
-    """In words; httpx has errors of its own, that come of no other."""
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
-        return "that is no address of http or https"
-    if isinstance(error, httpx.RemoteProtocolError):
-        return "what listens there closed the connection, or speaks no HTTP"
-    return says("that address", error)
-
-
 @lru_cache(maxsize=16)
-def _client(ca_file: str) -> httpx.Client:
-    """One with its connections for each authority; redirects are told, not followed."""
+def _pool(ca_file: str) -> urllib3.PoolManager:
+    """One with its connections for each authority, of which every read ends in time."""
     try:
-        verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=ca_file) if ca_file else True
+        context = ssl.create_default_context(cafile=ca_file or None)
     except OSError as error:
         raise SourceError(
             f"The CA file for Prometheus cannot be read: {error}", "Check its CA file."
         ) from error
-    timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
-    headers = {"User-Agent": "runyard", "Accept-Encoding": PLAIN}
-    return httpx.Client(verify=verify, timeout=timeout, trust_env=False, headers=headers)
+    pool = urllib3.PoolManager(ssl_context=context)
+    pool.pool_classes_by_scheme = POOLS
+    return pool
 
 
 @dataclass(frozen=True)
@@ -133,15 +147,11 @@ class Proxied:
     path: str
 
     def ask(self, path: str, parameters: Mapping[str, Any], kind: str) -> list[Found]:
-        began = time.monotonic()
         with _told(self.path), within(READ_SECONDS):
             response = self._connection().request(
                 "GET", self.path + path, dict(parameters), read_seconds=READ_SECONDS
             )
-            try:
-                body = _limited(pieces(response), began)
-            finally:
-                response.close()
+            body = _body(response)
         return understood(body, response.status, kind, self.path)
 
     def _connection(self) -> Connection:
@@ -175,17 +185,19 @@ def number(text: str) -> float:
         ) from error
 
 
-def _limited(parts: Iterator[bytes], began: float) -> bytes:
+def _body(response: urllib3.BaseHTTPResponse) -> bytes:
+    """All of it, within the time of the block around; then its connection serves the next."""
     body = bytearray()
-    for part in parts:
-        body += part
-        if len(body) > MOST_BYTES:
-            raise SourceError(
-                f"Prometheus answers more than {MOST_BYTES >> 20} MiB",
-                "Ask for a shorter time or for fewer pods.",
-            )
-        if time.monotonic() - began > READ_SECONDS:
-            raise _late()
+    try:
+        for part in pieces(response):
+            body += part
+            if len(body) > MOST_BYTES:
+                raise SourceError(
+                    f"Prometheus answers more than {MOST_BYTES >> 20} MiB",
+                    "Ask for a shorter time or for fewer pods.",
+                )
+    finally:
+        response.close()
     return bytes(body)
 
 

@@ -217,6 +217,7 @@ DRIPS = {
     "identity": (b"", b" "),
     "gzip": (b"\x1f\x8b\x08\x08\0\0\0\0\0\x03", b"a"),  # a name of a file, without its end
     "deflate": (b"\x78\x9c", b"\0\0\0\xff\xff"),  # blocks that are empty
+    "head": (b"X-Slow: ", b"a"),  # which is no encoding: not even the lines before an answer end
 }
 NO_END = ("Prometheus did not answer within 1 seconds", "though asked not to")
 
@@ -229,8 +230,11 @@ def drip(api, request):
 
     def handle(handler):
         handler.send_response(200)
-        handler.send_header("Content-Encoding", request.param)
-        handler.end_headers()
+        if request.param == "head":
+            handler.flush_headers()
+        else:
+            handler.send_header("Content-Encoding", request.param)
+            handler.end_headers()
         with suppress(OSError):
             handler.wfile.write(begins)
             while not over.wait(0.02):
