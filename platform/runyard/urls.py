@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+handler404 = "runyard.console.errors.not_found"
 handler500 = "runyard.console.errors.server_error"
 urlpatterns = [
     path("", include("runyard.console.urls")),
