@@ -1,7 +1,7 @@
 """How well the clusters are used, in what one person may see: sums, who waits and runs where, who idles."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from metrics.latest import IDLE_TIME
 from metrics.models import Gpu
+from metrics.sharing import users_now
 from runyard.clusters.models import Node
 from workloads import queries
 from workloads.models import Workload
@@ -132,17 +133,26 @@ def _idle(user: Any) -> list[Idle]:
     now = timezone.now()
     rows = queries.visible_workloads(user).filter(USES, usage__gpus_idle__gte=1)
     found = {row.pk: row for row in rows.order_by("-usage__idle_gpu_seconds", "-usage__gpus_idle")[:200]}
-    since: dict[int, list[datetime]] = {}
-    idling = Gpu.objects.filter(Q(workload__in=found), idle_since__lte=now - IDLE_TIME)
-    for workload, begun in idling.values_list("workload", "idle_since"):
-        if workload and begun:
-            since.setdefault(workload, []).append(begun)
-    lost = [_lost(row, since.get(pk, []), now) for pk, row in found.items()]
+    idling: dict[int, list[tuple[datetime, float]]] = {pk: [] for pk in found}
+    for workload, part, begun in _idling({row.cluster_id for row in found.values()}, now - IDLE_TIME):
+        if workload in found:
+            idling[workload].append((begun, part))
+    lost = [_lost(row, idling[pk], now) for pk, row in found.items()]
     return sorted(lost, key=lambda one: -one.hours)[:MOST_IDLE]
 
 
-def _lost(row: Workload, since: list[datetime], now: datetime) -> Idle:
+def _idling(clusters: set[int], before: datetime) -> Iterator[tuple[int, float, datetime]]:
+    """Whose GPUs idle since `before` or longer, with the part of each that is theirs, and since when."""
+    users = {uid: its for cluster in clusters for uid, its in users_now(cluster).items()}
+    rows = Gpu.objects.filter(cluster__in=clusters, idle_since__lte=before)
+    for workload, uid, begun in rows.values_list("workload", "pod_uid", "idle_since"):
+        for pk, part in [(workload, 1.0)] if workload else users.get(uid, []):
+            if begun:  # the filter says so
+                yield pk, part, begun
+
+
+def _lost(row: Workload, idling: list[tuple[datetime, float]], now: datetime) -> Idle:
     """What was lost before, and what goes on."""
-    going = sum((now - begun).total_seconds() for begun in since)
+    going = sum(part * (now - begun).total_seconds() for begun, part in idling)
     hours = (row.usage.idle_gpu_seconds + going) / 3600
-    return Idle(row, row.usage.gpus_idle or 0, hours, min(since, default=None))
+    return Idle(row, row.usage.gpus_idle or 0, hours, min((begun for begun, _ in idling), default=None))

@@ -15,26 +15,32 @@ LATE = 3
 
 @dataclass(frozen=True, slots=True)
 class Spark:
-    """`values` over the hour, drawn against `top` at least; `name` and `source` are said of them."""
+    """`values` over the hour, drawn against `top` at least; `name` and `source` are said of them.
+
+    `now` is what tables say of it, which may be known where nothing of the hour is.
+    """
 
     name: str
     unit: Unit
     values: Values
     top: float = 0.0
     source: str = ""
+    now: str = ""
 
     def html(self) -> Markup:
         """The drawing and the figure of now; a dash for either that is not known."""
         known = self.values[~np.isnan(self.values)]
         if not known.size:
             none = f"{self.name}: no figures in the last hour"
-            return Markup('<span class="dim" title="{}">–</span>').format(none)
+            return Markup('<span class="{}" title="{}">{}</span>').format(
+                "num" if self.now else "dim", none, self.now or "–"
+            )
         highest = float(known.max())
         scale = drawn_in(self.unit, highest)
         fresh = self.values[-LATE:][~np.isnan(self.values[-LATE:])]
-        now = scale.words(float(fresh[-1])) if fresh.size else "–"
+        now = self.now or (scale.words(float(fresh[-1])) if fresh.size else "–")
         words = f"{self.name} in the last hour: {scale.words(float(known.min()))} to {scale.words(highest)}"
-        words += f", now {now if fresh.size else 'not known'}. {self.source}"
+        words += f", now {'not known' if now == '–' else now}. {self.source}"
         return Markup(
             '<svg class="sparkline" viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="img"'
             ' aria-label="{2}"><title>{2}</title><path d="{3}"/></svg><span class="num">{4}</span>'

@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,12 +40,14 @@ def of_pods(user: Any, workload: Workload, ids: Iterable[int]) -> Drawn:
 
 
 def of_workloads(user: Any, ids: Iterable[int]) -> Drawn:
-    """Of these workloads, as far as `user` sees them, the GPU use of all their pods, by "gpu-17".
+    """Of these workloads, as far as `user` sees them, the GPU use of all their pods, by "gpu-17"; the figure
+    of now is that which the table of workloads has.
 
     A workload without pods has a drawing too, which says so.
     """
     workloads = Workload.objects.visible_to(user).filter(pk__in=ids)
-    of: dict[int, list[Series]] = {pk: [] for pk in workloads.values_list("pk", flat=True)}
+    now = dict(workloads.values_list("pk", "usage__gpu_compute"))
+    of: dict[int, list[Series]] = {pk: [] for pk in now}
     rows = Pod.objects.visible_to(user).filter(workload__in=of, gone_at=None)
     by_cluster: dict[int, list[Pod]] = defaultdict(list)
     for pod in rows.select_related("cluster"):
@@ -56,7 +59,13 @@ def of_workloads(user: Any, ids: Iterable[int]) -> Drawn:
         workload_of = {pod.uid: pod.workload_id for pod in its}
         for one in found:
             of[workload_of[one.labels.pod_uid] or 0].append(one)
-    return {f"gpu-{pk}": _spark(WHAT["gpu"], its, states, 100.0).html() for pk, its in of.items()}
+    sparks = {pk: _spark(WHAT["gpu"], its, states, 100.0) for pk, its in of.items()}
+    return {f"gpu-{pk}": replace(spark, now=_percent(now[pk])).html() for pk, spark in sparks.items()}
+
+
+def _percent(compute: float | None) -> str:
+    """As the table of workloads has it."""
+    return "" if compute is None else f"{round(compute)} %"
 
 
 def _read(pods: Sequence[Pod], metrics: Iterable[str]) -> tuple[list[Series], list[SourceState]]:

@@ -16,6 +16,7 @@ from metrics.sparklines import Spark, path
 from tests.answers import content
 from tests.make import make_pod
 from tests.metrics import texts
+from workloads.models import Usage
 
 NAN = float("nan")
 NOW = timezone.now().replace(second=0, microsecond=0)
@@ -73,6 +74,17 @@ def test_each_pod_has_its_gpu_and_cpu(ada, ada_training, measured, browse):
 def test_the_idle_list_draws_the_mean_of_a_workloads_gpus(ada, ada_training, measured, browse):
     found = drawn(browse(ada), f"/overview/sparks?of={ada_training.pk}")
     assert "now 60 %" in found[f"gpu-{ada_training.pk}"]
+
+
+def test_the_idle_list_tells_the_figure_of_the_table(ada, ada_training, measured, browse):
+    Usage.objects.create(workload=ada_training, gpu_compute=1.6, at=NOW)
+    name = f"gpu-{ada_training.pk}"
+    one = drawn(browse(ada), f"/overview/sparks?of={ada_training.pk}")[name]
+    assert "in the last hour: 60 % to 60 %, now 2 %" in one
+    assert one.endswith('<span class="num">2 %')
+    ada_training.pods.all().delete()
+    one = drawn(browse(ada), f"/overview/sparks?of={ada_training.pk}")[name]
+    assert one.endswith('class="num" title="GPU use: no figures in the last hour">2 %')
 
 
 def test_nothing_is_drawn_of_what_one_may_not_see(eve, ada_training, measured, browse):
