@@ -143,7 +143,7 @@ def range_of(since: str, until: str) -> tuple[datetime, datetime]:
     except BadQuery as error:
         raise BadQuestion(str(error)) from error
     if start and start > now:
-        raise BadQuestion("The range begins in the future: leave from out, or name a moment that is over.")
+        raise BadQuestion("The range begins in the future: leave “from” out, or name a moment that is over.")
     whole = end.replace(microsecond=0)  # a moment is a microsecond long
     start = start or whole - timedelta(hours=1)
     return start, whole if whole > start else end

@@ -1,5 +1,6 @@
 """The overview: sums of what one may see, who leaves GPUs idle, the last day; honest about the unknown."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,8 +10,8 @@ from metrics import snapshots
 from metrics.models import Gpu, Snapshot
 from metrics.overview import overview
 from runyard.clusters.models import Node
-from tests.make import make_workload
-from workloads.models import Usage, Workload
+from tests.make import make_pod, make_workload
+from workloads.models import Pod, Usage, Workload
 from workloads.status import Phase
 
 NOW = timezone.now()
@@ -110,6 +111,31 @@ def test_who_leaves_gpus_idle_is_named_with_what_was_lost(ada, world, browse):
     assert "busy</a>" not in body
 
 
+def test_a_shared_gpu_that_idles_is_lost_to_each_user_by_its_part(ada, world, red, cluster):
+    Gpu.objects.all().delete()
+    part = make_workload(red, cluster, name="part", gpu_millis_allocated=500)
+    Usage.objects.create(workload=part, gpu_compute=0.0, gpus_seen=1, gpus_idle=1, at=NOW)
+    for name, owner in (("half", part), ("other", world["busy"])):
+        make_pod(owner, name=name, uid=name, node="a", gpu_groups=["g"], gpu_millis=500)
+    Pod.objects.create(
+        cluster=cluster, uid="holds", name="holds", namespace="kai-resource-reservation", node="a",
+        phase="Running", gpu_groups=["g"], reserves_gpu=True, created_at=NOW,
+    )  # fmt: skip
+    Gpu.objects.create(
+        cluster=cluster, uuid="GPU-9", node="a", pod_uid="holds", compute=0.0,
+        idle_since=NOW - timedelta(hours=1), seen_at=NOW,
+    )  # fmt: skip
+    [one] = [one for one in overview(ada).idle if one.workload == part]
+    assert one.hours == pytest.approx(0.5, abs=0.05)
+    assert one.since == NOW - timedelta(hours=1)
+
+
+def test_of_gpus_whose_beginning_is_not_known_it_is_said_how_long_they_idle_at_least(ada, world, browse):
+    assert "over 5 min" not in page(browse(ada))
+    Gpu.objects.all().delete()
+    assert '<td class="end">over 5 min</td>' in page(browse(ada))
+
+
 def test_projects_and_pools_tell_what_runs_and_waits(ada, dee, world):
     assert [(p.name, p.running, p.pending, p.gpu_millis) for p in overview(ada).projects] == [
         ("red", 2, 1, 8000)
@@ -170,6 +196,31 @@ def test_a_cluster_without_gpus_is_told_in_cpu_and_memory(ada, ada_training, clu
     body = page(browse(ada))
     assert "16 GiB" in body
     assert "Idle while allocated" not in body
+
+
+def test_the_tiles_tell_nothing_and_the_unknown_apart(ada, world, browse):
+    usage = Usage.objects.filter(workload__name__in=("busy", "lazy"))
+    usage.update(cpu_millis=0, memory_bytes=0)
+    body = page(browse(ada))
+    assert "16 asked for, 0 used" in body
+    assert "0 asked for, 0 used" in body
+    usage.update(cpu_millis=None, memory_bytes=None)
+    body = page(browse(ada))
+    assert "16 asked for, use not known" in body
+    assert "0 asked for, use not known" in body
+
+
+def test_the_chart_of_a_cluster_with_gpus_is_about_them_before_any_was_held(ada, world, browse):
+    def title():
+        return browse(ada).get("/overview/figures").json()["charts"][0]["title"]
+
+    assert title() == "GPUs, allocated and busy"
+    Node.objects.update(gpus=0)
+    assert title() == "CPU cores, allocated and used"
+
+
+def test_without_scripts_the_page_says_that_the_chart_needs_them(ada, world, browse):
+    assert re.search(r'class="[^"]*without-script">The chart is drawn by a script', page(browse(ada)))
 
 
 def test_the_last_day_is_drawn_from_what_was_noted(ada, dee, eve, world, browse):

@@ -277,7 +277,7 @@ def test_eve_is_told_there_is_no_such_workload(browse, eve, training):
     ("query", "words"),
     [
         ("?from=2026-01-02&to=2026-01-01", "ends before it begins"),
-        ("?from=2099-01-01", "begins in the future: leave from out, or name a moment that is over"),
+        ("?from=2099-01-01", "begins in the future: leave “from” out, or name a moment that is over"),
         ("?from=2099-01-01&to=2099-01-02", "begins in the future"),
         ("?from=soon", "is no moment"),
         ("?from=1850-01-01T00:00Z", "is no moment"),
