@@ -149,11 +149,14 @@ class Table:
 
     @staticmethod
     def _count(page: Page, query: Query, matching: QuerySet[Any], known: int | None) -> None:
-        """Exact up to COUNTED, and beyond it where that was asked for and can be done in time."""
-        counted = count_up_to(matching, COUNTED + 1) if known is None else known
+        """Exact if `known`, and up to COUNTED; beyond it where that was asked for and can be done in time."""
+        if known is not None:
+            page.total = known
+            return
+        counted = count_up_to(matching, COUNTED + 1)
         page.total, page.more_than_counted = min(counted, COUNTED), counted > COUNTED
         if query.exact and page.more_than_counted:
-            total = count_exactly(matching) if known is None else known
+            total = count_exactly(matching)
             page.total, page.more_than_counted = total or page.total, total is None
             page.too_long = total is None
 
