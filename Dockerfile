@@ -22,4 +22,5 @@ RUN useradd --system --create-home --home-dir "$RUNYARD_HOME" runyard \
 USER runyard
 EXPOSE 8000
 CMD ["uvicorn", "runyard.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
-     "--no-access-log", "--ws-ping-interval", "20", "--ws-ping-timeout", "20", "--ws-max-size", "16777216"]
+     "--http", "runyard.kit.gathering:Protocol", "--no-access-log", "--ws-ping-interval", "20", \
+     "--ws-ping-timeout", "20", "--ws-max-size", "16777216", "--ws-per-message-deflate", "false"]

@@ -95,7 +95,8 @@ def serving(environment: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]
     """uvicorn as `runyard up` starts it; its port and process."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "runyard.asgi:application", "--no-access-log"]
-    process = subprocess.Popen([*command, "--port", str(port), "--log-level", "error"], env=environment)
+    options = ["--port", str(port), "--http", "runyard.kit.gathering:Protocol", "--log-level", "error"]
+    process = subprocess.Popen([*command, *options], env=environment)
     try:
         until(lambda: _answers(port), 60, "uvicorn")
         yield port, psutil.Process(process.pid)

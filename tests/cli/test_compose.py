@@ -1,10 +1,15 @@
-"""docker-compose.yml is well formed by the Compose schema, and holds what the docs promise."""
+"""docker-compose.yml is well formed by the Compose schema; it and the image hold what the docs promise."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import yaml
+
+from runyardctl.home import Home
+from runyardctl.product import Product
+from runyardctl.product_services import Web
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
@@ -43,3 +48,15 @@ def test_every_variable_it_sets_is_documented():
     documented = (ROOT / "docs" / "settings.md").read_text()
     for name in yaml.safe_load(COMPOSE.read_text())["services"]["web"]["environment"]:
         assert f"`{name}`" in documented
+
+
+def test_the_image_serves_as_runyard_up_does():
+    _, cmd = (ROOT / "Dockerfile").read_text().split("\nCMD ")
+    image = json.loads(cmd.replace("\\\n", ""))
+    here = list(Web(Product(Home(ROOT))).command().argv)
+    for own in ("--host", "--port", "--log-level", "--timeout-graceful-shutdown"):
+        at = here.index(own)
+        del here[at : at + 2]
+    options = here[here.index("runyard.asgi:application") + 1 :]
+    assert set(options) <= set(image)
+    assert {"--no-access-log", "runyard.kit.gathering:Protocol"} <= set(options)

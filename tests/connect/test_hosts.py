@@ -2,7 +2,8 @@
 
 import pytest
 
-from runyard.connect.hosts import Place, is_tool_host, origin_of, place_of
+from runyard.connect import hosts
+from runyard.connect.hosts import Place, is_secure, is_tool_host, origin_of, place_of
 
 
 def test_a_place_and_its_origin_name_each_other():
@@ -40,3 +41,18 @@ def test_production_has_a_domain_of_its_own_and_tls(settings):
     settings.TOOLS_DOMAIN, settings.ORIGINS = "tools.example.com", ["https://runyard.example.com"]
     assert origin_of(Place(3, "tb")) == "https://w3-tb.tools.example.com"
     assert place_of("W3-TB.tools.example.com") == Place(3, "tb")
+
+
+def test_hosts_of_any_length_are_read_and_only_names_are_remembered():
+    hosts._read.cache_clear()
+    long = "x" * 100_000 + ".localhost"
+    assert is_tool_host(long)
+    assert place_of(long) is None
+    assert is_tool_host("w1-x.localhost")
+    assert place_of("w1-x.localhost") == Place(1, "x")
+    assert hosts._read.cache_info().currsize == 1
+
+
+def test_a_scheme_is_secure_in_any_case(settings):
+    settings.ORIGINS = ["HTTPS://runyard.example.com"]
+    assert is_secure()

@@ -78,8 +78,10 @@ async def test_pages_bodies_and_websockets_come_whole_from_the_real_server():
     config = uvicorn.Config(app, port=0, http=Protocol, lifespan="off", log_level="warning")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(20):
+        while not server.started:
+            assert not serving.done(), serving.result()
+            await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for size in (0, 5, 3 * ENOUGH):  # of one connection

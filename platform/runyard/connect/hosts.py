@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+LONGEST_HOST = 260  # characters of a name and a port
 _LABEL = re.compile(r"w([1-9][0-9]{0,17})-([a-z0-9](?:[-a-z0-9]{0,38}[a-z0-9])?)\Z")
 
 
@@ -27,12 +28,12 @@ class Place:
 
 def is_tool_host(host: str) -> bool:
     """Whether `host` (of a Host header) lies in the domain of tools, well formed or not."""
-    return _read(host, settings.TOOLS_DOMAIN)[0]
+    return _asked(host)[0]
 
 
 def place_of(host: str) -> Place | None:
     """The tool that `host` names; None for a name that is none of ours."""
-    return _read(host, settings.TOOLS_DOMAIN)[1]
+    return _asked(host)[1]
 
 
 def origin_of(place: Place) -> str:
@@ -41,7 +42,13 @@ def origin_of(place: Place) -> str:
 
 
 def is_secure() -> bool:
-    return settings.ORIGINS[0].startswith("https:")
+    return settings.ORIGINS[0].lower().startswith("https:")
+
+
+def _asked(host: str) -> tuple[bool, Place | None]:
+    """What anybody may send, of any length: only what may be a name is remembered."""
+    read = _read if len(host) <= LONGEST_HOST else _read.__wrapped__
+    return read(host, settings.TOOLS_DOMAIN)
 
 
 @lru_cache(4096)  # the files of a page ask a hundred times for the same

@@ -221,9 +221,9 @@ class Lines:
 
     def _take(self, place: Place) -> Line | None:
         """The one to `place` that was used last, and may be used still."""
-        since = monotonic() - IDLE_SECONDS
+        self._drop_old()
         for found in reversed(self._idle):
-            if found[1] == place and found[0] > since and found[2].is_free:
+            if found[1] == place and found[2].is_free:
                 self._idle.remove(found)
                 return found[2]
         return None
@@ -231,9 +231,13 @@ class Lines:
     def _give_back(self, place: Place, line: Line) -> None:
         if not line.is_free:
             return line.close()
-        now = monotonic()
-        self._idle.append((now, place, line))
-        while self._idle and (len(self._idle) > MOST_IDLE or self._idle[0][0] <= now - IDLE_SECONDS):
+        self._idle.append((monotonic(), place, line))
+        self._drop_old()
+
+    def _drop_old(self) -> None:
+        """And the oldest of too many."""
+        since = monotonic() - IDLE_SECONDS
+        while self._idle and (len(self._idle) > MOST_IDLE or self._idle[0][0] <= since):
             self._idle.pop(0)[2].close()
 
     async def _open(self, place: Place) -> Line:
