@@ -4,7 +4,6 @@ First match wins; the order is that of the table in docs/phases.md.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from workloads.explain import why_failed, why_held, why_not_ready, why_unscheduled
 from workloads.models import Pod, Workload
@@ -73,8 +72,7 @@ def _without_pods(workload: Workload, pods: Sequence[Pod]) -> Status:
         return Status(Phase.RESUMING, Reason.NO_PODS, still_said(workload))
     if workload.suspended and is_queued(workload.labels):
         return Status(Phase.PENDING, Reason.QUEUED, "waits for Kueue to take it up")
-    newest = max((pod.created_at for pod in pods), default=None)
-    failed = sum(pod.phase == "Failed" and not _was_stopped(pod, newest) for pod in pods)
+    failed = _failed(workload, pods)
     if failed > workload.retries:  # the cluster is about to say so
         return why_failed(workload, pods)
     if failed:
@@ -87,10 +85,14 @@ def _without_pods(workload: Workload, pods: Sequence[Pod]) -> Status:
     return Status(Phase.CREATING, Reason.NO_PODS, still_said(workload))
 
 
-def _was_stopped(pod: Pod, newest: datetime | None) -> bool:
-    """Whether it was asked to end, and the `newest` came after it had: what a stop ended has not failed."""
-    ended = (pod.finished_at or pod.gone_at) if pod.terminating_at else None
-    return bool(ended and newest and newest >= ended)
+def _failed(workload: Workload, pods: Sequence[Pod]) -> int:
+    """How many of `pods` failed; what a stop ended has not."""
+    failed = [pod for pod in pods if pod.phase == "Failed"]
+    asked = [when for pod in failed if pod.terminating_at and (when := pod.finished_at or pod.gone_at)]
+    if not asked or is_switched(workload.queueing):  # what a queue resumes has its next pods still to come
+        return len(failed) - len(asked)
+    newest = max(pod.created_at for pod in pods)
+    return len(failed) - sum(newest >= when for when in asked)
 
 
 def _with_pods(workload: Workload, pods: Sequence[Pod], living: list[Pod]) -> Status:
@@ -100,7 +102,7 @@ def _with_pods(workload: Workload, pods: Sequence[Pod], living: list[Pod]) -> St
     unplaced = [pod for pod in unready if not pod.scheduled]
     # a scheduler says nothing new of a group of which a pod has a node
     says = workload.queueing.get("says", ()) if len(unplaced) == len(living) else ()
-    hurt = any(pod.restarts for pod in unready) or any(pod.phase == "Failed" for pod in pods)
+    hurt = any(pod.restarts for pod in unready) or _failed(workload, pods)
     if workload.was_running and hurt:
         status = why_unscheduled(unplaced, workload.queueing, says) if unplaced else why_not_ready(unready)
         return Status(Phase.DEGRADED, status.reason, status.message)

@@ -50,10 +50,10 @@ def test_every_variable_it_sets_is_documented():
         assert f"`{name}`" in documented
 
 
-def test_the_image_serves_as_runyard_up_does():
+def test_the_image_serves_as_runyard_up_does(tmp_path):
     _, cmd = (ROOT / "Dockerfile").read_text().split("\nCMD ")
     image = json.loads(cmd.replace("\\\n", ""))
-    here = list(Web(Product(Home(ROOT))).command().argv)
+    here = list(Web(Product(Home(tmp_path))).command().argv)
     for own in ("--host", "--port", "--log-level", "--timeout-graceful-shutdown"):
         at = here.index(own)
         del here[at : at + 2]

@@ -18,6 +18,7 @@ def pod(**fields):
     return Pod(**{"uid": "p", "phase": "Running", "ready": True, "scheduled": True, **fields})
 
 
+TAKEN = {"queue": "team-a", "name": "job-x", "uid": "claim", "active": True}
 WAITING = {"phase": "Pending", "ready": False}
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 STOPPED = pod(
@@ -115,6 +116,20 @@ CASES = {
         Phase.FAILED,
         Reason.EXIT_CODE,
         "exit code 2",
+    ),
+    "its queue evicted it, and takes it up again": (
+        workload(queueing=TAKEN),
+        [STOPPED],
+        Phase.CREATING,
+        Reason.NO_PODS,
+        "",
+    ),
+    "it was stopped and run again, and one of two pods is not ready": (
+        workload(was_running=True),
+        [STOPPED, pod(created_at=NOON), pod(ready=False, created_at=NOON)],
+        Phase.RUNNING,
+        Reason.NOT_READY,
+        "1 of 2 pods ready",
     ),
     "its only pod was taken off its node": (
         workload(was_running=True),
