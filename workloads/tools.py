@@ -74,7 +74,7 @@ TOOL_KINDS: dict[str, ToolKind] = {
             image="rayproject/ray",
             command="ray start --head --block --dashboard-host $(POD_IP) --dashboard-port {port}",
         ),
-        ToolKind("custom", "Custom", 8000),
+        ToolKind("custom", "Custom tool", 8000),
     )
 }
 
@@ -92,7 +92,7 @@ class Tool:
     def title(self) -> str:
         """As people call it: "Jupyter", or for a second one or one of their own its name."""
         kind = TOOL_KINDS.get(self.kind)
-        return kind.title if kind and kind.name != "custom" and self.name == kind.name else self.name
+        return kind.title if kind and self.name == kind.name else self.name
 
     @property
     def command(self) -> str:

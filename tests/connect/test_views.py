@@ -1,5 +1,6 @@
 """The door of a tool, as a page: who is let in, and what one reads while it is closed."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -39,6 +40,14 @@ def answers(monkeypatch):
     monkeypatch.setattr(knocking, "connect", lambda cluster: Cluster())
     said.append(asked)
     return said
+
+
+@pytest.mark.parametrize(("name", "words"), [("custom", "Open Custom tool"), ("files", "Open files")])
+def test_the_button_of_a_tool_says_what_it_does(browse, ada, notebook, name, words):
+    notebook.tools = [{"name": name, "port": 8000, "kind": "custom", "path": "/"}]
+    notebook.save(update_fields=["tools"])
+    page = browse(ada).get(f"/workloads/{notebook.pk}/").content.decode()
+    assert re.search(rf'href="/workloads/{notebook.pk}/connect/{name}"[^>]*><svg.*?</svg>{words}', page, re.S)
 
 
 def test_ada_is_led_to_the_tools_own_host_with_a_ticket(browse, ada, notebook, answers):

@@ -10,7 +10,7 @@ import yaml
 from runyard.clusters.models import Node
 from tests.make import make_pod, make_workload
 from workloads.models import Workload
-from workloads.tools import declared
+from workloads.tools import TOOL_KINDS, declared
 
 GOOD = {
     "name": "redwood-sft",
@@ -128,6 +128,13 @@ def test_what_a_tool_brings_stands_in_the_fields_that_are_left_empty(ada, cluste
     assert brought["command"].startswith("jupyter lab --ip=$(POD_IP) --port=9999")
     examples = placeholders(image="", command="")
     assert examples == {"image": "registry.example/torch:2.6", "command": "python train.py"}
+
+
+def test_each_tool_to_choose_has_its_usual_name_port_and_path(ada, cluster, browse):
+    page = browse(ada).get("/workloads/new").content.decode()
+    for kind in TOOL_KINDS.values():
+        usual = f'data-name="{kind.name}" data-port="{kind.port}" data-path="{kind.path}"'
+        assert f'<option value="{kind.name}" {usual}>{kind.title}</option>' in page
 
 
 def test_of_two_tools_none_is_left_out_in_silence(form):
