@@ -1,4 +1,4 @@
-"""What charts say in place of figures, asked again where that may help, and only there; and which at the pointer."""
+"""What charts say in place of figures, asked again only where that may help; what they say at the pointer."""
 
 import json
 
@@ -85,8 +85,7 @@ STEP, FIRST, COUNT = 15, 1_800_000_000, 60
 
 
 def figures(query):
-    """The charts of each part, of which that of `more` begins a step later; each figure is how many steps it is
-    from the beginning of the first."""
+    """The chart of each part; that of `more` begins a step later. Figures count the steps since the first."""
     key, late = ("memory", 1) if "part=more" in query else ("cpu", 0)
     values = np.arange(COUNT) + float(late)
     grid = Grid(FIRST + late * STEP, STEP, COUNT)
