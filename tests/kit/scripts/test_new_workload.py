@@ -21,7 +21,8 @@ def form(stage):
         '<option data-name="jupyter" data-port="8888" data-path="/lab">jupyter</option></select>'
         '<input name="tool-name"><input name="tool-port"><input name="tool-path">'
         '<button type="button" data-action="remove">x</button></div>'
-        '<button type="button" data-action="add">+</button></fieldset><input name="image" placeholder="an example"><textarea name="command"></textarea>'
+        '<button type="button" data-action="add">+</button></fieldset>'
+        '<input name="image" placeholder="an example"><textarea name="command"></textarea>'
         f'<div id="side">{side(image="an example", command="")}</div></form>'
     )
     opened = stage(body)
