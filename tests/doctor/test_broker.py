@@ -32,7 +32,7 @@ def test_a_replica_takes_no_tasks(tmp_path, settings):
     assert "name its primary" in found.advice
 
 
-@pytest.mark.parametrize("url", ["redis://127.0.0.1:1", "unix:///nowhere/valkey.sock", "http://redis"])
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:1", "unix:///nowhere/valkey.sock"])
 def test_a_redis_that_is_not_there_is_a_problem_only_where_one_has_to_be(settings, url):
     settings.REDIS_URL, settings.PRODUCTION = url, False
     assert check_broker().grade is Grade.ABSENT
@@ -40,3 +40,13 @@ def test_a_redis_that_is_not_there_is_a_problem_only_where_one_has_to_be(setting
     found = check_broker()
     assert (found.grade, found.says.startswith("Redis does not answer: ")) == (Grade.PROBLEM, True)
     assert "RUNYARD_REDIS_URL" in found.advice
+
+
+@pytest.mark.parametrize("url", ["redis://:pa#ss@h:1", "redis://:pa/ss@h:1", "http://redis"])
+def test_what_is_no_address_is_a_problem_anywhere_told_without_its_password(settings, url):
+    settings.REDIS_URL = url
+    for settings.PRODUCTION in (False, True):
+        found = check_broker()
+        assert found.grade is Grade.PROBLEM
+        assert found.says == "RUNYARD_REDIS_URL is no address of a Redis."
+        assert "percent-encode its password" in found.advice

@@ -13,9 +13,12 @@ def check_broker() -> Finding:
     """In production one has to answer; elsewhere nothing needs to run."""
     try:
         _probe()
+    except ValueError:  # its words hold parts of the address, and so of the password
+        advice = "Begin it with redis://, rediss:// or unix://, and percent-encode its password."
+        return problem(ABOUT, "RUNYARD_REDIS_URL is no address of a Redis.", advice)
     except redis.ResponseError as error:
         return problem(ABOUT, *refusal(error))
-    except (redis.RedisError, ValueError) as error:
+    except redis.RedisError as error:
         if not settings.PRODUCTION:
             return absent(ABOUT, "No Runyard runs here, or its Redis does not answer.")
         advice = "See that it runs, and that RUNYARD_REDIS_URL leads to it."
