@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 
 from runyard.clusters.models import Cluster
+from runyard.tenancy.models import AccessRule
 from tests.make import make_workload
 from workloads.models import Workload
 
@@ -77,6 +78,13 @@ def test_an_empty_project_is_said_to_be_empty_and_the_form_opens_for_it(
     link = reverse("workload-new") + "?project=green"
     assert f'href="{link}"' in text
     assert "<option selected>green</option>" in html(browse(cy).get(link))
+
+
+@pytest.mark.parametrize("project", ["green", "nosuch"])
+def test_the_form_opens_for_a_project_where_one_may_submit(ada, red, green, cluster, browse, project):
+    AccessRule.objects.create(user=ada, project=green, role="viewer")
+    link = f"{reverse('workload-new')}?project={project}"
+    assert "<option selected>red</option>" in html(browse(ada).get(link))
 
 
 @pytest.mark.parametrize(

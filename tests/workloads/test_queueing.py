@@ -191,6 +191,14 @@ def test_the_next_try_follows_kueue_until_it_has_room(red, cluster):
     assert "try" not in row().message
 
 
+def test_a_preemption_is_no_try_though_kueue_counted_one_before(red, cluster):
+    message = "Preempted to accommodate a workload due to prioritization"
+    gave_way = condition("Evicted", reason="Preempted", message=message)
+    counted = {"count": 1, "requeueAt": "2026-01-02T03:09:05Z"}
+    observe(cluster, [job(spec=HELD), claim(gave_way, again=counted)])
+    assert row().message == f"evicted: {message}"
+
+
 @pytest.mark.parametrize(
     ("checks", "words"),
     [

@@ -16,6 +16,7 @@ from workloads.queueing.schedulers import KAI, KUEUE, SCHEDULERS
 MOST, LONGEST = 3, 5_000
 _SWITCHED_OFF = "Deactivated"  # opens the reason of an eviction that is over once it is switched on again
 _GAVE_UP = "workload is deactivated due to"  # of what people switch off Kueue gives no cause
+_COUNTED = ("PodsReadyTimeout", "AdmissionCheck")  # evictions after which it counts the next try, and waits
 
 Sum = dict[str, Any]
 Condition = dict[str, str]
@@ -68,13 +69,14 @@ def _why(claim: QueueEntry) -> list[dict[str, Any]]:
         evicted = None
     if _true(claim, "Admitted") and not evicted:
         return []
-    says = [_say(claim, evicted, evicted=True, **_again(claim))] if evicted else []
+    says = [_say(claim, evicted, evicted=True, **_again(claim, evicted))] if evicted else []
     missing = _missing(claim, found)
     return [*says, *(one for one in missing if not evicted or one["message"] != evicted["message"])][:MOST]
 
 
-def _again(claim: QueueEntry) -> dict[str, Any]:
-    return {"again": claim.again} if any(claim.again.values()) else {}
+def _again(claim: QueueEntry, evicted: Condition) -> dict[str, Any]:
+    """Of an eviction after which Kueue counts; what it counted before stands there after others too."""
+    return {"again": claim.again} if evicted["reason"] in _COUNTED and any(claim.again.values()) else {}
 
 
 def _missing(claim: QueueEntry, found: dict[str, Condition]) -> list[dict[str, Any]]:

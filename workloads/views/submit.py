@@ -86,12 +86,16 @@ def _start(request: HttpRequest) -> Draft:
         return draft
     wants_sample = "sample" in request.GET
     training = sample.training("sample") if wants_sample else _DEFAULTS
-    draft = forms.fresh(
-        request.user, training, request.GET.get("project", ""), request.GET.get("cluster", "")
-    )
+    draft = forms.fresh(request.user, training, _wanted_project(request), request.GET.get("cluster", ""))
     if wants_sample:
         draft.texts["name"] = forms.free_name("sample", draft.project, draft.cluster)
     return draft
+
+
+def _wanted_project(request: HttpRequest) -> str:
+    """That of the address, where one may submit there: a table may show a project that one only looks at."""
+    name = request.GET.get("project", "")
+    return name if projects_where(request.user, "workload.create").filter(name=name).exists() else ""
 
 
 def _copied(request: HttpRequest) -> Workload | None:

@@ -44,7 +44,7 @@ class AdmissionCheck(Struct):
 
 
 class RequeueState(Struct):
-    """`count`: how often it was queued again since its pods were ready last."""
+    """`count`: how often it was queued again because its pods were not ready in time, or for a check."""
 
     count: int | None = None
     requeue_at: str | None = ""
