@@ -82,6 +82,7 @@ class Upkeep(models.Model):
 
     cluster = models.OneToOneField(Cluster, models.CASCADE, primary_key=True)
     scraped_at = models.DateTimeField(null=True)
+    written_at = models.DateTimeField(null=True, help_text="When the newest look that was written began.")
     folded_at = models.DateTimeField(null=True)
     downsampled_to = models.IntegerField(default=0, help_text="Seconds since 1970; a midnight.")
     searched_at = models.DateTimeField(null=True, help_text="When a Prometheus was looked for.")

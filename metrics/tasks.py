@@ -36,7 +36,7 @@ def look_at(pk: int) -> None:
     """Whatever its sources give; a cluster that takes long costs others nothing."""
     cluster = Cluster.objects.filter(pk=pk).first()
     if cluster is not None:
-        looking.look_at(cluster, timezone.now())
+        looking.look_at(cluster)
 
 
 @shared_task(name="metrics.fold")

@@ -4,7 +4,7 @@ A scraper remembers its cluster from look to look; a process has one for each (`
 """
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -26,8 +26,9 @@ Told = dict[tuple[str, str], str]
 
 @dataclass(slots=True)
 class Look:
-    """What came of it: `told` by source and node, no words for what is well; `figures` of now."""
+    """What came of it: `told` by source and node, no words for what is well; `figures` as of `at`."""
 
+    at: datetime
     told: Told = field(default_factory=dict)
     figures: list[Figure] = field(default_factory=list)
     samples: int = 0
@@ -53,12 +54,12 @@ class Scraper:
         self._exporters = Exporters()
         self._pods: PodsNow = {}
 
-    def look(self, at: datetime, seconds: float) -> Look:
-        """Now, within `seconds`. Raises ClusterError when there is no way to the cluster at all."""
+    def look(self, now: Callable[[], datetime], seconds: float) -> Look:
+        """By the clock `now`, within `seconds`. Raises ClusterError when there is no way to the cluster."""
         connection = connect(self.cluster)
         self._exporters.look(connection)
         nodes = Node.objects.filter(cluster=self.cluster).order_by("name")
-        endpoints = list(endpoints_of(nodes, self._exporters))
+        endpoints, at = list(endpoints_of(nodes, self._exporters)), now()
         return self.take(list(fetch_all(connection, endpoints, seconds)), at)
 
     def take(self, answers: Collection[Answer], at: datetime) -> Look:
@@ -74,7 +75,7 @@ class Scraper:
             brought.append(samples)
             figures += shown
         self._forget(sheets, answers)
-        return Look(told, figures, stage(self.cluster.pk, at, brought))
+        return Look(at, told, figures, stage(self.cluster.pk, at, brought))
 
     def _pods_now(self) -> PodsNow:
         """What was known of pods that are others now (gone, come, another of the same name) is forgotten."""

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import yaml
 from django.core.management import call_command
-from django.utils import timezone
 
 from metrics import looking
 from metrics.sources import resource_metrics
@@ -183,7 +182,7 @@ def use_its_queue(workload):
 
 def use_metrics(cluster):
     Node.objects.filter(cluster=cluster).update(gpus=1)
-    looking.look_at(cluster, timezone.now())
+    looking.look_at(cluster)
     assert resource_metrics.now(cluster)[1] == ""
 
 

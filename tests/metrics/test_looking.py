@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection, transaction
 from django.utils import timezone
 
 from metrics import health, looking, tasks
@@ -120,9 +121,9 @@ def test_a_look_brings_samples_the_latest_use_and_health(api, answering, trainin
     api.paths |= {kubelet("cadvisor"): texts.cadvisor(cpu=100), kubelet("resource"): texts.resource()}
     api.paths[GPUS] = texts.dcgm({0: (75, 1000, "sft-0"), 1: (0, 0, "")})
     now = timezone.now()
-    looking.look_at(answering, now)
+    looking.look_at(answering, lambda: now)
     api.paths[kubelet("cadvisor")] = texts.cadvisor(cpu=130)
-    looking.look_at(answering, now + timedelta(seconds=15))
+    looking.look_at(answering, lambda: now + timedelta(seconds=15))
     usage = Usage.objects.get(workload=training)
     assert (usage.gpu_compute, usage.cpu_millis, usage.memory_bytes) == (75, 2000, 2**30)
     assert told() == {"kubelet": "", "GPU exporter": ""}
@@ -143,7 +144,7 @@ def test_metrics_k8s_io_stands_in_where_kubelets_are_closed(api, answering, trai
             {"metadata": {"name": "odd", "namespace": "red"}, "containers": [{"usage": {"cpu": "many"}}]},
         ]
     }
-    looking.look_at(answering, timezone.now())
+    looking.look_at(answering)
     usage = Usage.objects.get(workload=training)
     assert (usage.cpu_millis, usage.memory_bytes, usage.gpu_compute) == (1750, 2**30, 75)
     assert told() == {"kubelet": "refused with 403", "GPU exporter": "", "metrics.k8s.io": ""}
@@ -152,12 +153,12 @@ def test_metrics_k8s_io_stands_in_where_kubelets_are_closed(api, answering, trai
 
 def test_metrics_k8s_io_is_left_alone_where_kubelets_answer(api, answering):
     api.paths |= {kubelet("cadvisor"): b"", kubelet("resource"): texts.resource(), GPUS: b""}
-    looking.look_at(answering, timezone.now())
+    looking.look_at(answering)
     assert told() == {"kubelet": "", "GPU exporter": ""}
 
 
 def test_where_nothing_answers_each_is_told_with_why(api, answering, training):
-    looking.look_at(answering, timezone.now())
+    looking.look_at(answering)
     assert told() == {
         "kubelet": "refused with 404",
         "GPU exporter": "refused with 404",
@@ -296,7 +297,7 @@ def test_one_that_never_ends_is_cut(api, answering, monkeypatch):
 
 
 def test_a_cluster_without_a_way_to_it_is_told(cluster):
-    looking.look_at(cluster, timezone.now())
+    looking.look_at(cluster)
     assert "There is no kubeconfig" in told()["kubelet"]
 
 
@@ -378,19 +379,77 @@ def test_a_clock_that_was_put_back_stops_nothing(answering):
     assert tasks._turn(answering.pk, "scraped_at", 12)
 
 
+def rows():
+    return [list(kind.objects.order_by("pk").values()) for kind in (Usage, Health)]
+
+
 @pytest.mark.parametrize("cadvisor", [texts.cadvisor(cpu=9), 503])
 def test_who_stood_still_while_looking_undoes_nothing_of_who_looked_since(
-    api, answering, training, settings, caplog, cadvisor
+    api, answering, training, caplog, cadvisor
 ):
+    caplog.set_level("INFO", looking.__name__)
     now = timezone.now()
     api.paths |= {kubelet("cadvisor"): texts.cadvisor(cpu=100), kubelet("resource"): texts.resource()}
-    looking.look_at(answering, now)
-    looking.look_at(answering, now + timedelta(seconds=15))
-    before = [list(rows.objects.order_by("pk").values()) for rows in (Usage, Health)]
+    looking.look_at(answering, lambda: now)
+    looking.look_at(answering, lambda: now + timedelta(seconds=15))
+    before = rows()
     api.paths |= {kubelet("cadvisor"): cadvisor, kubelet("resource"): 404}
-    looking.look_at(answering, now - timedelta(seconds=2 * settings.METRICS_SECONDS + 1))
-    assert [list(rows.objects.order_by("pk").values()) for rows in (Usage, Health)] == before
-    assert "took too long" in caplog.text
+    looking.look_at(answering, lambda: now - timedelta(seconds=1))
+    assert rows() == before
+    assert "for a newer one is written" in caplog.text
+
+
+def test_a_look_that_takes_long_is_written_where_no_newer_one_is(api, answering, training):
+    began = timezone.now() - timedelta(hours=1)
+    api.paths |= {kubelet("cadvisor"): texts.cadvisor(cpu=100), kubelet("resource"): texts.resource()}
+    looking.look_at(answering, lambda: began)
+    assert told()["kubelet"] == ""
+    assert Usage.objects.get(workload=training).at == began
+
+
+def test_looks_of_a_clock_that_was_put_back_are_written(api, answering, training):
+    Upkeep.objects.create(cluster=answering, written_at=timezone.now() + timedelta(days=1))
+    api.paths |= {kubelet("cadvisor"): texts.cadvisor(cpu=100), kubelet("resource"): texts.resource()}
+    looking.look_at(answering)
+    assert told()["kubelet"] == ""
+
+
+def test_who_stood_still_asking_a_prometheus_blames_none_that_answers_since(api, answering, training):
+    """And what it scrapes after that is of the time when it does."""
+    PrometheusServer.objects.create(
+        cluster=answering, url=f"http://127.0.0.1:{api.server.server_port}/prometheus"
+    )
+    well = {"status": "success", "data": {"resultType": "vector", "result": []}}
+    api.paths["/prometheus/api/v1/query"] = well
+    api.paths |= {kubelet("cadvisor"): texts.cadvisor(cpu=100), kubelet("resource"): texts.resource()}
+    now = timezone.now()
+    looking.look_at(answering, lambda: now)
+    before = told()
+    api.paths["/prometheus/api/v1/query"] = 503
+    moments = iter([now - timedelta(minutes=10), now - timedelta(minutes=10)])
+    looking.look_at(answering, lambda: next(moments, now + timedelta(seconds=1)))
+    assert told() == before | {"kubelet": "", "GPU exporter": "refused with 404"}
+    assert {row.at for row in Scraped.objects.all()} == {(now + timedelta(seconds=1)).replace(microsecond=0)}
+
+
+def test_who_stops_between_the_check_and_the_end_of_what_it_writes_has_written_nothing(
+    answering, monkeypatch
+):
+    """Nor does it hold up others for longer than 30 s."""
+    held = []
+
+    def apply(*_):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('idle_in_transaction_session_timeout')")
+            held.append((connection.in_atomic_block, cursor.fetchone()[0]))
+        raise OSError("as if the worker were killed here")
+
+    Upkeep.objects.create(cluster=answering, searched_at=timezone.now())
+    monkeypatch.setattr(looking.latest, "apply", apply)
+    with pytest.raises(OSError, match="killed"), transaction.atomic():
+        looking.look_at(answering)
+    assert held == [(True, "30s")]
+    assert (Upkeep.objects.get().written_at, Health.objects.count()) == (None, 0)
 
 
 AT = datetime(2026, 3, 4, 12, tzinfo=UTC)

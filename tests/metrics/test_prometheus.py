@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from django.utils import timezone
 
 from metrics import looking, promql, reading
 from metrics.models import Gpu, Health, PrometheusServer
@@ -313,7 +312,7 @@ def test_the_latest_use_comes_from_it(playing, training, cluster):
     gpu = {"UUID": "GPU-0", "gpu": "0", "namespace": "red", "pod": "sft-0", "Hostname": "node-1"}
     pod = {"namespace": "red", "pod": "sft-1"}
     playing.answer = vector({"gpu_compute": [(gpu, "70")], "cpu": [(pod, "2.5")], "memory": [(pod, "NaN")]})
-    looking.look_at(cluster, timezone.now())
+    looking.look_at(cluster)
     usage = Usage.objects.get(workload=training)
     assert (usage.gpu_compute, usage.cpu_millis, usage.memory_bytes) == (70, 2500, None)
     assert usage.source == "Prometheus"
@@ -332,11 +331,11 @@ def test_what_exporters_say_is_wrong_comes_from_it_too(playing, ada, training, c
         }
 
     playing.answer = answer
-    looking.look_at(cluster, timezone.now())
+    looking.look_at(cluster)
     found = read(ada, training, "gpu_compute")
     assert "GPU exporter on node node-1 says: GPU 3: fallen off the bus since" in found.empty["gpu_compute"]
     playing.answer = vector({})
-    looking.look_at(cluster, timezone.now())
+    looking.look_at(cluster)
     assert Health.objects.get().source == "Prometheus"
 
 
@@ -367,7 +366,7 @@ def test_figures_of_now_that_go_wrong_are_told_and_nothing_is_made_up(
     playing, training, cluster, answer, words
 ):
     playing.answer = answer
-    looking.look_at(cluster, timezone.now())
+    looking.look_at(cluster)
     told = Health.objects.get(source="Prometheus")
     assert not told.ok
     assert words in told.why
@@ -377,21 +376,21 @@ def test_figures_of_now_that_go_wrong_are_told_and_nothing_is_made_up(
 @pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf"])
 def test_what_is_no_number_now_is_not_known(playing, training, cluster, value):
     playing.answer = vector({"cpu": [(POD, value), (POD, value)]})
-    looking.look_at(cluster, timezone.now())
+    looking.look_at(cluster)
     assert Health.objects.get(source="Prometheus").ok
     assert not Usage.objects.filter(workload=training).exists()
 
 
 def test_of_a_series_that_comes_twice_the_first_counts(playing, training, cluster):
     playing.answer = vector({"cpu": [(POD, "1"), (POD, "7")]})
-    looking.look_at(cluster, timezone.now())
+    looking.look_at(cluster)
     assert Usage.objects.get(workload=training).cpu_millis == 1000
 
 
 def test_when_it_is_away_that_is_kept_and_runyard_looks_itself(playing, training, cluster):
     playing.answer, playing.status = HTML, 502
     for _ in range(2):
-        looking.look_at(cluster, timezone.now())
+        looking.look_at(cluster)
     rows = {row.source: (row.ok, row.why[:20]) for row in Health.objects.all()}
     assert rows["Prometheus"] == (False, "What answers at http")
     assert rows["kubelet"] == (False, "There is no kubeconf")
