@@ -22,7 +22,7 @@ class Kept:
     """What `workloads.logs` reads, by the name of the pod: lines a second apart from BEGAN on."""
 
     def __init__(self):
-        self.texts, self.offset, self.step, self.patterns = {}, {}, {}, []
+        self.texts, self.offset, self.step, self.patterns, self.unread = {}, {}, {}, [], ""
 
     def write(self, pod, *texts, after=0.0, step=1):
         self.texts[pod.name], self.offset[pod.name], self.step[pod.name] = list(texts), after, step
@@ -35,7 +35,8 @@ class Kept:
 
     def lines(self, pod, container, first, count, previous=False):
         every = self.all(pod)
-        return logs.LogPage(first=first, lines=every[first : first + count], total=len(every))
+        found = every[first : first + count]
+        return logs.LogPage(first=first, lines=found, total=len(every), unread=self.unread)
 
     def tail(self, pod, container, count, *, previous=False):
         return self.lines(pod, container, max(0, len(self.all(pod)) - count), count)
@@ -121,6 +122,22 @@ def test_of_a_place_beyond_the_end_the_end_is_shown_no_line_is_marked_and_it_is_
     assert 'data-first="1500"' in page
     assert 'data-place=""' in page
     assert "This log does not reach to the place in the address: here is its end." in page
+
+
+def test_of_lines_that_cannot_be_read_now_nobody_says_that_they_are_not(get, kept, pod):
+    kept.write(pod, *(f"line {n}" for n in range(2_000)))
+    kept.unread = "The node does not answer."
+    page = content(get("?line=2100")).decode()
+    assert "The node does not answer." in page
+    assert "does not reach" not in page
+
+
+def test_later_lines_are_offered_only_where_there_are_some(get, kept, pod):
+    kept.write(pod, *(f"line {n}" for n in range(2_000)))
+    assert "&line=2000" in content(get("?line=1700")).decode()
+    page = content(get("?line=1999")).decode()
+    assert "Later lines" not in page
+    assert "Earlier lines" in page
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ MOST_LINES, MOST_NUMBER = 100_000, 2**62
 
 @dataclass
 class LogPage:
-    """Some lines of a log; `first` is the number of the first; `error` says why there are none.
+    """Some lines of a log; `first` is the number of the first; `error` says why there are none, `unread` why
+    those of the cluster are not among them.
 
     `total` is how many lines the log has as far as was read: kept ones, and what the cluster was asked for.
     `notes` say, by the number of a line, what is missing before it; that of `total` what is at the end.
@@ -33,6 +34,7 @@ class LogPage:
     first: int = 0
     lines: list[Line] = field(default_factory=list)
     error: str = ""
+    unread: str = ""
     total: int = 0
     notes: dict[int, str] = field(default_factory=dict)
 
@@ -134,7 +136,8 @@ def lines(pod: Pod, container: str, first: int, count: int, previous: bool = Fal
         if page.first + len(page.lines) >= whole.kept_lines and len(page.lines) < count:
             _fill_from_rest(page, whole, count)
     except (ClusterError, StoreError) as error:
-        page.error = "" if page.lines else unavailable(error)
+        words = unavailable(error)
+        page.error, page.unread = ("", words) if page.lines else (words, "")
     return _noted(page, whole)
 
 

@@ -116,12 +116,13 @@ def _log(
     else:
         found = logs.lines(pod, container, max(0, line - count // 2), count, previous)
         if line >= found.total and not found.error:
+            words = found.unread or BEYOND
             found, line = logs.tail(pod, container, count, previous=previous), None
-            context["note"] = BEYOND if found.lines else ""
+            context["note"] = words if found.lines else ""
     said = silence.of_container(
         pod, container, previous=previous, error=found.error, total=found.total, days=limits.days
     )
-    query = _query(pod, container, previous)
+    query, end = _query(pod, container, previous), found.first + len(found.lines)
     return context | {
         "log": found,
         "place": line,
@@ -131,7 +132,7 @@ def _log(
         "lines_url": f"{reverse('workload-log-lines', args=[workload.pk])}?{query}",
         "search_url": f"{reverse('workload-log-search', args=[workload.pk])}?{query}",
         "earlier": max(1, found.first - count // 2 + 1) if found.first else 0,
-        "later": found.first + len(found.lines) + count // 2 if line is not None else 0,
+        "later": min(end + count // 2, found.total) if line is not None and end < found.total else 0,
     }
 
 
