@@ -1,4 +1,4 @@
-"""A Valkey that is full: it answers, passes hints on, and refuses whatever is written."""
+"""A Valkey that is full, or writes for its user no more than tasks: it answers, and passes hints on."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,3 +15,11 @@ def full(valkey: redis.Redis) -> Iterator[None]:
         yield
     finally:
         valkey.config_set("maxmemory", before)
+
+
+def limit_to_tasks(valkey: redis.Redis) -> None:
+    """From now on there is a user "worker" with the password "word", for the keys of Celery alone."""
+    keys = ["celery*", "_kombu*", "unacked*"]
+    valkey.acl_setuser(
+        "worker", enabled=True, passwords=["+word"], keys=keys, channels=["*"], categories=["+@all"]
+    )

@@ -1,4 +1,6 @@
-"""What the doctor says of the Redis of the settings: taking tasks, full, a replica, not there."""
+"""What the doctor says of the Redis of the settings: taking tasks, or none, or not there."""
+
+import shutil
 
 import pytest
 import redis
@@ -6,7 +8,8 @@ import redis
 from runyard.doctor.broker import check_broker
 from runyard.doctor.findings import Grade
 from runyardctl.valkey import Valkey
-from tests.full import full
+from tests.embedded import until
+from tests.full import full, limit_to_tasks
 
 
 def test_a_redis_that_takes_tasks(valkey):
@@ -30,6 +33,30 @@ def test_a_replica_takes_no_tasks(tmp_path, settings):
         found = check_broker()
     assert (found.grade, "read-only replica" in found.says) == (Grade.PROBLEM, True)
     assert "name its primary" in found.advice
+
+
+def test_a_redis_that_cannot_save_takes_no_tasks(tmp_path, settings):
+    server = Valkey(tmp_path)
+    with server.running() as settings.REDIS_URL:
+        with redis.Redis.from_url(settings.REDIS_URL) as administrator:
+            administrator.config_set("save", "3600 1")
+            shutil.rmtree(server.folder)
+            administrator.bgsave()
+            until(lambda: administrator.info()["rdb_last_bgsave_status"] == "err", what="it to have failed")
+        found = check_broker()
+    assert (found.grade, "cannot save" in found.says) == (Grade.PROBLEM, True)
+    assert "room on its disk" in found.advice
+
+
+def test_a_redis_that_refuses_the_probe_alone_is_not_said_to_take_no_tasks(tmp_path, settings):
+    """Its user may write the keys of the tasks, and no others."""
+    with Valkey(tmp_path).running() as url, redis.Redis.from_url(url) as administrator:
+        limit_to_tasks(administrator)
+        settings.REDIS_URL = f"{url}?username=worker&password=word"
+        found = check_broker()
+    assert found.grade is Grade.WARNING
+    assert found.says.startswith("Whether Redis takes tasks cannot be seen: ")
+    assert "runyard:probe" in found.advice
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:1", "unix:///nowhere/valkey.sock"])

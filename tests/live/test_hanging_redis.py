@@ -16,8 +16,9 @@ from django.urls import reverse
 from runyard.kit import publish as publishing
 from runyard.kit.publish import publish_on_commit
 from runyard.live import hub
+from runyardctl.valkey import Valkey
 from tests.embedded import until
-from tests.full import full
+from tests.full import full, limit_to_tasks
 from tests.live.test_socket import is_hint, subscribed
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -103,6 +104,23 @@ async def test_sockets_are_told_that_it_takes_no_tasks_until_it_does(valkey, con
             assert "Redis is full" in told["why"]
             assert "Give it more maxmemory" in told["why"]
         await browser.hear(lambda message: message.get("state") == "live" and not message["why"])
+
+
+async def test_sockets_hear_nothing_of_a_redis_that_refuses_the_probe_alone(
+    tmp_path, settings, connect, ada, monkeypatch
+):
+    """Nor who its user is: what it says is not for everybody who is signed in."""
+    monkeypatch.setattr(hub, "ANSWER_SECONDS", 0.3)
+    with Valkey(tmp_path).running() as url, redis.Redis.from_url(url) as administrator:
+        limit_to_tasks(administrator)
+        settings.REDIS_URL = f"{url}?username=worker&password=word"
+        async with connect(ada) as browser:
+            told = await browser.hear(lambda message: message.get("state") in ("live", "stale"))
+            assert told == {"state": "live", "why": ""}
+            administrator.acl_setuser("worker", reset_passwords=True, passwords=["+other"])
+            administrator.execute_command("CLIENT KILL USER worker")
+            told = await browser.hear(lambda message: message.get("state") == "stale")
+            assert told["why"] == "Redis does not answer."
 
 
 async def hears_of(workload, browser):

@@ -3,7 +3,7 @@
 import redis
 from django.conf import settings
 
-from runyard.doctor.findings import Finding, absent, fine, problem
+from runyard.doctor.findings import Finding, absent, fine, problem, warning
 from runyard.kit.broker import PROBE, refusal
 
 ABOUT, ANSWER_SECONDS = "tasks", 2.0
@@ -17,7 +17,10 @@ def check_broker() -> Finding:
         advice = "Begin it with redis://, rediss:// or unix://, and percent-encode its password."
         return problem(ABOUT, "RUNYARD_REDIS_URL is no address of a Redis.", advice)
     except redis.ResponseError as error:
-        return problem(ABOUT, *refusal(error))
+        if why := refusal(error):
+            return problem(ABOUT, *why)
+        advice = f"Let its user write the key {PROBE['name']}."
+        return warning(ABOUT, f"Whether Redis takes tasks cannot be seen: {error}", advice)
     except redis.RedisError as error:
         if not settings.PRODUCTION:
             return absent(ABOUT, "No Runyard runs here, or its Redis does not answer.")

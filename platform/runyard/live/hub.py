@@ -86,7 +86,9 @@ class Hub:
                 await self._follow()
                 wait = 0.2
             except (redis.RedisError, OSError, TimeoutError) as error:
-                self._say("stale", f"Redis does not answer: {error}")
+                if self.state["state"] != "stale":
+                    log.warning("Redis does not answer: %s", error)
+                self._say("stale", "Redis does not answer.")  # its own words are not for every browser
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 5)
 
@@ -139,7 +141,7 @@ async def _takes_no_tasks(client: redis.Redis) -> str:
         async with asyncio.timeout(ANSWER_SECONDS):
             await client.set(**PROBE)
     except redis.ResponseError as error:
-        return " ".join(refusal(error))
+        return " ".join(refusal(error) or ())
     return ""
 
 
