@@ -21,10 +21,13 @@ from metrics.sources.source import SourceState as SourceState
 from runyard.clusters.models import Cluster
 from workloads import queries
 from workloads.models import Pod, Workload
+from workloads.phases import active
+from workloads.status import ENDED, Phase
 
 OTHER_TIME = "Choose another range, or Since start."
 DOCTOR = "an administrator's “runyard doctor” says which sources work and how to get the others"
 YOUNG_SECONDS = 60  # sources are asked a few times a minute, and what is used in a second takes two answers
+_OVER = ENDED | {Phase.STOPPING, Phase.DELETING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,11 @@ def series(
     A pod has figures only for the time it lived. Sources that fail do not raise: they are told of.
     """
     asked, grid = metrics_named(list(metrics)), grid_of(start, end, points)
-    rows = [pod for pod in queries.visible_pods(user, workload) if pods is None or pod.pk in pods]
+    every = list(queries.visible_pods(user, workload))
+    rows = [pod for pod in every if pods is None or pod.pk in pods]
     question, found, states = figures_of(rows, asked, grid, gpus, workload.cluster)
-    began = any(pod.node for pod in rows)
-    return Reading(grid, found, states, _reasons(question, workload, began, found, states))
+    unrun = _unrun(workload, every, rows)
+    return Reading(grid, found, states, _reasons(question, workload, unrun, found, states))
 
 
 def figures_of(
@@ -130,25 +134,24 @@ def _ordered(question: Question, found: list[Series]) -> list[Series]:
 
 
 def _reasons(
-    question: Question, workload: Workload, began: bool, found: list[Series], states: list[SourceState]
+    question: Question, workload: Workload, unrun: str, found: list[Series], states: list[SourceState]
 ) -> dict[str, str]:
     """For each metric without figures, the first thing that explains it."""
     there = {one.metric for one in found}
     return {
-        metric.key: _reason(question, workload, began, metric.scope, states)
+        metric.key: _reason(question, workload, unrun, metric.scope, states)
         for metric in question.metrics
         if metric.key not in there
     }
 
 
 def _reason(
-    question: Question, workload: Workload, began: bool, scope: Scope, states: list[SourceState]
+    question: Question, workload: Workload, unrun: str, scope: Scope, states: list[SourceState]
 ) -> str:
-    """`began`: whether a pod that was asked of ever had a node."""
     if scope is Scope.GPU and not workload.gpu_millis and not workload.gpu_memory_bytes:
         return "It asks for no GPU."
-    if not began:
-        return "No pod of it has run yet: its Overview says what it waits for."
+    if unrun:
+        return unrun
     if not question.pods:
         return f"No pod of it ran in this time. {OTHER_TIME}"
     for state in states:
@@ -163,6 +166,17 @@ def _reason(
     return (
         f"{_names(states)} had no such figures of it in this time. {OTHER_TIME} If there are none, {DOCTOR}."
     )
+
+
+def _unrun(workload: Workload, every: Collection[Pod], asked: Sequence[Pod]) -> str:
+    """Words where no pod of those `asked`, some of `every` one, ever had a node; else none."""
+    if any(pod.node for pod in asked):
+        return ""
+    if any(pod.node for pod in every):
+        return f"The pods chosen have not run{' yet' if active(asked) else ''}. Choose others, or all."
+    if workload.deleted_at or workload.phase in _OVER:
+        return "No pod of it has run: its Event history says what became of it."
+    return "No pod of it has run yet: its Overview says what it waits for."
 
 
 def _names(states: Sequence[SourceState]) -> str:

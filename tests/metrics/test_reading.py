@@ -15,6 +15,7 @@ from metrics.sources import choice
 from metrics.sources.stored import Stored
 from tests.make import make_pod
 from tests.metrics import texts
+from workloads.status import ENDED, Phase
 
 END = timezone.now().replace(second=0, microsecond=0)
 START = END - timedelta(minutes=10)
@@ -225,6 +226,37 @@ def test_of_what_waits_it_is_said_where_its_reason_stands(ada, training, pods):
         make_pod(training, name=f"new-{n}", uid=f"new-{n}", node="")
     words = "No pod of it has run yet: its Overview says what it waits for."
     assert (why(ada, training, "cpu"), why(ada, training, "gpu_compute")) == (words, words)
+
+
+@pytest.mark.parametrize("phase", [*ENDED, Phase.STOPPING, Phase.DELETING])
+def test_what_is_over_and_never_ran_waits_for_nothing(ada, training, phase):
+    training.pods.all().delete()
+    make_pod(training, name="new-0", uid="new-0", node="", gone_at=END)
+    training.phase = phase
+    assert why(ada, training, "cpu") == "No pod of it has run: its Event history says what became of it."
+
+
+def test_what_is_deleted_and_never_ran_waits_for_nothing(ada, training):
+    training.pods.all().delete()
+    training.phase, training.deleted_at = Phase.PENDING, END
+    assert why(ada, training, "cpu") == "No pod of it has run: its Event history says what became of it."
+
+
+def test_of_pods_chosen_that_wait_it_is_said_that_they_do_while_others_run(ada, training):
+    late = make_pod(training, name="sft-2", uid="sft-2", node="")
+    assert (
+        why(ada, training, "cpu", pods=[late.pk])
+        == "The pods chosen have not run yet. Choose others, or all."
+    )
+    training.pods.filter(pk=late.pk).update(gone_at=END)
+    assert why(ada, training, "cpu", pods=[late.pk]) == "The pods chosen have not run. Choose others, or all."
+
+
+def test_pods_chosen_of_what_waits_wait_as_all_of_it_does(ada, training):
+    training.pods.all().delete()
+    first, _ = (make_pod(training, name=f"new-{n}", uid=f"new-{n}", node="") for n in range(2))
+    words = "No pod of it has run yet: its Overview says what it waits for."
+    assert why(ada, training, "cpu", pods=[first.pk]) == words
 
 
 def test_a_kubelet_that_is_away_is_told_with_what_to_do(ada, training, cluster):
