@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,8 +18,10 @@ from starlette.types import Receive, Scope, Send
 
 from localcluster import containers
 from localcluster.doors import Door, Session
-from localcluster.status import bad_request
+from localcluster.logoptions import FellBehind
+from localcluster.status import bad_request, expired
 
+log = logging.getLogger(__name__)
 Obj = dict[str, Any]
 _STDIN, _STDOUT, _STDERR, _ERROR, _RESIZE, _CLOSE = 0, 1, 2, 3, 4, 255
 _PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
@@ -52,7 +55,7 @@ async def execute(door: Door, pod: Obj, scope: Scope, receive: Receive, send: Se
     try:
         await receive()
         await send({"type": "websocket.accept", "subprotocol": protocol})
-        await _Exchange(session, channels, receive, send).run()
+        await _Exchange(session, channels, scope["path"], receive, send).run()
     finally:
         session.kill()
 
@@ -67,7 +70,7 @@ async def attach(door: Door, pod: Obj, scope: Scope, receive: Receive, send: Sen
     session = door.attached(pod, containers.container(pod, query.get("container", "")))
     await receive()
     await send({"type": "websocket.accept", "subprotocol": protocol})
-    await _Exchange(session, channels, receive, send).run()
+    await _Exchange(session, channels, scope["path"], receive, send).run()
 
 
 def _channels(query: QueryParams) -> set[int]:
@@ -81,8 +84,9 @@ def _channels(query: QueryParams) -> set[int]:
 class _Exchange:
     """One command and its client: what either says goes to the other, and at the end how it went."""
 
-    def __init__(self, session: Session, channels: set[int], receive: Receive, send: Send) -> None:
-        self._session, self._channels, self._receive, self._send = session, channels, receive, send
+    def __init__(self, session: Session, channels: set[int], path: str, receive: Receive, send: Send) -> None:
+        self._session, self._channels, self._path = session, channels, path
+        self._receive, self._send = receive, send
         self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue()  # input; None is its end
         self._held, self._room = 0, asyncio.Event()
 
@@ -136,9 +140,16 @@ class _Exchange:
             self._session.resize(int(size.get("Width", 0)), int(size.get("Height", 0)))
 
     async def _tell(self) -> None:
-        """All that the command says, then how it ended."""
-        await asyncio.gather(*(self._pass_on(channel) for channel in (_STDOUT, _STDERR)))
-        await self._say(_ERROR, msgspec.json.encode(_ending(await self._session.ended())))
+        """All that the command says, then how it ended, or that the client was too slow for what it says."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for channel in (_STDOUT, _STDERR):
+                    group.create_task(self._pass_on(channel))
+            ending = _ending(await self._session.ended())
+        except* FellBehind:
+            log.warning("%s is cut off: its reader is too slow", self._path)
+            ending = expired("what the container says was read too slowly; attach again").status()
+        await self._say(_ERROR, msgspec.json.encode(ending))
         await self._send({"type": "websocket.close", "code": 1000})
 
     async def _pass_on(self, channel: int) -> None:
