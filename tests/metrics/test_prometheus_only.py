@@ -57,7 +57,7 @@ def training(ada_training, cluster, url):
 def test_what_is_used_and_idles_comes_from_it_alone(training, cluster):
     at = timezone.now()
     for minutes in (0, 3, 6):  # idle for five minutes is idle
-        looking.look_at(cluster, at + timedelta(minutes=minutes))
+        looking.look_at(cluster, lambda minutes=minutes: at + timedelta(minutes=minutes))
     usage = Usage.objects.get(workload=training)
     assert (usage.gpu_compute, usage.gpus_seen, usage.gpus_idle) == (40, 2, 1)
     assert usage.cpu_millis == pytest.approx(4000, rel=0.05)
@@ -72,7 +72,7 @@ def test_what_is_used_and_idles_comes_from_it_alone(training, cluster):
 
 def test_snapshots_and_the_overview_sum_it_up(ada, eve, training, cluster, browse):
     at = timezone.now()
-    looking.look_at(cluster, at)
+    looking.look_at(cluster, lambda: at)
     snapshots.take(at)
     (kept,) = Snapshot.objects.all()
     assert (kept.project, kept.gpu_millis_allocated, kept.gpu_millis_busy) == (training.project, 2000, 800)
@@ -89,10 +89,10 @@ def test_snapshots_and_the_overview_sum_it_up(ada, eve, training, cluster, brows
 
 def test_when_it_goes_what_was_used_is_not_known_any_more(training, cluster):
     at = timezone.now()
-    looking.look_at(cluster, at)
+    looking.look_at(cluster, lambda: at)
     PrometheusServer.objects.update(url="http://127.0.0.1:1")
     later = at + timedelta(minutes=6)
-    looking.look_at(cluster, later)
+    looking.look_at(cluster, lambda: later)
     snapshots.take(later)
     usage = Usage.objects.get(workload=training)
     assert (usage.gpu_compute, usage.cpu_millis) == (None, None)
